@@ -1,0 +1,140 @@
+"""The catalogue: which public models a service can run, and whether this machine can hold them.
+
+Owns the YAML format and the fits arithmetic. Knows nothing about installed or loaded models.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+GIB = 1024**3
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+#: Part of the memory a model may take: the rest is for the system and the other services.
+USABLE_MEMORY = 0.9
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine has: memory that exists, and disk that is free where models are kept."""
+
+    memory_bytes: int
+    free_disk_bytes: int
+
+    @classmethod
+    def measure(cls, folder: Path | None = None) -> Machine:
+        """Measure now. A container's memory limit counts as its memory."""
+        memory = int(psutil.virtual_memory().total)
+        try:
+            memory = min(memory, int(_CGROUP_LIMIT.read_text().strip()))
+        except (OSError, ValueError):
+            pass  # no cgroup v2, or "max"
+        there = (folder or Path.cwd()).absolute()
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        return cls(memory_bytes=memory, free_disk_bytes=shutil.disk_usage(there).free)
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One public model. Sizes in bytes; `memory_bytes` is the peak while it answers."""
+
+    id: str
+    task: str
+    repo: str | None = None
+    files: tuple[str, ...] = ()
+    license: str | None = None
+    noncommercial: bool = False
+    languages: tuple[str, ...] = ()
+    parameters: int | None = None
+    quantization: str | None = None
+    size_bytes: int | None = None
+    memory_bytes: int | None = None
+    publisher: str | None = None
+    good_for: Mapping[str, str] = field(default_factory=dict)
+    builtin: bool = False
+
+    def why_not(self, machine: Machine) -> str | None:
+        """Say what is missing on this machine, or None if the model fits."""
+        usable = int(machine.memory_bytes * USABLE_MEMORY)
+        if self.memory_bytes is not None and self.memory_bytes > usable:
+            return (
+                f"needs {self.memory_bytes / GIB:.1f} GiB of memory, "
+                f"this machine can give {usable / GIB:.1f} GiB"
+            )
+        if not self.builtin and self.size_bytes is not None and self.size_bytes > machine.free_disk_bytes:
+            return (
+                f"needs {self.size_bytes / GIB:.1f} GiB on disk, "
+                f"{machine.free_disk_bytes / GIB:.1f} GiB are free"
+            )
+        return None
+
+    def as_dict(self, machine: Machine) -> dict[str, Any]:
+        reason = self.why_not(machine)
+        return {
+            "id": self.id,
+            "repo": self.repo,
+            "files": list(self.files),
+            "task": self.task,
+            "license": self.license,
+            "noncommercial": self.noncommercial,
+            "languages": list(self.languages),
+            "parameters": self.parameters,
+            "quantization": self.quantization,
+            "size_bytes": self.size_bytes,
+            "memory_bytes": self.memory_bytes,
+            "publisher": self.publisher,
+            "good_for": dict(self.good_for),
+            "builtin": self.builtin,
+            "fits": reason is None,
+            "why_not": reason,
+        }
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The entries of one service, recommended ones first."""
+
+    entries: tuple[CatalogueEntry, ...] = ()
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> Catalogue:
+        """Read a catalogue file: a list of entries, or a mapping with the list under `models`.
+
+        Raises:
+            ValueError: an entry lacks `id` or `task`, holds an unknown field, or an id comes twice.
+        """
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        rows = content.get("models", []) if isinstance(content, dict) else content
+        entries = tuple(_entry(row) for row in rows)
+        ids = [entry.id for entry in entries]
+        twice = sorted({model_id for model_id in ids if ids.count(model_id) > 1})
+        if twice:
+            raise ValueError(f"catalogue {path.name}: the ids {twice} come more than once")
+        return cls(entries)
+
+    def get(self, model_id: str) -> CatalogueEntry | None:
+        return next((entry for entry in self.entries if entry.id == model_id), None)
+
+    def as_dict(self, machine: Machine, service: str) -> dict[str, Any]:
+        return {"object": "list", "data": [e.as_dict(machine) | {"service": service} for e in self.entries]}
+
+
+def _entry(row: Mapping[str, Any]) -> CatalogueEntry:
+    missing = {"id", "task"} - set(row)
+    unknown = set(row) - set(CatalogueEntry.__dataclass_fields__)
+    if missing or unknown:
+        raise ValueError(
+            f"catalogue entry {row.get('id', '?')}: missing {sorted(missing)}, unknown {sorted(unknown)}"
+        )
+    values = dict(row)
+    for name in ("files", "languages"):
+        values[name] = tuple(values.get(name) or ())
+    values["good_for"] = dict(values.get("good_for") or {})
+    return CatalogueEntry(**values)

@@ -1,0 +1,149 @@
+"""The models a service has installed, by name and by alias.
+
+Owns name resolution and the `/v1/models` entries. Knows nothing about HTTP or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from servicekit.errors import ModelNotFound
+from servicekit.models.catalogue import Catalogue, Machine
+from servicekit.models.slot import ModelSlot
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """One model that can answer now; `task` is chat, image, caption, detection, classification,
+    translation, speech or embedding."""
+
+    id: str
+    task: str
+    owned_by: str = "oficina"
+    created: int = 0
+    builtin: bool = False
+    license: str | None = None
+    size_bytes: int | None = None
+    languages: tuple[str, ...] = ()
+
+
+def resolve(
+    name: str | None,
+    entries: Sequence[InstalledModel],
+    aliases: Mapping[str, str],
+    default: str | None,
+) -> InstalledModel:
+    """Find the model that a client means.
+
+    `name` None or empty means `default`. An installed name wins over an alias of the same name. An
+    alias leads to a model id, or to a task, which stands for the default model of that task.
+
+    Raises:
+        ModelNotFound: neither installed nor an alias; the message lists what is there.
+    """
+    by_id = {entry.id: entry for entry in entries}
+    wanted = name or default
+    if wanted in by_id:
+        return by_id[wanted]
+    target = aliases.get(wanted) if wanted is not None else None
+    found = _alias_target(target, by_id, default) if target is not None else None
+    if found is not None:
+        return found
+    there = ", ".join(sorted(by_id)) or "none"
+    raise ModelNotFound(
+        f"The model '{_short(wanted)}' is not installed. Installed models: {there}. "
+        "GET /v1/models lists them, with their aliases.",
+        param="model",
+    )
+
+
+def _alias_target(
+    target: str, by_id: Mapping[str, InstalledModel], default: str | None
+) -> InstalledModel | None:
+    if target in by_id:
+        return by_id[target]
+    chosen = by_id.get(default) if default is not None else None
+    if chosen is not None and target in (chosen.task, "default"):
+        return chosen
+    return next((entry for entry in by_id.values() if entry.task == target), None)
+
+
+def _short(name: str | None) -> str:
+    text = name or ""
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class ServiceModels:
+    """What one service can answer with: installed models, their aliases and slots, its catalogue."""
+
+    def __init__(
+        self,
+        service: str,
+        entries: Iterable[InstalledModel],
+        *,
+        default: str | None = None,
+        aliases: Mapping[str, str] | None = None,
+        slots: Mapping[str, ModelSlot[Any]] | None = None,
+        catalogue: Catalogue | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.service = service
+        self.entries = tuple(entries)
+        self.default = default or (self.entries[0].id if self.entries else None)
+        self.aliases = dict(aliases or {})
+        self.slots = dict(slots or {})
+        self.catalogue = catalogue or Catalogue()
+        self.folder = folder
+
+    def resolve(self, name: str | None) -> InstalledModel:
+        return resolve(name, self.entries, self.aliases, self.default)
+
+    def load(self, name: str) -> InstalledModel:
+        """Load a model; blocks. A model without a slot is always ready."""
+        entry = self.resolve(name)
+        if slot := self.slots.get(entry.id):
+            slot.load()
+        return entry
+
+    def unload(self, name: str) -> InstalledModel:
+        """Free a model; blocks. Raises Conflict while it is in use."""
+        entry = self.resolve(name)
+        if slot := self.slots.get(entry.id):
+            slot.unload()
+        return entry
+
+    def describe(self, entry: InstalledModel, *, alias: str | None = None) -> dict[str, Any]:
+        """Give one `/v1/models` entry."""
+        slot = self.slots.get(entry.id)
+        row: dict[str, Any] = {
+            "id": alias or entry.id,
+            "object": "model",
+            "created": entry.created,
+            "owned_by": entry.owned_by,
+            "task": entry.task,
+            "builtin": entry.builtin,
+            "loaded": slot.loaded if slot is not None else True,
+            "license": entry.license,
+            "size_bytes": entry.size_bytes,
+            "languages": list(entry.languages),
+            "service": self.service,
+        }
+        if alias is not None:
+            row["alias_of"] = entry.id
+        return row
+
+    def listing(self) -> dict[str, Any]:
+        """Give the `/v1/models` body: installed models first, then the aliases that lead to them."""
+        by_id = {entry.id: entry for entry in self.entries}
+        rows = [self.describe(entry) for entry in self.entries]
+        for alias, target in self.aliases.items():
+            found = None if alias in by_id else _alias_target(target, by_id, self.default)
+            if found is not None:
+                rows.append(self.describe(found, alias=alias))
+        return {"object": "list", "data": rows}
+
+    def catalogue_listing(self) -> dict[str, Any]:
+        return self.catalogue.as_dict(Machine.measure(self.folder), self.service)

@@ -1,0 +1,101 @@
+"""A slot loads once, unloads when idle and never while somebody uses the model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from servicekit.errors import Conflict, NotReady
+from servicekit.models import ModelSlot
+
+
+def wait_until(holds: Callable[[], bool], within_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + within_s
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        pause.wait(0.005)
+    return False
+
+
+def test_concurrent_callers_share_one_load() -> None:
+    loads: list[int] = []
+    gate = threading.Event()
+
+    def load() -> str:
+        loads.append(1)
+        gate.wait(5)
+        return "model"
+
+    slot = ModelSlot(load)
+
+    def use(_: int) -> str:
+        with slot.use() as model:
+            return model
+
+    with ThreadPoolExecutor(8) as pool:
+        results = [pool.submit(use, n) for n in range(8)]
+        assert wait_until(lambda: slot.state == "loading")
+        gate.set()
+        assert [r.result(5) for r in results] == ["model"] * 8
+    assert loads == [1] and slot.loaded and slot.users == 0
+
+
+def test_a_load_error_reaches_every_waiting_caller_and_the_next_call_tries_again() -> None:
+    attempts: list[int] = []
+    gate = threading.Event()
+
+    def load() -> str:
+        attempts.append(1)
+        gate.wait(5)
+        if len(attempts) == 1:
+            raise OSError("/secret/path is missing")
+        return "model"
+
+    slot = ModelSlot(load, name="draw")
+    with ThreadPoolExecutor(4) as pool:
+        results = [pool.submit(slot.load) for _ in range(4)]
+        assert wait_until(lambda: len(slot._changed._waiters) == 3)  # type: ignore[attr-defined]
+        gate.set()
+        errors = [r.exception(5) for r in results]
+    assert all(isinstance(e, NotReady) and "secret" not in e.message for e in errors)
+    assert slot.state == "failed" and attempts == [1]
+    slot.load()
+    assert slot.loaded
+
+
+def test_an_idle_model_is_unloaded_and_loaded_again_on_demand() -> None:
+    freed: list[str] = []
+    slot = ModelSlot(lambda: "model", freed.append, idle_unload_s=0.02)
+    slot.load()
+    assert wait_until(lambda: slot.state == "unloaded")
+    assert freed == ["model"]
+    with slot.use() as model:
+        assert model == "model"
+    slot.close()
+
+
+def test_a_model_in_use_is_not_unloaded_however_long_it_takes() -> None:
+    freed: list[str] = []
+    slot = ModelSlot(lambda: "model", freed.append, idle_unload_s=0.01)
+    with slot.use():
+        assert not wait_until(lambda: bool(freed), within_s=0.1)
+        with pytest.raises(Conflict):
+            slot.unload()
+    assert wait_until(lambda: bool(freed))
+
+
+def test_closing_stops_the_timer_thread_and_frees_the_model() -> None:
+    freed: list[str] = []
+    slot = ModelSlot(lambda: "model", freed.append, idle_unload_s=60, name="closing")
+    slot.load()
+    slot.close()
+    assert freed == ["model"]
+    assert not [t for t in threading.enumerate() if t.name == "idle-closing"]
+    with pytest.raises(NotReady):
+        slot.load()
