@@ -1,0 +1,263 @@
+"""Gives a FastAPI app the behaviour that every service shares.
+
+`install` adds request ids, one JSON log line a request, `/healthz` `/readyz` `/metrics`, errors in
+OpenAI's shape, authentication, Host check, body limit and CORS. One raw ASGI layer does it: two
+`BaseHTTPMiddleware` layers cost 2.5 times the throughput (measured 2026-07). Knows no model.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from fnmatch import fnmatch
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from servicekit.auth import Authenticator, bearer_of
+from servicekit.errors import (
+    BadRequest,
+    InternalError,
+    InvalidBody,
+    NotFound,
+    PayloadTooLarge,
+    ServiceError,
+    from_status,
+)
+from servicekit.health import Readiness
+from servicekit.logs import log_event, request_id_var
+from servicekit.metrics import Metrics
+from servicekit.settings import ServiceSettings
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
+"""What is answered without credentials."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+log = logging.getLogger(__name__)
+
+
+def install(
+    app: FastAPI,
+    settings: ServiceSettings,
+    *,
+    readiness: Readiness,
+    authenticator: Authenticator | None = None,
+) -> None:
+    """Make `app` behave like every other service.
+
+    Without `authenticator` one is made from `settings`. Handlers find the caller through
+    `servicekit.auth.identity_of`.
+    """
+    metrics = Metrics(settings.service)
+    app.state.readiness, app.state.metrics, app.state.settings = readiness, metrics, settings
+    _add_errors(app)
+    _add_health(app, readiness, metrics)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "x-cache", "retry-after", "location"],
+        )
+    app.add_middleware(
+        Edge, settings=settings, metrics=metrics, authenticator=authenticator or Authenticator(settings)
+    )
+
+
+def error_response(error: ServiceError) -> JSONResponse:
+    """Return the response that stands for `error`."""
+    return JSONResponse(error.body(), status_code=error.status, headers=error.headers())
+
+
+def request_id_for(value: str | None) -> str:
+    """Return a caller's own request id when it is harmless, otherwise a new one."""
+    return value if value and _REQUEST_ID.fullmatch(value) else uuid.uuid4().hex
+
+
+class Edge:
+    """The outermost layer: request id, Host, credentials, body limit, log line, metrics."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: ServiceSettings,
+        metrics: Metrics,
+        authenticator: Authenticator,
+    ):
+        self._app, self._settings = app, settings
+        self._metrics, self._authenticator = metrics, authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = request_id_for(headers.get("x-request-id"))
+        token = request_id_var.set(request_id)
+        exchange = _Exchange(send, request_id)
+        start = time.perf_counter()
+        self._metrics.in_flight.labels(self._settings.service).inc()
+        try:
+            await self._answer(scope, headers, receive, exchange)
+        except ServiceError as error:
+            await exchange.fail(scope, error)
+        except Exception:
+            log.exception("unexpected error")
+            await exchange.fail(scope, InternalError("Something broke here. The log has the request id."))
+        finally:
+            self._metrics.in_flight.labels(self._settings.service).dec()
+            self._account(scope, exchange.status, time.perf_counter() - start)
+            request_id_var.reset(token)
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, exchange: _Exchange) -> None:
+        path = scope["path"]
+        self._check_host(headers.get("host", ""))
+        preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        if path not in OPEN_PATHS and not preflight:
+            identity = await self._authenticator.authenticate_async(bearer_of(headers.get("authorization")))
+            scope["oficina.identity"] = identity
+        limited = _limited(receive, headers, self._settings.max_body_bytes)
+        await self._app(scope, limited, exchange.send)
+
+    def _check_host(self, host: str) -> None:
+        allowed = self._settings.allowed_hosts
+        name = host if host.endswith("]") else host.rsplit(":", 1)[0] if ":" in host else host
+        if "*" not in allowed and not any(fnmatch(name.lower(), pattern) for pattern in allowed):
+            raise BadRequest("This Host is not served here. Add it to ALLOWED_HOSTS.", param="host")
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        self._metrics.observe(scope["method"], route, status, seconds)
+        if scope["path"] in ("/healthz", "/readyz", "/metrics") and status < 400:
+            return
+        log_event(
+            log, "request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
+        )
+
+
+class _Exchange:
+    """One answer on its way out: stamps the request id and remembers the status."""
+
+    def __init__(self, send: Send, request_id: str):
+        self._send, self._request_id = send, request_id
+        self.status, self._started = 499, False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._started, self.status = True, message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self._request_id
+            headers.setdefault("x-content-type-options", "nosniff")
+        await self._send(message)
+
+    async def fail(self, scope: Scope, error: ServiceError) -> None:
+        """Send `error` if nothing was sent yet; a broken stream is simply ended by the server."""
+        if self._started:
+            self.status = error.status
+            return
+        response = error_response(error)
+        response.headers["connection"] = "close"
+        await response(scope, _no_receive, self.send)
+
+
+async def _no_receive() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _limited(receive: Receive, headers: Headers, max_bytes: int) -> Receive:
+    """Refuse bodies over `max_bytes`, declared or counted while they come."""
+    declared = headers.get("content-length", "")
+    too_large = PayloadTooLarge(f"The body is over the limit of {max_bytes} bytes. Send less.")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise too_large
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > max_bytes:
+                raise too_large
+        return message
+
+    return limited
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def service_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ServiceError)
+        return error_response(error)
+
+    async def validation_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return error_response(from_validation(error.errors(), request.headers.get("content-type", "")))
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404 and error.detail == "Not Found":
+            known = NotFound(f"There is no {request.method} {request.url.path[:200]}. See /openapi.json.")
+            return error_response(known)
+        return error_response(from_status(error.status_code, str(error.detail)))
+
+    handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+        ServiceError: service_error,
+        RequestValidationError: validation_error,
+        HTTPException: http_error,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
+
+
+def from_validation(problems: Any, content_type: str) -> ServiceError:
+    """Turn pydantic's list of problems into one error that names the first field."""
+    first = problems[0]
+    place = [str(part) for part in first.get("loc", ())]
+    param = ".".join(place[1:] if place and place[0] in ("body", "query", "path", "header") else place)
+    reason = first.get("msg", "is not valid").removeprefix("Value error, ")
+    if first.get("type") == "json_invalid":
+        return InvalidBody(f"The body is not valid JSON: {reason}.")
+    if place == ["body"] and first.get("type") in ("model_attributes_type", "dict_type", "missing"):
+        from servicekit.errors import UnsupportedMedia
+
+        if content_type and not re.match(r"(application/json|application/.*\+json|multipart/)", content_type):
+            return UnsupportedMedia(
+                f"The content type is '{content_type[:80]}'; this call reads 'application/json'."
+            )
+        return InvalidBody("The body must be a JSON object.")
+    return InvalidBody(f"'{param}': {reason}." if param else f"{reason}.", param=param or None)
+
+
+def _add_health(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Alive; touches nothing."""
+        return {"status": "ok", "service": readiness.service, "version": readiness.version}
+
+    @app.get("/readyz", tags=["health"])
+    def readyz() -> Response:
+        """Ready, or 503 with the reason."""
+        report = readiness.report()
+        headers = {} if report["status"] == "ready" else {"Retry-After": "2"}
+        return Response(
+            orjson.dumps(report),
+            status_code=200 if report["status"] == "ready" else 503,
+            media_type="application/json",
+            headers=headers,
+        )
+
+    @app.get("/metrics", tags=["health"])
+    async def metrics_text() -> Response:
+        """Prometheus metrics."""
+        return Response(metrics.render(), media_type=metrics.content_type)

@@ -1,0 +1,236 @@
+"""Who is calling: identity tokens are verified here, so a service's own port is no back door.
+
+A bearer is one of three things:
+- an identity token (EdDSA JWT, `typ: identity`) that the gateway signs for each forwarded call;
+- an access token (EdDSA JWT, `typ: access`) from `POST /auth/login`;
+- an API key (`ofi_…`).
+The first is verified with the gateway's public keys alone. The other two can be revoked, so they are
+checked with the gateway at most once a second; while the gateway is away, an access token counts on
+its signature and expiry, and a key is refused with 503.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+import httpx
+import jwt
+from starlette.requests import HTTPConnection
+
+from servicekit.errors import Forbidden, NotReady, ServiceError, Unauthorized
+from servicekit.logs import log_event
+from servicekit.settings import ServiceSettings
+
+ISSUER = AUDIENCE = "oficina"
+INTROSPECTION_TTL_S = 1.0
+JWKS_TTL_S = 300.0
+JWKS_RETRY_S = 2.0
+_MAX_CACHED = 4096
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The caller of one request. `token` may be forwarded to a neighbour as `Bearer`."""
+
+    user_id: str
+    username: str
+    role: str
+    scopes: frozenset[str]
+    token: str = ""
+
+    def require(self, scope: str) -> None:
+        """Raise Forbidden unless the caller's key or session has `scope` (or `*`)."""
+        if "*" not in self.scopes and scope not in self.scopes:
+            raise Forbidden(f"This key lacks the scope '{scope}'. Make a key that has it.")
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """Headers that carry this identity to a neighbour."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+
+LOCAL_OWNER = Identity("owner", "owner", "owner", frozenset({"*"}))
+"""Every caller when `AUTH=off`."""
+
+
+def identity_from_claims(claims: dict[str, Any], token: str) -> Identity:
+    """Build an Identity from the claims of a verified token."""
+    return Identity(
+        user_id=str(claims["sub"]),
+        username=str(claims.get("name", claims["sub"])),
+        role=str(claims.get("role", "member")),
+        scopes=frozenset(claims.get("scopes", ())),
+        token=token,
+    )
+
+
+class KeySet:
+    """The gateway's public keys, fetched when needed and kept. Thread-safe."""
+
+    def __init__(self, url: str, client: httpx.Client):
+        self._url, self._client = url, client
+        self._keys: dict[str, Any] = {}
+        self._fetched_at = self._tried_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def get(self, kid: str) -> Any:
+        """Return the public key named `kid`.
+
+        Raises:
+            Unauthorized: the gateway has no such key.
+            NotReady: the gateway cannot be reached and the key was never seen.
+        """
+        now = time.monotonic()
+        if kid in self._keys and now - self._fetched_at < JWKS_TTL_S:
+            return self._keys[kid]
+        with self._lock:
+            if kid not in self._keys or now - self._fetched_at >= JWKS_TTL_S:
+                self._refresh(now)
+        if kid in self._keys:
+            return self._keys[kid]
+        if self._fetched_at == float("-inf"):
+            raise NotReady("The gateway, which knows who may call, cannot be reached. Try again.")
+        raise Unauthorized("This token was signed by a key that the gateway does not have. Log in again.")
+
+    def _refresh(self, now: float) -> None:
+        if now - self._tried_at < JWKS_RETRY_S:
+            return
+        self._tried_at = now
+        try:
+            answer = self._client.get(self._url)
+            answer.raise_for_status()
+            keys = jwt.PyJWKSet.from_dict(answer.json()).keys
+        except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+            log_event(log, "identity keys not fetched", level=logging.WARNING, reason=type(error).__name__)
+            return
+        self._keys = {key.key_id: key.key for key in keys if key.key_id}
+        self._fetched_at = now
+
+
+class Authenticator:
+    """Turns a bearer into an Identity; `authenticate` blocks, `authenticate_async` does not."""
+
+    def __init__(self, settings: ServiceSettings, client: httpx.Client | None = None):
+        self._enabled = settings.auth == "on"
+        self._gateway = settings.gateway_url.rstrip("/")
+        self._client = client or httpx.Client(timeout=httpx.Timeout(2.0, connect=1.0))
+        self._keys = KeySet(f"{self._gateway}/.well-known/jwks.json", self._client)
+        self._known: OrderedDict[str, tuple[float, Identity | ServiceError]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def authenticate(self, bearer: str | None) -> Identity:
+        """Return who `bearer` stands for.
+
+        Raises:
+            Unauthorized: missing, malformed, forged, expired or revoked.
+            NotReady: only the gateway could tell, and it cannot be reached.
+        """
+        if not self._enabled:
+            return LOCAL_OWNER
+        if not bearer:
+            raise Unauthorized("Send 'Authorization: Bearer <token or API key>'.")
+        if bearer.count(".") != 2:
+            return self._introspected(bearer)
+        identity, kind = self._verified(bearer)
+        if kind == "identity":
+            return identity
+        try:
+            return self._introspected(bearer)
+        except NotReady:
+            return identity
+
+    async def authenticate_async(self, bearer: str | None) -> Identity:
+        """Like `authenticate`, in a thread when the network may be needed."""
+        if not self._enabled:
+            return LOCAL_OWNER
+        cached = self._cached(bearer) if bearer else None
+        if cached is not None:
+            return _raise_or_return(cached)
+        return await anyio.to_thread.run_sync(self.authenticate, bearer)
+
+    def _verified(self, token: str) -> tuple[Identity, str]:
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") != "EdDSA" or not isinstance(header.get("kid"), str):
+                raise Unauthorized("This token is not one that the gateway signs. Log in again.")
+            claims = jwt.decode(
+                token,
+                self._keys.get(header["kid"]),
+                algorithms=["EdDSA"],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                options={"require": ["exp", "sub", "typ"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise Unauthorized("This token has expired. Log in again.") from error
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Unauthorized("This token is not valid. Log in again.") from error
+        if claims["typ"] not in ("identity", "access"):
+            raise Unauthorized("This token is for something else. Log in again.")
+        return identity_from_claims(claims, token), claims["typ"]
+
+    def _introspected(self, bearer: str) -> Identity:
+        cached = self._cached(bearer)
+        if cached is not None:
+            return _raise_or_return(cached)
+        found: Identity | ServiceError
+        try:
+            answer = self._client.post(f"{self._gateway}/auth/introspect", json={"token": bearer})
+        except httpx.HTTPError as error:
+            raise NotReady("The gateway, which checks keys, cannot be reached. Try again.") from error
+        if answer.status_code in (401, 403):
+            found = Unauthorized("This key or token is not valid, or was revoked.")
+        elif answer.status_code != 200:
+            raise NotReady("The gateway could not check this key. Try again.")
+        else:
+            body = answer.json()
+            found = identity_from_claims(body["claims"], body.get("identity_token", bearer))
+        with self._lock:
+            self._known[bearer] = (time.monotonic(), found)
+            while len(self._known) > _MAX_CACHED:
+                self._known.popitem(last=False)
+        return _raise_or_return(found)
+
+    def _cached(self, bearer: str) -> Identity | ServiceError | None:
+        with self._lock:
+            entry = self._known.get(bearer)
+        if entry is None or time.monotonic() - entry[0] > INTROSPECTION_TTL_S:
+            return None
+        return entry[1]
+
+
+def _raise_or_return(found: Identity | ServiceError) -> Identity:
+    if isinstance(found, ServiceError):
+        raise found
+    return found
+
+
+def bearer_of(header: str | None) -> str | None:
+    """Return the token of an `Authorization: Bearer …` header, or None."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def identity_of(request: HTTPConnection) -> Identity:
+    """FastAPI dependency: the caller, put there by `asgi.install`."""
+    identity = request.scope.get("oficina.identity")
+    if not isinstance(identity, Identity):
+        raise Unauthorized("Send 'Authorization: Bearer <token or API key>'.")
+    return identity
+
+
+def flask_identity() -> Identity:
+    """The caller of the current Flask request, put there by `wsgi.install`."""
+    from flask import g
+
+    identity = getattr(g, "identity", None)
+    if not isinstance(identity, Identity):
+        raise Unauthorized("Send 'Authorization: Bearer <token or API key>'.")
+    return identity

@@ -1,0 +1,131 @@
+"""A cache of results that may be lost at any time: Redis, or this process's memory.
+
+Nothing that must last lives here. Every call ends within 200 ms whatever Redis does, and never
+raises: redis-py's defaults wait for ever and retry, so time-outs are explicit and retries are off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from typing import Protocol
+
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from servicekit.logs import log_event
+
+OPERATION_TIMEOUT_S = 0.2
+PAUSE_AFTER_FAILURE_S = 5.0
+log = logging.getLogger(__name__)
+
+
+class Cache(Protocol):
+    """Bytes by key, for a while."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the value, or None when there is none or the cache is away."""
+        ...
+
+    async def set(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Keep the value for at most `ttl_s` seconds; silently nothing when the cache is away."""
+        ...
+
+    async def close(self) -> None:
+        """Free connections."""
+        ...
+
+
+class MemoryCache:
+    """The least recently used values go when `max_bytes` is reached. For one event loop."""
+
+    def __init__(self, max_bytes: int = 64 * 1024 * 1024):
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    async def get(self, key: str) -> bytes | None:
+        entry = self._kept.get(key)
+        if entry is None:
+            return None
+        if entry[0] < time.monotonic():
+            self._drop(key)
+            return None
+        self._kept.move_to_end(key)
+        return entry[1]
+
+    async def set(self, key: str, value: bytes, ttl_s: float) -> None:
+        if len(value) > self._max_bytes // 4:
+            return
+        self._drop(key)
+        self._kept[key] = (time.monotonic() + ttl_s, value)
+        self._bytes += len(value)
+        while self._bytes > self._max_bytes:
+            self._drop(next(iter(self._kept)))
+
+    async def close(self) -> None:
+        self._kept.clear()
+        self._bytes = 0
+
+    def _drop(self, key: str) -> None:
+        entry = self._kept.pop(key, None)
+        if entry:
+            self._bytes -= len(entry[1])
+
+
+class RedisCache:
+    """Redis with hard time-outs; after a failure it is left alone for 5 s and memory serves."""
+
+    def __init__(self, url: str, prefix: str = "oficina:"):
+        self._prefix = prefix
+        self._redis = aioredis.Redis.from_url(
+            url,
+            socket_timeout=OPERATION_TIMEOUT_S,
+            socket_connect_timeout=OPERATION_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=64,
+        )
+        self._fallback = MemoryCache(16 * 1024 * 1024)
+        self._paused_until = 0.0
+
+    async def get(self, key: str) -> bytes | None:
+        if not self._paused():
+            try:
+                async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                    return await self._redis.get(self._prefix + key)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._pause(error)
+        return await self._fallback.get(key)
+
+    async def set(self, key: str, value: bytes, ttl_s: float) -> None:
+        if not self._paused():
+            try:
+                async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                    await self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)))
+                return
+            except (RedisError, OSError, TimeoutError) as error:
+                self._pause(error)
+        await self._fallback.set(key, value, ttl_s)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    @property
+    def available(self) -> bool:
+        """Whether the last call to Redis went well."""
+        return not self._paused()
+
+    def _paused(self) -> bool:
+        return time.monotonic() < self._paused_until
+
+    def _pause(self, error: BaseException) -> None:
+        self._paused_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
+        log_event(log, "redis away, memory serves", level=logging.WARNING, reason=type(error).__name__)
+
+
+def connect(redis_url: str) -> Cache:
+    """Return the cache that `redis_url` names; an empty URL means memory. Connects when first used."""
+    return RedisCache(redis_url) if redis_url else MemoryCache()

@@ -1,0 +1,83 @@
+"""What a service says of its own readiness. Thread-safe; touches nothing but its own state and checks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
+
+from servicekit import __version__
+
+Status = Literal["loading", "ready", "not_ready"]
+Check = Callable[[], str | None]
+"""Returns None when well, or the reason why not; must be quick and not raise."""
+
+
+class Readiness:
+    """Status, model, device and queue of one service, as `/readyz` tells them."""
+
+    def __init__(self, service: str, version: str = __version__):
+        self.service = service
+        self.version = version
+        self._lock = threading.Lock()
+        self._status: Status = "loading"
+        self._reason: str | None = "starting"
+        self._model: str | None = None
+        self._device = "cpu"
+        self._checks: dict[str, Check] = {}
+        self._queue: Callable[[], dict[str, int]] = lambda: {"running": 0, "waiting": 0}
+        self.draining = False
+
+    def set(
+        self,
+        *,
+        status: Status | None = None,
+        reason: str | None = None,
+        model: str | None = None,
+        device: str | None = None,
+    ) -> None:
+        """Change what is told; `reason` is cleared when the status becomes ready."""
+        with self._lock:
+            if status is not None:
+                self._status = status
+                self._reason = None if status == "ready" else reason
+            if model is not None:
+                self._model = model
+            if device is not None:
+                self._device = device
+
+    def add_check(self, name: str, check: Check) -> None:
+        """Ask `check` each time; the service is not ready while it gives a reason."""
+        self._checks[name] = check
+
+    def watch_queue(self, queue: Callable[[], dict[str, int]]) -> None:
+        """Ask `queue` for `{"running", "waiting"}`."""
+        self._queue = queue
+
+    @property
+    def ready(self) -> bool:
+        """Whether `/readyz` answers 200."""
+        return self.report()["status"] == "ready"
+
+    def report(self) -> dict[str, Any]:
+        """Return the body of `/readyz`."""
+        with self._lock:
+            status, reason = self._status, self._reason
+            model, device = self._model, self._device
+        if status == "ready":
+            for name, check in self._checks.items():
+                problem = check()
+                if problem:
+                    status, reason = "not_ready", f"{name}: {problem}"
+                    break
+        if self.draining:
+            status, reason = "not_ready", "shutting down"
+        return {
+            "status": status,
+            "reason": reason,
+            "service": self.service,
+            "version": self.version,
+            "model": model,
+            "device": device,
+            "queue": self._queue(),
+        }

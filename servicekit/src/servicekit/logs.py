@@ -1,0 +1,74 @@
+"""JSON logs: one event a line, `timestamp level message module function` and fields.
+
+Never logs prompts, file contents or secrets: events carry ids and sizes only.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that this task or thread is working for."""
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one JSON line."""
+
+    def __init__(self, service: str):
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: dict[str, Any] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "module": record.module,
+            "function": record.funcName,
+            "service": self._service,
+        }
+        request_id = getattr(record, "request_id", None) or request_id_var.get()
+        if request_id:
+            event["request_id"] = request_id
+        event.update(getattr(record, "fields", None) or {})
+        if record.exc_info and record.exc_info[0] is not None:
+            event["error"] = record.exc_info[0].__name__
+            event["trace"] = _frames(record)
+        return orjson.dumps(event, default=str).decode()
+
+
+def _frames(record: logging.LogRecord) -> list[str]:
+    """Name the frames of an exception without folders: `module.py:12 function`."""
+    frames = []
+    trace = record.exc_info[2] if record.exc_info else None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-12:]
+
+
+def setup_logging(service: str, level: str = "INFO") -> None:
+    """Send the process's logs to stdout as JSON lines. Idempotent; call at start, not at import."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "urllib3", "werkzeug", "opensearch"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "dbos"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.propagate = True
+
+
+def log_event(logger: logging.Logger, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    """Log one event with fields: `log_event(log, "model loaded", model=..., seconds=...)`."""
+    logger.log(level, message, extra={"fields": fields}, stacklevel=2)
