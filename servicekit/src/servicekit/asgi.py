@@ -12,7 +12,6 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from fnmatch import fnmatch
 from typing import Any
 
 import orjson
@@ -32,9 +31,11 @@ from servicekit.errors import (
     NotFound,
     PayloadTooLarge,
     ServiceError,
+    UnsupportedMedia,
     from_status,
 )
 from servicekit.health import Readiness
+from servicekit.hosts import is_allowed
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
 from servicekit.settings import ServiceSettings
@@ -131,9 +132,7 @@ class Edge:
         await self._app(scope, limited, exchange.send)
 
     def _check_host(self, host: str) -> None:
-        allowed = self._settings.allowed_hosts
-        name = host if host.endswith("]") else host.rsplit(":", 1)[0] if ":" in host else host
-        if "*" not in allowed and not any(fnmatch(name.lower(), pattern) for pattern in allowed):
+        if not is_allowed(host, self._settings.allowed_hosts):
             raise BadRequest("This Host is not served here. Add it to ALLOWED_HOSTS.", param="host")
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
@@ -229,8 +228,6 @@ def from_validation(problems: Any, content_type: str) -> ServiceError:
     if first.get("type") == "json_invalid":
         return InvalidBody(f"The body is not valid JSON: {reason}.")
     if place == ["body"] and first.get("type") in ("model_attributes_type", "dict_type", "missing"):
-        from servicekit.errors import UnsupportedMedia
-
         if content_type and not re.match(r"(application/json|application/.*\+json|multipart/)", content_type):
             return UnsupportedMedia(
                 f"The content type is '{content_type[:80]}'; this call reads 'application/json'."

@@ -1,0 +1,148 @@
+"""Gives a Flask app the behaviour that `asgi.install` gives FastAPI: same ids, errors, auth, logs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from servicekit.asgi import OPEN_PATHS, request_id_for
+from servicekit.auth import Authenticator, bearer_of
+from servicekit.errors import (
+    BadRequest,
+    InternalError,
+    InvalidBody,
+    NotFound,
+    PayloadTooLarge,
+    ServiceError,
+    UnsupportedMedia,
+    from_status,
+)
+from servicekit.health import Readiness
+from servicekit.hosts import is_allowed
+from servicekit.logs import log_event, request_id_var
+from servicekit.metrics import Metrics
+from servicekit.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+
+def install(
+    app: Flask,
+    settings: ServiceSettings,
+    *,
+    readiness: Readiness,
+    authenticator: Authenticator | None = None,
+) -> None:
+    """Make `app` behave like every other service; the caller is `servicekit.auth.flask_identity()`."""
+    metrics = Metrics(settings.service)
+    checker = authenticator or Authenticator(settings)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions["oficina"] = {"readiness": readiness, "metrics": metrics, "settings": settings}
+
+    def before() -> None:
+        g.started = time.perf_counter()
+        g.request_id = request_id_for(request.headers.get("x-request-id"))
+        g.request_id_token = request_id_var.set(g.request_id)
+        metrics.in_flight.labels(settings.service).inc()
+        if not is_allowed(request.headers.get("host", ""), settings.allowed_hosts):
+            raise BadRequest("This Host is not served here. Add it to ALLOWED_HOSTS.", param="host")
+        if request.path not in OPEN_PATHS and not _preflight():
+            g.identity = checker.authenticate(bearer_of(request.headers.get("authorization")))
+
+    def after(response: Response) -> Response:
+        response.headers["x-request-id"] = g.request_id
+        response.headers.setdefault("x-content-type-options", "nosniff")
+        _allow_origin(response, settings)
+        route = request.url_rule.rule if request.url_rule else "unmatched"
+        seconds = time.perf_counter() - g.started
+        metrics.observe(request.method, route, response.status_code, seconds)
+        if request.path not in ("/healthz", "/readyz", "/metrics") or response.status_code >= 400:
+            fields = {"method": request.method, "route": route, "status": response.status_code}
+            log_event(log, "request", **fields, ms=round(seconds * 1000, 1))
+        return response
+
+    def teardown(_: BaseException | None) -> None:
+        metrics.in_flight.labels(settings.service).dec()
+        request_id_var.set(None)
+
+    app.before_request(before)
+    app.after_request(after)
+    app.teardown_request(teardown)
+    _add_errors(app)
+    _add_health(app, readiness, metrics)
+
+
+def _preflight() -> bool:
+    return request.method == "OPTIONS" and "access-control-request-method" in request.headers
+
+
+def _allow_origin(response: Response, settings: ServiceSettings) -> None:
+    origin = request.headers.get("origin")
+    if origin and ("*" in settings.cors_origins or origin in settings.cors_origins):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
+        response.headers.add("Vary", "Origin")
+
+
+def json_object() -> dict[str, Any]:
+    """Return the request's body as a JSON object.
+
+    Raises:
+        UnsupportedMedia: the content type is not JSON.
+        InvalidBody: not JSON, or JSON that is not an object.
+    """
+    if not request.is_json:
+        kind = (request.content_type or "none")[:80]
+        raise UnsupportedMedia(f"The content type is '{kind}'; this call reads 'application/json'.")
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidBody("The body must be a JSON object.")
+    return body
+
+
+def _add_errors(app: Flask) -> None:
+    def fail(error: ServiceError) -> Response:
+        response = jsonify(error.body())
+        response.status_code = error.status
+        response.headers.extend(error.headers())
+        return response
+
+    def http_error(error: HTTPException) -> Response:
+        if isinstance(error, RequestEntityTooLarge):
+            limit = app.config["MAX_CONTENT_LENGTH"]
+            return fail(PayloadTooLarge(f"The body is over the limit of {limit} bytes. Send less."))
+        if error.code == 404 and request.url_rule is None:
+            return fail(NotFound(f"There is no {request.method} {request.path[:200]}. See /openapi.json."))
+        return fail(from_status(error.code or 500, error.description or error.name))
+
+    def unexpected(_: Exception) -> Response:
+        log.exception("unexpected error")
+        return fail(InternalError("Something broke here. The log has the request id."))
+
+    app.register_error_handler(ServiceError, fail)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unexpected)
+
+
+def _add_health(app: Flask, readiness: Readiness, metrics: Metrics) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok", service=readiness.service, version=readiness.version)
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        report = readiness.report()
+        response = jsonify(report)
+        if report["status"] != "ready":
+            response.status_code = 503
+            response.headers["Retry-After"] = "2"
+        return response
+
+    @app.get("/metrics")
+    def metrics_text() -> Response:
+        return Response(metrics.render(), content_type=metrics.content_type)
