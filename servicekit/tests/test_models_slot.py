@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from servicekit.errors import Conflict, NotReady
 from servicekit.models import ModelSlot
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Generic, Literal, TypeVar, cast
 
 from servicekit.errors import Conflict, NotReady, ServiceError
+from servicekit.logs import log_event
 from servicekit.timing import Timing
 
 T = TypeVar("T")
@@ -159,12 +160,12 @@ class ModelSlot(Generic[T]):
             self._last_used = time.monotonic()
             self._start_timer()
             self._changed.notify_all()
-        _log.info("model loaded", extra={"model": self.name, "load_s": round(self.load_s, 3)})
+        log_event(_log, "model loaded", model=self.name, load_s=round(self.load_s, 3))
         return model
 
     def _not_ready(self, exc: BaseException) -> NotReady:
         # The exception's own text may hold paths: it goes to the log, the client learns its kind.
-        _log.error("model could not be loaded", extra={"model": self.name}, exc_info=exc)
+        _log.error("model could not be loaded", extra={"fields": {"model": self.name}}, exc_info=exc)
         return NotReady(
             f"The model '{self.name}' could not be loaded ({type(exc).__name__}). "
             "The service's log says why; check that its files are complete and that memory suffices."
@@ -185,12 +186,12 @@ class ModelSlot(Generic[T]):
             if self._unload_model is not None:
                 self._unload_model(model)
         except Exception:
-            _log.exception("model could not be unloaded cleanly", extra={"model": self.name})
+            _log.exception("model could not be unloaded cleanly", extra={"fields": {"model": self.name}})
         finally:
             with self._changed:
                 self._state = "unloaded"
                 self._changed.notify_all()
-        _log.info("model unloaded", extra={"model": self.name})
+        log_event(_log, "model unloaded", model=self.name)
         return True
 
     def _start_timer(self) -> None:

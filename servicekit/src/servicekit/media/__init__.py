@@ -1,0 +1,11 @@
+"""Generated pictures and audio: kept atomically, served to their owner alone, swept by age.
+
+Owns files under one root. Knows nothing about what made them.
+"""
+
+from servicekit.media.api import router
+from servicekit.media.store import MediaItem, MediaStore, SweepReport
+from servicekit.media.sweeper import Sweeper
+from servicekit.media.web import blueprint
+
+__all__ = ["MediaItem", "MediaStore", "SweepReport", "Sweeper", "blueprint", "router"]

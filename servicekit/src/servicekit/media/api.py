@@ -1,0 +1,50 @@
+"""HTTP routes for kept media (FastAPI): the owner reads, by ranges if wanted, and deletes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import FileResponse
+
+from servicekit.auth import Identity, identity_of
+from servicekit.media.store import MediaItem, MediaStore
+
+#: Nothing in a kept file is ever run or interpreted as something else.
+SAFE_HEADERS = {
+    "Cache-Control": "private, max-age=86400",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+Caller = Annotated[Identity, Depends(identity_of)]
+
+
+def download_name(item: MediaItem) -> str:
+    """Give the file name that a browser proposes."""
+    return item.name or item.path.name
+
+
+def router(store: MediaStore) -> APIRouter:
+    """Make `GET` and `DELETE /media/{id}` for `store`."""
+    routes = APIRouter(tags=["media"])
+
+    @routes.get("/media/{item_id}", response_class=FileResponse)
+    async def read_media(item_id: str, caller: Caller) -> FileResponse:
+        """Read a picture or audio; Range requests are answered with 206."""
+        item = await asyncio.to_thread(store.open, item_id, caller.user_id)
+        return FileResponse(
+            item.path,
+            media_type=item.media_type,
+            headers=SAFE_HEADERS,
+            filename=download_name(item),
+            content_disposition_type="inline",
+        )
+
+    @routes.delete("/media/{item_id}", status_code=204)
+    async def delete_media(item_id: str, caller: Caller) -> Response:
+        """Remove a picture or audio for good."""
+        await asyncio.to_thread(store.delete, item_id, caller.user_id)
+        return Response(status_code=204)
+
+    return routes
