@@ -205,6 +205,8 @@ def _add_errors(app: FastAPI) -> None:
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, ServiceError):  # raised by `_limited` while the body was read
+            return error_response(error.__cause__)
         if error.status_code == 404 and error.detail == "Not Found":
             known = NotFound(f"There is no {request.method} {request.url.path[:200]}. See /openapi.json.")
             return error_response(known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,19 +12,25 @@ from servicekit.errors import NotImplementedYet
 from servicekit.models.registry import ServiceModels
 
 
-def router(models: ServiceModels) -> APIRouter:
-    """Make the routes of one service. Model ids may hold slashes."""
+def router(source: ServiceModels | Callable[[], Awaitable[ServiceModels]]) -> APIRouter:
+    """Make the routes of one service. Model ids may hold slashes.
+
+    A callable is asked at each request: for a service whose models come and go.
+    """
     routes = APIRouter(tags=["models"])
+
+    async def now() -> ServiceModels:
+        return source if isinstance(source, ServiceModels) else await source()
 
     @routes.get("/v1/models")
     async def list_models() -> dict[str, Any]:
         """List the installed models and their aliases."""
-        return models.listing()
+        return (await now()).listing()
 
     @routes.get("/v1/catalogue")
     async def list_catalogue() -> dict[str, Any]:
         """List the public models this service can run, with whether they fit this machine."""
-        return await asyncio.to_thread(models.catalogue_listing)
+        return await asyncio.to_thread((await now()).catalogue_listing)
 
     @routes.post("/v1/models/install")
     async def install_model() -> dict[str, Any]:
@@ -36,25 +43,28 @@ def router(models: ServiceModels) -> APIRouter:
     @routes.post("/v1/models/{model_id:path}/load")
     async def load_model(model_id: str) -> dict[str, Any]:
         """Load a model now."""
+        models = await now()
         entry = await asyncio.to_thread(models.load, model_id)
         return models.describe(entry)
 
     @routes.post("/v1/models/{model_id:path}/unload")
     async def unload_model(model_id: str) -> dict[str, Any]:
         """Free a model's memory; 409 while it is in use."""
+        models = await now()
         entry = await asyncio.to_thread(models.unload, model_id)
         return models.describe(entry)
 
     @routes.get("/v1/models/{model_id:path}")
     async def get_model(model_id: str) -> dict[str, Any]:
         """Describe one model, by name or alias."""
+        models = await now()
         entry = models.resolve(model_id)
         return models.describe(entry, alias=model_id if model_id != entry.id else None)
 
     @routes.delete("/v1/models/{model_id:path}")
     async def delete_model(model_id: str) -> dict[str, Any]:
         """Remove a model (501 for now)."""
-        models.resolve(model_id)
+        (await now()).resolve(model_id)
         raise NotImplementedYet("Removing models is not available yet. Delete the model's folder instead.")
 
     return routes

@@ -1,0 +1,1 @@
+"""svc-chat: conversations with a language model."""

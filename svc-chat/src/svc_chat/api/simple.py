@@ -1,0 +1,76 @@
+"""The documents' own calls: `/chat` (two bodies), `/api/chat` (JSON lines) and `/train`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from servicekit import sse
+from servicekit.auth import Identity, identity_of
+from servicekit.disconnect import unless_disconnected
+from servicekit.errors import ServiceError
+from svc_chat.api.schemas import OllamaStyleChat, PlainChat, ProgrammedChat, TrainingData
+from svc_chat.domain.conversation import single_turn
+from svc_chat.domain.service import Ask, ChatService, Prepared
+from svc_chat.engine.base import Delta, Sampling
+
+Caller = Annotated[Identity, Depends(identity_of)]
+
+
+def router(service: ChatService, default_max_tokens: int) -> APIRouter:
+    """Return the routes of the older shapes."""
+    routes = APIRouter(tags=["simple"])
+    sampling = Sampling(max_tokens=default_max_tokens)
+
+    @routes.post("/chat", response_model=None)
+    async def chat(body: PlainChat | ProgrammedChat, request: Request, caller: Caller) -> Response | Any:
+        """Answer `{"msg"}` as plain text, or `{"system_prompt", "user_input"}` as `{"response"}`."""
+        if isinstance(body, PlainChat):
+            messages = single_turn(body.msg)
+        else:
+            messages = single_turn(body.user_input, body.system_prompt)
+        prepared = await service.prepare(Ask(messages, sampling=sampling), caller.user_id)
+        answer = await unless_disconnected(request, service.answer(prepared))
+        if isinstance(body, PlainChat):
+            return PlainTextResponse(answer.text)
+        return {"response": answer.text}
+
+    @routes.post("/api/chat", response_model=None)
+    async def api_chat(body: OllamaStyleChat, request: Request, caller: Caller) -> Response | Any:
+        """Answer in lines of `{"response", "done"}`, or in one object when `stream` is false."""
+        ask = Ask(single_turn(body.message), model=body.model, sampling=sampling)
+        prepared = await service.prepare(ask, caller.user_id)
+        if body.stream:
+            lines = _lines(service, prepared)
+            return StreamingResponse(lines, media_type="application/x-ndjson", headers=sse.HEADERS)
+        answer = await unless_disconnected(request, service.answer(prepared))
+        return {"model": prepared.model.id, "response": answer.text, "done": True}
+
+    @routes.post("/train")
+    async def train(body: TrainingData, caller: Caller) -> dict[str, str]:
+        """Keep training data; it is used by the next fine-tuning."""
+        given = body.training_data
+        text = given if isinstance(given, str) else orjson.dumps(given).decode()
+        kept = await asyncio.to_thread(service.records.add_training_text, caller.user_id, text)
+        return {"message": "Dados de treinamento adicionados com sucesso!", "id": kept, "status": "stored"}
+
+    return routes
+
+
+async def _lines(service: ChatService, prepared: Prepared) -> AsyncIterator[bytes]:
+    try:
+        async for delta in service.stream(prepared):
+            if isinstance(delta, Delta) and delta.text:
+                yield _line(prepared, delta.text, done=False)
+        yield _line(prepared, "", done=True)
+    except ServiceError as error:  # the status is long sent: the error travels as a line
+        yield orjson.dumps({**error.body(), "done": True}) + b"\n"
+
+
+def _line(prepared: Prepared, text: str, *, done: bool) -> bytes:
+    return orjson.dumps({"model": prepared.model.id, "response": text, "done": done}) + b"\n"

@@ -1,0 +1,59 @@
+"""Puts svc-chat together: the only place that picks concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from servicekit.asgi import install
+from servicekit.auth import Authenticator
+from servicekit.health import Readiness
+from servicekit.models import Catalogue
+from svc_chat.api import chat_completions, later, models, personas, simple
+from svc_chat.domain.service import ChatService
+from svc_chat.build import build_engine, watch
+from svc_chat.engine.base import Engine
+from svc_chat.engine.records import SqlRecords
+from svc_chat.settings import Settings
+
+
+def create_app(
+    settings: Settings | None = None,
+    engine: Engine | None = None,
+    authenticator: Authenticator | None = None,
+) -> FastAPI:
+    """Return the app; tests pass a fake `engine` and an authenticator with keys of their own."""
+    settings = settings or Settings()
+    settings.prepared()
+    readiness = Readiness(settings.service)
+    built = build_engine(settings) if engine is None else engine
+    slots = getattr(built, "slots", {})
+    service = ChatService(
+        built,
+        SqlRecords(settings.sql_url),
+        aliases=settings.model_aliases,
+        default=settings.default_model,
+        max_tokens=settings.max_tokens,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loading = await watch(built, readiness, settings)
+        yield
+        if loading is not None:
+            await loading
+        await built.close()
+        service.records.close()
+
+    app = FastAPI(title="svc-chat", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    install(app, settings, readiness=readiness, authenticator=authenticator)
+    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    app.include_router(chat_completions.router(service, settings.default_max_tokens))
+    app.include_router(simple.router(service, settings.default_max_tokens))
+    app.include_router(personas.router(service.records))
+    app.include_router(models.router(service, slots, settings.model_aliases, settings.default_model, catalogue))
+    app.include_router(later.router())
+    return app

@@ -1,0 +1,1 @@
+"""Our rules of a conversation: personas, tools, limits. No web framework, no model library."""

@@ -1,0 +1,1 @@
+"""Models and other servers: everything that turns messages into text."""

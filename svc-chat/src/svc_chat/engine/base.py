@@ -1,0 +1,159 @@
+"""What every chat engine does, whatever runs behind it. Knows no HTTP, no personas, no tools' meaning."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+from servicekit.models import InstalledModel
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation; `tool_calls` as OpenAI writes them."""
+
+    role: str
+    content: str
+    name: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen. `temperature` 0 takes the likeliest."""
+
+    max_tokens: int = 512
+    temperature: float = 0.8
+    top_p: float = 0.95
+    top_k: int = 40
+    min_p: float = 0.05
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    repeat_penalty: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    top_logprobs: int | None = None
+    """None: no log-probabilities; 0 to 20: those of the chosen token and of that many others."""
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """One text to write. Either `messages` (chat) or `prompt` (plain completion) is given."""
+
+    model_id: str
+    messages: tuple[Message, ...] = ()
+    prompt: str | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    answer_prefix: str = ""
+    """Text that the answer starts with; it is part of the prompt, not of the output."""
+    json_schema: Mapping[str, Any] | None = None
+    """The output must be JSON of this schema."""
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """A token, its natural-log probability and the likeliest alternatives."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens read and written; `cached` of the prompt's tokens were still in memory."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    queue_s: float = 0.0
+    load_s: float = 0.0
+    run_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of the answer. The last one has `finish_reason` and `usage`."""
+
+    text: str = ""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+
+
+class Engine(Protocol):
+    """Writes text with one or more models."""
+
+    async def models(self) -> Sequence[InstalledModel]:
+        """List what can answer now."""
+        ...
+
+    def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
+        """Write the answer piece by piece; closing the iterator frees what it holds at once.
+
+        Raises:
+            ContextTooLong: before any work, when the prompt does not fit.
+            QueueFull: too many requests wait.
+            ServiceError: the model cannot be loaded, or the other server failed.
+        """
+        ...
+
+    def queue(self) -> dict[str, int]:
+        """Return how many requests are `running` and `waiting`."""
+        ...
+
+    async def close(self) -> None:
+        """Free models and connections."""
+        ...
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Who the model speaks as. `created_at` in seconds since 1970; `id` is empty until it is kept."""
+
+    name: str
+    description: str = ""
+    instructions: str = ""
+    id: str = ""
+    created_at: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+class Records(Protocol):
+    """What the service keeps for its callers; every call blocks and may come from any thread."""
+
+    def add_persona(self, owner: str, persona: Persona) -> Persona:
+        """Keep a persona; it gets an id."""
+        ...
+
+    def personas(self, owner: str) -> Sequence[Persona]:
+        """List the owner's personas, oldest first."""
+        ...
+
+    def persona(self, owner: str, persona_id: str) -> Persona:
+        """Return one persona by id or name; raises NotFound."""
+        ...
+
+    def change_persona(self, owner: str, persona_id: str, changes: dict[str, str]) -> Persona:
+        """Change some fields; raises NotFound."""
+        ...
+
+    def delete_persona(self, owner: str, persona_id: str) -> None:
+        """Remove a persona; raises NotFound."""
+        ...
+
+    def add_training_text(self, owner: str, text: str) -> str:
+        """Keep a text that the model is to be trained on; return its id."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...

@@ -1,0 +1,44 @@
+"""Several engines as one: models of all in one list, each request to the engine that has its model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from servicekit.errors import ModelNotFound
+from servicekit.models import InstalledModel
+from svc_chat.engine.base import Delta, Engine, GenerationRequest
+
+
+class EngineGroup:
+    """Asks its engines in order; the first that has a model owns its name."""
+
+    def __init__(self, engines: Sequence[Engine]):
+        self._engines = tuple(engines)
+
+    async def models(self) -> Sequence[InstalledModel]:
+        found: dict[str, InstalledModel] = {}
+        for models in await asyncio.gather(*(engine.models() for engine in self._engines)):
+            for model in models:
+                found.setdefault(model.id, model)
+        return list(found.values())
+
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
+        engine = await self._owner(request.model_id)
+        async for delta in engine.generate(request):
+            yield delta
+
+    def queue(self) -> dict[str, int]:
+        queues = [engine.queue() for engine in self._engines]
+        return {name: sum(queue[name] for queue in queues) for name in ("running", "waiting")}
+
+    async def close(self) -> None:
+        await asyncio.gather(*(engine.close() for engine in self._engines), return_exceptions=True)
+
+    async def _owner(self, model_id: str) -> Engine:
+        if len(self._engines) == 1:
+            return self._engines[0]
+        for engine in self._engines:
+            if any(model.id == model_id for model in await engine.models()):
+                return engine
+        raise ModelNotFound(f"The model '{model_id[:80]}' is gone. GET /v1/models lists what is there.")

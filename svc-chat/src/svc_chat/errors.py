@@ -1,0 +1,39 @@
+"""Errors that only svc-chat raises."""
+
+from __future__ import annotations
+
+from servicekit.errors import BadRequest, NotReady, TooBusy
+
+
+class ContextTooLong(BadRequest):
+    """The conversation does not fit the model's context."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, tokens: int, limit: int):
+        super().__init__(
+            f"The conversation has {tokens} tokens; this model reads {limit}, and needs room to answer. "
+            "Send fewer or shorter messages, or choose a model with a longer context.",
+            param="messages",
+        )
+
+
+class QueueFull(TooBusy):
+    """Too many conversations wait for the model."""
+
+    code = "queue_full"
+
+    def __init__(self, limit: int):
+        super().__init__(f"{limit} requests are already waiting. Try again soon.", retry_after_s=2)
+
+
+class ModelBroken(NotReady):
+    """The model's file cannot be loaded."""
+
+    code = "model_not_loadable"
+
+
+class TemplateFailed(BadRequest):
+    """The model's chat template refuses these messages."""
+
+    code = "chat_template_error"

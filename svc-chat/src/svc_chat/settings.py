@@ -1,0 +1,72 @@
+"""Settings of svc-chat; `CHAT_` is the prefix, the plain names work too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from servicekit.models import DEFAULT_ALIASES
+from servicekit.settings import CommaList, ServiceSettings, comma_list
+
+_BUILTIN = Path(__file__).resolve().parents[2] / "models" / "oficina-chat" / "oficina-chat.gguf"
+
+
+class Settings(ServiceSettings):
+    """What svc-chat can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="CHAT_")
+
+    service: str = "svc-chat"
+    port: int = 8002
+    data_dir: Path = Path("data/svc-chat")
+
+    model_path: Path = _BUILTIN
+    """The built-in model, a GGUF file."""
+    model_paths: CommaList = ()
+    """More GGUF files, separated by commas; a model's id is its file's name without `.gguf`."""
+    default_model: str = ""
+    """Id of the model that answers when none is named; empty: the first that there is."""
+    model_aliases: dict[str, str] = Field(default_factory=lambda: {
+        alias: task for alias, task in DEFAULT_ALIASES.items() if task == "chat"
+    })
+    """Names that existing clients send, and the model or task each stands for (JSON)."""
+    context_tokens: int = 4096
+    """Tokens of prompt and answer together that a model is loaded for, at most what it was trained for."""
+    max_tokens: int = 2048
+    """Most tokens of one answer."""
+    default_max_tokens: int = 512
+    """Tokens of an answer when the caller names no limit."""
+    max_waiting: int = 32
+    """Requests that may wait for the model; one more is answered 429."""
+    request_timeout_s: float = 300.0
+    """Seconds after which an answer is ended."""
+
+    ollama_host: str = ""
+    """An Ollama server, such as `http://127.0.0.1:11434`; empty: none."""
+    ollama_timeout: float = 300.0
+    """Seconds that an Ollama server may take."""
+    openai_base_url: str = ""
+    """An OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`; empty: none."""
+    openai_api_key: str = ""
+    """Its key."""
+
+    @property
+    def builtin_model_path(self) -> Path:
+        """The model that comes with the repository."""
+        return _BUILTIN
+
+    @field_validator("model_paths", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        return comma_list(value)
+
+    @field_validator("ollama_host")
+    @classmethod
+    def _with_scheme(cls, value: str) -> str:
+        if not value:
+            return ""
+        url = value if "://" in value else f"http://{value}"
+        has_port = ":" in url.split("://", 1)[1]
+        return url.rstrip("/") if has_port else f"{url.rstrip('/')}:11434"
