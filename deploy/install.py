@@ -11,14 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
-from deploy import machine
-from deploy.console import Stop, say, step
+from deploy import machine, torch_index
+from deploy.console import Stop, step
 from deploy.layout import Layout
 
-PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
 PACKAGES = (
     "servicekit",
     "gateway",
@@ -80,18 +78,9 @@ def _arguments(layout: Layout, groups: tuple[str, ...]) -> list[str]:
 
 
 def _torch_backend(layout: Layout) -> list[str]:
-    """PyTorch's CPU build unless an NVIDIA GPU is there; the default index when PyTorch's is not reached."""
-    if machine.has_nvidia():
-        return ["--torch-backend", "auto"]
-    links = _pip_settings(layout).get("UV_FIND_LINKS", "")
-    if any(list(Path(link).glob("torch-*+cpu*.whl")) for link in links.split(",") if link):
-        return []
-    try:
-        urllib.request.urlopen(PYTORCH_CPU_INDEX, timeout=8).close()
-    except OSError:
-        say("    PyTorch's own index cannot be reached: taking torch from the default index")
-        return []
-    return ["--torch-backend", "cpu"]
+    """PyTorch's CPU build unless an NVIDIA GPU is there."""
+    backend = "auto" if machine.has_nvidia() else "cpu"
+    return torch_index.arguments(backend, _pip_settings(layout).get("UV_FIND_LINKS", ""))
 
 
 def _pip_settings(layout: Layout) -> dict[str, str]:

@@ -68,6 +68,8 @@ def environment(service: Service, layout: Layout) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "MALLOC_ARENA_MAX": "2",
         "PYTHONUNBUFFERED": "1",
+        # the repository's folders are named like its packages
+        "PYTHONSAFEPATH": "1",
     }
     for other in MODELS:
         told[f"{other.prefix}_URL"] = other.url(layout)
@@ -75,6 +77,7 @@ def environment(service: Service, layout: Layout) -> dict[str, str]:
         told[f"UPSTREAM_{other.prefix}"] = other.url(layout)
     if service is PAGE:
         told["STATIC_DIR"] = str(layout.page)
+        told["PYTHONPATH"] = str(layout.root)
     return told
 
 

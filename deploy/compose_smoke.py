@@ -1,0 +1,150 @@
+"""Builds the containers, starts them, makes one call a service and removes them again.
+
+Runs beside a stack in use: own project name, own ports, own volumes. Each ability is called through
+the gateway and on its own port; a document is asked about and must come back from OpenSearch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy import services
+from deploy.calls import Caller, CallFailed, check_all
+from deploy.console import say, step
+from deploy.layout import ROOT
+
+PROJECT = "oficina-smoke"
+PORT_OFFSET = 20000
+HEALTHY_TIMEOUT_S = 420
+
+
+def compose(*arguments: str, env: dict[str, str], quiet: bool = False) -> str:
+    """Run `docker compose` for this project and return what it printed; raise when it fails."""
+    command = ["docker", "compose", "-p", PROJECT, *arguments]
+    output = subprocess.PIPE if quiet else None
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=output, text=True, check=True)
+    return done.stdout or ""
+
+
+def wait_healthy(env: dict[str, str]) -> None:
+    """Poll until every container is healthy; raise with those that are not."""
+    deadline, told = time.monotonic() + HEALTHY_TIMEOUT_S, set()
+    while True:
+        lines = compose("ps", "--all", "--format", "json", env=env, quiet=True).splitlines()
+        found = {row["Service"]: row["Health"] or row["State"] for row in map(json.loads, lines)}
+        for name, state in found.items():
+            if state == "healthy" and name not in told:
+                told.add(name)
+                say(f"    {name} healthy")
+        if found and told == set(found):
+            return
+        if time.monotonic() > deadline:
+            raise CallFailed(f"not healthy after {HEALTHY_TIMEOUT_S} s: {found}")
+        time.sleep(1)
+
+
+def check_locked(env: dict[str, str]) -> None:
+    """Check that every container is without root, capabilities and a writable root, and has limits."""
+    ids = compose("ps", "-q", env=env, quiet=True).split()
+    inspected = json.loads(
+        subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True).stdout
+    )
+    for container in inspected:
+        host, name = container["HostConfig"], container["Name"]
+        bindings = [b for group in (host["PortBindings"] or {}).values() for b in group]
+        checks = {
+            "runs as root": container["Config"]["User"] not in ("", "0", "root"),
+            "writable root": host["ReadonlyRootfs"],
+            "capabilities": [c.upper() for c in host["CapDrop"] or []] == ["ALL"],
+            "new privileges": any("no-new-privileges" in o for o in host["SecurityOpt"] or []),
+            "no limits": host["Memory"] > 0 and host["NanoCpus"] > 0,
+            "port beyond loopback": all(b["HostIp"] == "127.0.0.1" for b in bindings),
+        }
+        wrong = [text for text, well in checks.items() if not well]
+        if wrong:
+            raise CallFailed(f"{name}: {', '.join(wrong)}")
+    say(f"    {len(inspected)} containers: no root, no capabilities, read-only, limited, loopback only")
+
+
+def print_sizes() -> None:
+    """Print the size of each image."""
+    listed = subprocess.run(
+        ["docker", "image", "ls", "--format", "{{.Repository}} {{.Size}}", "--filter", "reference=oficina/*"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line in sorted(listed.stdout.splitlines()):
+        say("    {:24} {}".format(*line.split()))
+
+
+def run(env: dict[str, str], key: str) -> None:
+    """Start the containers and check them."""
+    with step("start"):
+        compose("up", "-d", "--quiet-pull", env=env)
+    with step("healthy"):
+        wait_healthy(env)
+    check_locked(env)
+
+    def port(service: services.Service) -> int:
+        return service.default_port + PORT_OFFSET
+
+    with step("calls"):
+        check_all(
+            Caller(key), services.ALL, lambda s: f"http://127.0.0.1:{port(s)}", search_store="opensearch"
+        )
+
+
+def main() -> int:
+    """Build, start, call, remove; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--no-build", action="store_true", help="take the images that are there")
+    parser.add_argument("--keep", action="store_true", help="leave the containers running")
+    asked = parser.parse_args()
+    key = "sk-" + secrets.token_hex(24)
+    with tempfile.TemporaryDirectory() as folder:
+        env = _environment(Path(folder), key)
+        failed: Exception | None = None
+        try:
+            if not asked.no_build:
+                with step("build"):
+                    compose("--progress", "plain", "build", "--quiet", env=env)
+            print_sizes()
+            run(env, key)
+        except (CallFailed, subprocess.CalledProcessError, OSError) as error:
+            failed = error
+            _attempt(lambda: compose("ps", "--all", env=env))
+            _attempt(lambda: compose("logs", "--tail", "25", env=env))
+        if not asked.keep:
+            with step("remove"):
+                _attempt(lambda: compose("down", "-v", "--remove-orphans", "-t", "20", env=env))
+    say(f"containers: FAILED: {failed}" if failed else "containers: every call answered")
+    return 1 if failed else 0
+
+
+def _environment(folder: Path, key: str) -> dict[str, str]:
+    file = folder / "owner_api_key"
+    file.write_text(key)
+    file.chmod(0o644)
+    ports = {f"{s.prefix}_PORT": str(s.default_port + PORT_OFFSET) for s in services.ALL}
+    return {**os.environ, **ports, "OWNER_API_KEY_FILE": str(file), "COMPOSE_PARALLEL_LIMIT": "2"}
+
+
+def _attempt(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except (subprocess.CalledProcessError, OSError) as error:
+        say(f"    {error}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
