@@ -1,0 +1,1 @@
+"""Translation between English and Portuguese, and language detection."""

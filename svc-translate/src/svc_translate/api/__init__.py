@@ -1,0 +1,1 @@
+"""HTTP routes of svc-translate: one router per resource."""

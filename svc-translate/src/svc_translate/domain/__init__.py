@@ -1,0 +1,1 @@
+"""Rules of translation: sentences, languages, the choice of a model. No web framework, no models."""

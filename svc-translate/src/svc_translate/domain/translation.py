@@ -1,0 +1,223 @@
+"""Translates whole texts: cuts them, chooses a model for each sentence, puts them together again.
+
+Owns the choice of the model and the limits. Knows nothing about HTTP or how an engine works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from servicekit.errors import BadRequest, ModelNotFound
+from servicekit.timing import Timing
+from svc_translate.domain import languages, sentences
+from svc_translate.domain.languages import Detected
+from svc_translate.engine.base import Detector, Engine, Outcome, Pair, TranslationModel
+from svc_translate.errors import EmptyText, LanguageNotDetected, PairNotAvailable, TextTooLong
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may hold."""
+
+    max_chars: int = 20_000
+    max_texts: int = 128
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One translated text. `models` are all that took part, the one with most sentences first."""
+
+    text: str
+    source: str
+    target: str
+    models: tuple[str, ...]
+    detected: Detected | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which sentences of a text go to which model."""
+
+    pair: Pair
+    parts: tuple[sentences.Part, ...]
+    by_model: dict[str, list[str]] = field(default_factory=dict)
+    outside: int = 0
+
+
+class TranslationService:
+    """Answers for all engines of this machine.
+
+    Args:
+        engines: in the order of preference; built-in models are asked first whether they cover a
+            sentence, general ones take the rest.
+    """
+
+    def __init__(self, engines: Sequence[Engine], detector: Detector, limits: Limits | None = None) -> None:
+        self.engines = tuple(engines)
+        self.detector = detector
+        self.limits = limits or Limits()
+        self._engine_of = {model.id: engine for engine in self.engines for model in engine.models}
+        self.models: tuple[TranslationModel, ...] = tuple(m for e in self.engines for m in e.models)
+
+    @property
+    def pairs(self) -> tuple[tuple[Pair, TranslationModel], ...]:
+        """Every direction with every model that goes it."""
+        return tuple((pair, model) for model in self.models for pair in model.pairs)
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The languages that some model speaks."""
+        return frozenset(code for model in self.models for code in model.languages)
+
+    def device_of(self, model_ids: Sequence[str]) -> str:
+        engine = next((self._engine_of[i] for i in model_ids if i in self._engine_of), None)
+        return engine.device if engine else "cpu"
+
+    async def detect(self, text: str) -> list[Detected]:
+        """Rank the languages of a text. Raises EmptyText and TextTooLong."""
+        self._check([text], "q")
+        return await asyncio.to_thread(languages.detect, text, self.detector)
+
+    async def translate(
+        self,
+        texts: Sequence[str],
+        source: str,
+        target: str,
+        *,
+        model: str | None = None,
+        timing: Timing,
+        param: str = "text",
+    ) -> list[Translation]:
+        """Translate texts, each from its own language when `source` is "auto".
+
+        Raises:
+            UnknownLanguage, PairNotAvailable, LanguageNotDetected, EmptyText, TextTooLong, ModelNotFound.
+        """
+        self._check(texts, param)
+        to = languages.normalise(target, self.codes, param="target")
+        fixed = None if source.strip().lower() == AUTO else self._known(source)
+        sources = await self._sources(texts, fixed, param)
+        plans = [self._plan(t, Pair(s.language, to), model) for t, s in zip(texts, sources, strict=True)]
+        made = await self._run(plans, timing)
+        return [
+            self._result(plan, made, None if fixed else found)
+            for plan, found in zip(plans, sources, strict=True)
+        ]
+
+    def _known(self, code: str) -> str:
+        return languages.normalise(code, self.codes, param="source")
+
+    async def _sources(self, texts: Sequence[str], fixed: str | None, param: str) -> list[Detected]:
+        if fixed is not None:
+            return [Detected(fixed, 1.0)] * len(texts)
+        found = []
+        for text in texts:
+            ranked = await asyncio.to_thread(languages.detect, text, self.detector)
+            if not ranked:
+                raise LanguageNotDetected(
+                    "The text holds no letters, so its language cannot be told. Set `source`.", param=param
+                )
+            found.append(ranked[0])
+        return found
+
+    def _check(self, texts: Sequence[str], param: str) -> None:
+        limit = self.limits
+        if not texts:
+            raise EmptyText(f"`{param}` is an empty list. Send at least one text.", param=param)
+        if len(texts) > limit.max_texts:
+            raise BadRequest(
+                f"{len(texts)} texts were sent, the limit is {limit.max_texts}. Send fewer at a time.",
+                param=param,
+            )
+        for i, text in enumerate(texts):
+            if not text.strip():
+                where = param if len(texts) == 1 else f"{param}.{i}"
+                raise EmptyText("The text is empty. Send at least one word.", param=where)
+        chars = sum(len(text) for text in texts)
+        if chars > limit.max_chars:
+            raise TextTooLong(
+                f"The text has {chars} characters, the limit is {limit.max_chars}. Send it in parts.",
+                param=param,
+            )
+
+    def _plan(self, text: str, pair: Pair, model: str | None) -> _Plan:
+        if pair.source == pair.target:
+            return _Plan(pair, (sentences.Part(text, is_sentence=False),))
+        candidates = self._candidates(pair, model)
+        parts = sentences.split(text)
+        by_model: dict[str, list[str]] = {}
+        outside = 0
+        for sentence in dict.fromkeys(part.text for part in parts if part.is_sentence):
+            chosen, inside = self._choose(candidates, pair, sentence)
+            outside += not inside
+            by_model.setdefault(chosen.id, []).append(sentence)
+        return _Plan(pair, parts, by_model, outside)
+
+    def _candidates(self, pair: Pair, model: str | None) -> list[TranslationModel]:
+        """Return the models that may answer, those with a small world first."""
+        going = [m for m in self.models if pair in m.pairs]
+        if model is not None and model != AUTO:
+            if model not in self._engine_of:
+                there = ", ".join(sorted(self._engine_of)) or "none"
+                raise ModelNotFound(
+                    f"The model '{model[:80]}' is not installed. Installed models: {there}.", param="model"
+                )
+            going = [m for m in going if m.id == model]
+        if not going:
+            there = ", ".join(sorted({str(p) for p, m in self.pairs if model in (None, AUTO, m.id)})) or "none"
+            raise PairNotAvailable(
+                f"Nothing here translates {pair}{f' with {model}' if model else ''}. "
+                f"Directions that are: {there}.",
+                param="target",
+            )
+        return sorted(going, key=lambda m: m.general)
+
+    def _choose(
+        self, candidates: list[TranslationModel], pair: Pair, sentence: str
+    ) -> tuple[TranslationModel, bool]:
+        """Return the first model whose world holds the sentence, else the first one and False."""
+        for model in candidates:
+            if self._engine_of[model.id].covers(model.id, pair, sentence):
+                return model, True
+        return candidates[0], False
+
+    async def _run(self, plans: Sequence[_Plan], timing: Timing) -> dict[tuple[str, Pair, str], str]:
+        """Translate every sentence once, all models at the same time."""
+        work: dict[tuple[str, Pair], dict[str, None]] = {}
+        for plan in plans:
+            for model_id, found in plan.by_model.items():
+                work.setdefault((model_id, plan.pair), {}).update(dict.fromkeys(found))
+        outcomes: list[Outcome] = await asyncio.gather(
+            *(self._engine_of[m].translate(m, pair, list(found)) for (m, pair), found in work.items())
+        )
+        if outcomes:
+            slowest = max(outcomes, key=lambda o: o.queue_s + o.load_s + o.run_s)
+            timing.add("queue", slowest.queue_s)
+            timing.add("load", slowest.load_s)
+            timing.add("run", slowest.run_s)
+        return {
+            (model_id, pair, before): after
+            for ((model_id, pair), found), outcome in zip(work.items(), outcomes, strict=True)
+            for before, after in zip(found, outcome.sentences, strict=True)
+        }
+
+    def _result(
+        self, plan: _Plan, made: dict[tuple[str, Pair, str], str], detected: Detected | None
+    ) -> Translation:
+        texts = {s: made[m, plan.pair, s] for m, found in plan.by_model.items() for s in found}
+        ranked = tuple(sorted(plan.by_model, key=lambda m: -len(plan.by_model[m])))
+        warnings: tuple[str, ...] = ()
+        if plan.outside:
+            warnings = (
+                f"{plan.outside} sentence(s) lie outside the world that '{ranked[0]}' knows; the translation "
+                "may be wrong. Install a larger model, or Apertium.",
+            )
+        pair = plan.pair
+        return Translation(
+            sentences.join(plan.parts, texts), pair.source, pair.target, ranked, detected, warnings
+        )

@@ -1,0 +1,1 @@
+"""Engines that translate sentences and detect languages, behind `base.py`."""

@@ -1,0 +1,89 @@
+"""What every translation engine and language detector is.
+
+Owns the Protocols and their dataclasses. Knows nothing about texts longer than a sentence, HTTP or
+any library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, order=True)
+class Pair:
+    """A direction of translation, in ISO 639-1 codes."""
+
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.source}-{self.target}"
+
+
+@dataclass(frozen=True)
+class TranslationModel:
+    """One model of an engine. `general` models take any text; others only what `covers` admits."""
+
+    id: str
+    pairs: tuple[Pair, ...]
+    general: bool = True
+    builtin: bool = False
+    license: str | None = None
+    size_bytes: int | None = None
+    owned_by: str = "oficina"
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(sorted({code for pair in self.pairs for code in (pair.source, pair.target)}))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Translations in the order of the sentences, and where the time went, in seconds."""
+
+    sentences: tuple[str, ...]
+    queue_s: float = 0.0
+    load_s: float = 0.0
+    run_s: float = 0.0
+
+
+class Engine(Protocol):
+    """Translates sentences. Safe to use from many tasks of one event loop."""
+
+    device: str
+
+    @property
+    def models(self) -> tuple[TranslationModel, ...]:
+        """The models that can answer now, the preferred one first."""
+        ...
+
+    def covers(self, model_id: str, pair: Pair, sentence: str) -> bool:
+        """Say whether the sentence lies in the world the model knows; cheap, no model is loaded."""
+        ...
+
+    async def translate(self, model_id: str, pair: Pair, sentences: Sequence[str]) -> Outcome:
+        """Translate a batch.
+
+        Raises:
+            TooBusy: the bounded queue is full.
+            DeadlineExceeded: the engine took longer than its time-out.
+        """
+        ...
+
+    def queue(self) -> dict[str, int]:
+        """Count sentences that are `running` and `waiting`."""
+        ...
+
+    def close(self) -> None:
+        """Stop threads and free models."""
+        ...
+
+
+class Detector(Protocol):
+    """Guesses the language of a text."""
+
+    def confidences(self, text: str) -> Mapping[str, float]:
+        """Give a share from 0 to 1 for each language it knows; deterministic; blocks."""
+        ...

@@ -1,0 +1,70 @@
+"""Converts a transformers Marian folder to CTranslate2's format; run as a process of its own.
+
+`python -m svc_translate.engine.convert SOURCE TARGET`. The conversion needs torch and transformers
+(about 500 MB); in a child process that memory is gone when it ends and the server stays small.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from servicekit.errors import NotReady
+from svc_translate.engine.folders import MarianFolder
+
+CONVERT_TIMEOUT_S = 600.0
+
+
+def converted(folder: MarianFolder, cache_dir: Path) -> Path:
+    """Return the int8 copy of a model, making it first if it is not there; blocks.
+
+    The copy appears under its name only when it is whole, so a crash leaves nothing half-made and
+    two processes may race.
+
+    Raises:
+        NotReady: the conversion failed.
+    """
+    target = cache_dir / f"{folder.pair}-int8-{folder.weights_hash()}"
+    if (target / "model.bin").is_file():
+        return target
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".making-", dir=cache_dir))
+    try:
+        _run_child(folder, work / "model")
+        try:
+            (work / "model").rename(target)
+        except OSError:
+            if not (target / "model.bin").is_file():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def _run_child(folder: MarianFolder, target: Path) -> None:
+    command = [sys.executable, "-m", "svc_translate.engine.convert", str(folder.path), str(target)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=CONVERT_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as exc:
+        raise NotReady(f"Converting the model '{folder.id}' took over {CONVERT_TIMEOUT_S:.0f} s.") from exc
+    if done.returncode != 0:
+        sys.stderr.write(done.stderr.decode("utf-8", "replace")[-2000:])
+        raise NotReady(
+            f"The model '{folder.id}' could not be converted; the log says why. "
+            "Check that its folder is a complete MarianMT model."
+        )
+
+
+def convert(source: Path, target: Path) -> None:
+    """Convert in this process: int8 weights, no code from the folder is run."""
+    from ctranslate2.converters import TransformersConverter
+
+    converter = TransformersConverter(str(source), trust_remote_code=False)
+    converter.convert(str(target), quantization="int8")
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,42 @@
+"""Marian through transformers: the fallback where CTranslate2 is not wanted (TRANSLATE_ENGINE=transformers)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from svc_translate.engine.folders import MarianFolder
+
+
+class TransformersTranslator:
+    """A loaded MarianMTModel in fp32. Used by one thread at a time. Safetensors only."""
+
+    def __init__(self, folder: MarianFolder, *, threads: int = 2, beam: int = 4, device: str = "cpu") -> None:
+        import torch
+        from transformers import MarianMTModel, MarianTokenizer
+
+        torch.set_num_threads(threads)
+        self._device = device
+        self._beam = beam
+        self._prefix = f"{folder.label} " if folder.label else ""
+        self._tokenizer: Any = MarianTokenizer.from_pretrained(folder.path, local_files_only=True)
+        model: Any = MarianMTModel.from_pretrained(folder.path, use_safetensors=True, local_files_only=True)
+        self._model = model.to(device).eval()
+
+    def translate(self, sentences: Sequence[str]) -> list[str]:
+        """Translate a batch, in order."""
+        import torch
+
+        texts = [self._prefix + sentence for sentence in sentences]
+        batch = self._tokenizer(texts, return_tensors="pt", padding=True).to(self._device)
+        with torch.inference_mode():
+            made = self._model.generate(
+                **batch,
+                num_beams=self._beam,
+                do_sample=False,
+                max_new_tokens=min(500, 3 * batch["input_ids"].shape[1] + 20),
+            )
+        return list(self._tokenizer.batch_decode(made, skip_special_tokens=True))
+
+    def close(self) -> None:
+        del self._model

@@ -1,0 +1,113 @@
+"""The Engine over Marian folders: slots, one batching thread, coverage of built-in models.
+
+Owns which folder answers for which id. How a loaded model translates is the translator's matter
+(`ct2.py`, `marian.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from servicekit.models import ModelSlot
+from svc_translate.engine.base import Outcome, Pair, TranslationModel
+from svc_translate.engine.batching import Batcher
+from svc_translate.engine.folders import MarianFolder
+
+
+class Translator(Protocol):
+    """A loaded model."""
+
+    def translate(self, sentences: Sequence[str]) -> list[str]: ...
+
+    def close(self) -> None: ...
+
+
+Item = tuple[str, str]
+"""(model id, sentence)"""
+Done = tuple[str, float, float]
+"""(translation, load_s, run_s)"""
+
+
+class MarianEngine:
+    """Translates with Marian models, each loaded at its first use.
+
+    Args:
+        folders: the models; those with missing files are left out.
+        load: makes a translator from a folder; called on the batching thread.
+    """
+
+    device = "cpu"
+
+    def __init__(
+        self,
+        folders: Iterable[MarianFolder],
+        load: Callable[[MarianFolder], Translator],
+        *,
+        idle_unload_s: float = 0.0,
+        queue_limit: int = 512,
+        window_s: float = 0.004,
+        device: str = "cpu",
+    ) -> None:
+        self.device = device
+        self._folders = {folder.id: folder for folder in folders if folder.complete}
+        self.slots: dict[str, ModelSlot[Translator]] = {
+            folder.id: ModelSlot(
+                lambda folder=folder: load(folder),  # type: ignore[misc]
+                lambda translator: translator.close(),
+                idle_unload_s=idle_unload_s,
+                name=folder.id,
+            )
+            for folder in self._folders.values()
+        }
+        self._batcher: Batcher[Item, Done] = Batcher(
+            self._run, window_s=window_s, queue_limit=queue_limit, name="marian"
+        )
+        self.models = tuple(self._describe(folder) for folder in self._folders.values())
+
+    def covers(self, model_id: str, pair: Pair, sentence: str) -> bool:
+        return self._folders[model_id].covers(sentence)
+
+    async def translate(self, model_id: str, pair: Pair, sentences: Sequence[str]) -> Outcome:
+        futures = self._batcher.submit([(model_id, sentence) for sentence in sentences])
+        done = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
+        return Outcome(
+            tuple(item.value[0] for item in done),
+            queue_s=max((item.queue_s for item in done), default=0.0),
+            load_s=max((item.value[1] for item in done), default=0.0),
+            run_s=max((item.value[2] for item in done), default=0.0),
+        )
+
+    def queue(self) -> dict[str, int]:
+        return self._batcher.counts()
+
+    def close(self) -> None:
+        self._batcher.close()
+        for slot in self.slots.values():
+            slot.close()
+
+    def _run(self, items: list[Item]) -> list[Done]:
+        """Translate one gathered batch, model by model."""
+        results: dict[int, Done] = {}
+        for model_id in dict.fromkeys(model_id for model_id, _ in items):
+            places = [i for i, item in enumerate(items) if item[0] == model_id]
+            started = time.monotonic()
+            with self.slots[model_id].use() as translator:
+                loaded = time.monotonic()
+                made = translator.translate([items[i][1] for i in places])
+            load_s, run_s = loaded - started, time.monotonic() - loaded
+            results.update({i: (text, load_s, run_s) for i, text in zip(places, made, strict=True)})
+        return [results[i] for i in range(len(items))]
+
+    @staticmethod
+    def _describe(folder: MarianFolder) -> TranslationModel:
+        return TranslationModel(
+            id=folder.id,
+            pairs=(folder.pair,),
+            general=folder.words is None,
+            builtin=folder.builtin,
+            license=folder.license,
+            size_bytes=folder.size_bytes,
+        )

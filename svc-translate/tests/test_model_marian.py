@@ -1,0 +1,66 @@
+"""Marian engines on a tiny random model of the real format."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from svc_translate.engine.base import Pair
+from svc_translate.engine.convert import converted
+from svc_translate.engine.ct2 import CT2Translator
+from svc_translate.engine.folders import MarianFolder
+from svc_translate.engine.marian import TransformersTranslator
+from svc_translate.engine.marian_engine import MarianEngine
+
+pytestmark = pytest.mark.model
+EN_PT = Pair("en", "pt")
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_marian: Callable[[str], Path]) -> MarianFolder:
+    return MarianFolder("tiny", EN_PT, tiny_marian("tiny"), builtin=True)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ct2")
+
+
+def test_a_model_is_converted_once_and_leaves_nothing_half_made(folder: MarianFolder, cache: Path) -> None:
+    first = converted(folder, cache)
+    stamp = (first / "model.bin").stat().st_mtime_ns
+    assert converted(folder, cache) == first
+    assert (first / "model.bin").stat().st_mtime_ns == stamp
+    assert [entry.name for entry in cache.iterdir()] == [first.name]
+
+
+def test_ctranslate2_and_transformers_agree_on_greedy_output(folder: MarianFolder, cache: Path) -> None:
+    sentences = ["a red circle", "two large green stars on a blue background"]
+    quick = CT2Translator(folder, cache, beam=1).translate(sentences)
+    plain = TransformersTranslator(folder, beam=1).translate(sentences)
+    assert len(quick) == len(plain) == 2
+    assert all(isinstance(text, str) for text in quick + plain)
+
+
+def test_concurrent_requests_come_back_to_those_who_asked(folder: MarianFolder, cache: Path) -> None:
+    engine = MarianEngine([folder], lambda f: CT2Translator(f, cache, beam=1))
+
+    async def ask() -> list[tuple[str, ...]]:
+        sentences = ["a red circle", "a blue square", "two stars"]
+        jobs = [engine.translate("tiny", EN_PT, [sentence]) for sentence in sentences * 4]
+        return [outcome.sentences for outcome in await asyncio.gather(*jobs)]
+
+    try:
+        answers = asyncio.run(ask())
+        alone = [asyncio.run(engine.translate("tiny", EN_PT, ["a red circle"])).sentences]
+    finally:
+        engine.close()
+    assert answers[0] == answers[3] == alone[0]
+
+
+def test_a_folder_with_missing_files_is_left_out(tmp_path: Path) -> None:
+    engine = MarianEngine([MarianFolder("gone", EN_PT, tmp_path)], lambda f: CT2Translator(f, tmp_path))
+    assert engine.models == ()
