@@ -43,6 +43,8 @@ from servicekit.settings import ServiceSettings
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
 """What is answered without credentials."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_UNION_BRANCH = re.compile(r"[A-Z]\w*|str|int|float|bool|(list|dict|function|constrained|literal)\W.*")
+"""Parts of pydantic's location that name a branch of a union, not a field."""
 log = logging.getLogger(__name__)
 
 
@@ -225,7 +227,8 @@ def from_validation(problems: Any, content_type: str) -> ServiceError:
     """Turn pydantic's list of problems into one error that names the first field."""
     first = problems[0]
     place = [str(part) for part in first.get("loc", ())]
-    param = ".".join(place[1:] if place and place[0] in ("body", "query", "path", "header") else place)
+    inside = place[1:] if place and place[0] in ("body", "query", "path", "header") else place
+    param = ".".join(part for part in inside if not _UNION_BRANCH.fullmatch(part))
     reason = first.get("msg", "is not valid").removeprefix("Value error, ")
     if first.get("type") == "json_invalid":
         return InvalidBody(f"The body is not valid JSON: {reason}.")

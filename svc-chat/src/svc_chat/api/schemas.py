@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from servicekit.errors import BadRequest
 from svc_chat.domain.service import Ask
@@ -159,17 +159,18 @@ class CompletionRequest(SamplingFields):
         return Ask(prompt=prompt, model=self.model, sampling=sampling)
 
 
-class ProgrammedChat(BaseModel):
-    """`POST /chat`: an instruction and a question."""
+class SimpleChat(BaseModel):
+    """`POST /chat`: `{"msg"}` is answered as plain text, `{"system_prompt", "user_input"}` as JSON."""
 
+    msg: FilledText | None = None
     system_prompt: Text = ""
-    user_input: FilledText
+    user_input: FilledText | None = None
 
-
-class PlainChat(BaseModel):
-    """`POST /chat`: one message, answered as plain text."""
-
-    msg: FilledText
+    @model_validator(mode="after")
+    def _one_question(self) -> SimpleChat:
+        if (self.msg is None) == (self.user_input is None):
+            raise ValueError("Send either 'msg', or 'user_input' with 'system_prompt'.")
+        return self
 
 
 class OllamaStyleChat(BaseModel):

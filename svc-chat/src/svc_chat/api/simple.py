@@ -14,7 +14,7 @@ from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import ServiceError
-from svc_chat.api.schemas import OllamaStyleChat, PlainChat, ProgrammedChat, TrainingData
+from svc_chat.api.schemas import OllamaStyleChat, SimpleChat, TrainingData
 from svc_chat.domain.conversation import single_turn
 from svc_chat.domain.service import Ask, ChatService, Prepared
 from svc_chat.engine.base import Delta, Sampling
@@ -28,15 +28,12 @@ def router(service: ChatService, default_max_tokens: int) -> APIRouter:
     sampling = Sampling(max_tokens=default_max_tokens)
 
     @routes.post("/chat", response_model=None)
-    async def chat(body: PlainChat | ProgrammedChat, request: Request, caller: Caller) -> Response | Any:
+    async def chat(body: SimpleChat, request: Request, caller: Caller) -> Response | Any:
         """Answer `{"msg"}` as plain text, or `{"system_prompt", "user_input"}` as `{"response"}`."""
-        if isinstance(body, PlainChat):
-            messages = single_turn(body.msg)
-        else:
-            messages = single_turn(body.user_input, body.system_prompt)
+        messages = single_turn(body.msg or body.user_input or "", body.system_prompt)
         prepared = await service.prepare(Ask(messages, sampling=sampling), caller.user_id)
         answer = await unless_disconnected(request, service.answer(prepared))
-        if isinstance(body, PlainChat):
+        if body.msg is not None:
             return PlainTextResponse(answer.text)
         return {"response": answer.text}
 

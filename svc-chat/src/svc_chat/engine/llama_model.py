@@ -13,11 +13,12 @@ import numpy as np
 from llama_cpp import Llama, LlamaGrammar, llama_cpp
 
 from servicekit.logs import log_event
-from svc_chat.engine.base import GenerationRequest, Message, Sampling, TokenLogprob
+from svc_chat.engine.base import GenerationRequest, Sampling, TokenLogprob
 from svc_chat.engine.template import CHATML, ChatTemplate
 from svc_chat.errors import ModelBroken
 
-ANY_JSON: Mapping[str, Any] = {"type": "object"}
+SMALL_MODEL_BYTES = 64 * 1024 * 1024
+"""Below this a second thread waits longer than it works (measured 2026-11: 30 times slower when shared)."""
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +38,7 @@ class LlamaModel:
         _check_magic(path)
         try:
             trained = _trained_context(path)
+            threads = 1 if path.stat().st_size < SMALL_MODEL_BYTES else threads
             self._llama = Llama(
                 model_path=str(path),
                 n_ctx=min(context_tokens, trained) if trained else context_tokens,
