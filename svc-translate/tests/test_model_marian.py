@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from svc_translate.engine.base import Pair
 from svc_translate.engine.convert import converted
 from svc_translate.engine.ct2 import CT2Translator

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic_settings import SettingsConfigDict
-
 from servicekit.settings import CommaList, ServiceSettings
 
 

@@ -14,8 +14,42 @@ MAX_SENTENCE_CHARS = 400
 """Longer sentences are cut at a comma or a space: models know 512 positions and would drop the rest."""
 
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st jr vs etc e.g i.e no fig vol approx dept "
-    "sr sra srs dra d profa exmo exma av pág p ex núm tel cap art obs ltda".split()
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "jr",
+        "vs",
+        "etc",
+        "e.g",
+        "i.e",
+        "no",
+        "fig",
+        "vol",
+        "approx",
+        "dept",
+        "sr",
+        "sra",
+        "srs",
+        "dra",
+        "d",
+        "profa",
+        "exmo",
+        "exma",
+        "av",
+        "pág",
+        "p",
+        "ex",
+        "núm",
+        "tel",
+        "cap",
+        "art",
+        "obs",
+        "ltda",
+    ]
 )
 _BREAK = re.compile(r"[^\S\n]*\n\s*")
 """Line breaks with the blank around them, so that indentation survives."""

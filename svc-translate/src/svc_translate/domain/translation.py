@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from servicekit.errors import BadRequest, ModelNotFound
 from servicekit.timing import Timing
+
 from svc_translate.domain import languages, sentences
 from svc_translate.domain.languages import Detected
 from svc_translate.engine.base import Detector, Engine, Outcome, Pair, TranslationModel
@@ -169,7 +170,9 @@ class TranslationService:
                 )
             going = [m for m in going if m.id == model]
         if not going:
-            there = ", ".join(sorted({str(p) for p, m in self.pairs if model in (None, AUTO, m.id)})) or "none"
+            there = (
+                ", ".join(sorted({str(p) for p, m in self.pairs if model in (None, AUTO, m.id)})) or "none"
+            )
             raise PairNotAvailable(
                 f"Nothing here translates {pair}{f' with {model}' if model else ''}. "
                 f"Directions that are: {there}.",

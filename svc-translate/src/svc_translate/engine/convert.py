@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from servicekit.errors import NotReady
+
 from svc_translate.engine.folders import MarianFolder
 
 CONVERT_TIMEOUT_S = 600.0

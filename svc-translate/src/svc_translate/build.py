@@ -1,0 +1,114 @@
+"""Builds the engines that the settings name, and says when they are ready. Part of `app`."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from pathlib import Path
+
+from servicekit.errors import ServiceError
+from servicekit.health import Readiness
+from servicekit.models import Catalogue, InstalledModel, ServiceModels
+
+from svc_translate.domain.translation import TranslationService
+from svc_translate.engine.apertium import ApertiumEngine
+from svc_translate.engine.base import Engine, Pair
+from svc_translate.engine.ct2 import CT2Translator
+from svc_translate.engine.fake import FakeEngine
+from svc_translate.engine.folders import MarianFolder, read_words
+from svc_translate.engine.marian import TransformersTranslator
+from svc_translate.engine.marian_engine import MarianEngine, Translator
+from svc_translate.settings import Settings
+
+BUILTIN_PAIRS = (Pair("en", "pt"), Pair("pt", "en"))
+
+
+def build_engines(settings: Settings) -> list[Engine]:
+    """Return the engines that `settings` ask for, in the order of preference; loads nothing yet."""
+    if settings.engine == "fake":
+        return [FakeEngine()]
+    folders = [_builtin(settings.models_dir / str(pair), pair) for pair in BUILTIN_PAIRS]
+    folders += [_extra(text) for text in settings.extra_models]
+    engines: list[Engine] = [
+        MarianEngine(
+            folders,
+            functools.partial(_load, settings),
+            idle_unload_s=settings.idle_unload_s,
+            queue_limit=settings.queue_limit,
+            window_s=settings.window_ms / 1000,
+        )
+    ]
+    if settings.apertium == "auto":
+        engines.append(ApertiumEngine(timeout_s=settings.apertium_timeout_s))
+    return engines
+
+
+def installed(service: TranslationService, catalogue: Catalogue, settings: Settings) -> ServiceModels:
+    """Return what `/v1/models` tells."""
+    slots = {name: slot for e in service.engines for name, slot in getattr(e, "slots", {}).items()}
+    entries = [
+        InstalledModel(
+            id=model.id,
+            task="translation",
+            owned_by=model.owned_by,
+            builtin=model.builtin,
+            license=model.license,
+            size_bytes=model.size_bytes,
+            languages=model.languages,
+        )
+        for model in service.models
+    ]
+    return ServiceModels(
+        settings.service, entries, slots=slots, catalogue=catalogue, folder=settings.data_dir
+    )
+
+
+def watch(service: TranslationService, readiness: Readiness) -> asyncio.Task[None]:
+    """Load the built-in models in the background and keep `readiness` true about it."""
+    readiness.watch_queue(functools.partial(_queue, service))
+    slots = [slot for e in service.engines for slot in getattr(e, "slots", {}).values()]
+    if not service.models:
+        readiness.set(status="not_ready", reason="no translation model is installed")
+    else:
+        readiness.set(status="loading", reason="loading models", model=service.models[0].id)
+    return asyncio.create_task(_load_all(slots, readiness, bool(service.models)))
+
+
+async def _load_all(slots: list, readiness: Readiness, any_model: bool) -> None:
+    failed = ""
+    for slot in slots:
+        try:
+            await asyncio.to_thread(slot.load)
+        except ServiceError as error:
+            failed = error.message
+    if any_model:
+        readiness.set(status="not_ready" if failed else "ready", reason=failed or None)
+
+
+def _queue(service: TranslationService) -> dict[str, int]:
+    counts = [engine.queue() for engine in service.engines]
+    return {key: sum(count[key] for count in counts) for key in ("running", "waiting")}
+
+
+def _load(settings: Settings, folder: MarianFolder) -> Translator:
+    if settings.engine == "transformers":
+        return TransformersTranslator(folder, threads=settings.threads, beam=settings.beam)
+    return CT2Translator(folder, settings.data_dir / "ct2", threads=settings.threads, beam=settings.beam)
+
+
+def _builtin(path: Path, pair: Pair) -> MarianFolder:
+    words = read_words(path / "words.txt")
+    return MarianFolder(f"oficina-translate-{pair}", pair, path, builtin=True, license="MIT", words=words)
+
+
+def _extra(text: str) -> MarianFolder:
+    """Read `id=source-target=/folder` or `id=source-target=/folder=label`."""
+    parts = text.split("=", 3)
+    if len(parts) < 3 or parts[1].count("-") != 1:
+        raise ValueError(
+            f"TRANSLATE_EXTRA_MODELS holds {text!r}; write id=source-target=/folder or "
+            "id=source-target=/folder=>>label<<"
+        )
+    return MarianFolder(
+        parts[0], Pair(*parts[1].split("-")), Path(parts[2]), label=parts[3] if len(parts) > 3 else None
+    )
