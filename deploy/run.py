@@ -23,7 +23,7 @@ def up(layout: Layout, timeout_s: float) -> int:
     """Install what changed, start everything, wait until it is ready and print the link."""
     started = time.monotonic()
     install.ensure(layout, ("run",))
-    page.ensure(layout)
+    _build_page(layout)
     here = [service for service in services.ALL if service.exists(layout)]
     if supervisor.running(layout):
         say("==> already running (make restart takes changed code and settings)")
@@ -37,6 +37,7 @@ def up(layout: Layout, timeout_s: float) -> int:
     first_start.show(layout)
     for service, why in late:
         warn(f"{service.name} is not ready: {why}; see make logs S={service.name}")
+        warn(f"    last said: {_last_line(layout, service)}")
     say(f"{len(here) - len(late)} of {len(here)} services ready after {time.monotonic() - started:.1f} s")
     return 1 if late else 0
 
@@ -90,6 +91,19 @@ def frontend(layout: Layout, script: str) -> int:
     return subprocess.run(
         ["npm", "run", "--silent", script], cwd=layout.root / "frontend", env=env
     ).returncode
+
+
+def _last_line(layout: Layout, service: services.Service) -> str:
+    file = layout.log_dir / f"{service.name}.log"
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+    return lines[-1][:200] if lines else "nothing"
+
+
+def _build_page(layout: Layout) -> None:
+    try:
+        page.ensure(layout)
+    except Stop as problem:
+        warn(f"{problem}\n    everything but the page starts")
 
 
 def _ports_must_be_free(here: list[services.Service], layout: Layout) -> None:
