@@ -1,0 +1,1 @@
+"""The gateway's HTTP: the data path and its own routes."""

@@ -1,0 +1,140 @@
+"""Login, logout, the one-time link, and telling services whose a key is."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, ValidationError
+from servicekit.auth import Identity, identity_of
+from servicekit.errors import InvalidBody, Unauthorized, UnsupportedMedia
+
+from gateway.api.gate import CSRF_COOKIE, SESSION_COOKIE, session_cookie
+from gateway.engine.credentials import Credential, Session
+from gateway.engine.resolver import csrf_of
+from gateway.errors import WrongPassword
+from gateway.parts import Parts
+
+
+class Login(BaseModel):
+    """A user name and a password."""
+
+    username: str = Field(min_length=1, max_length=64)
+    password: str = Field(min_length=1, max_length=256)
+
+
+class Token(BaseModel):
+    """An API key, a token, or the token of a one-time link."""
+
+    token: str = Field(min_length=1, max_length=4096)
+
+
+def router(parts: Parts) -> APIRouter:
+    """Make the routes under `/auth` that concern the caller alone."""
+    routes = APIRouter(prefix="/auth", tags=["auth"])
+
+    @routes.post("/login")
+    async def login(request: Request) -> Response:
+        """Exchange name and password (JSON or form) for an access token; sets the page's cookies."""
+        asked = await _read_login(request)
+        name, address = asked.username.casefold(), request.client.host if request.client else "unknown"
+        parts.limiter.take("guesses", f"{name}|{address}")
+        user = await parts.resolver.in_thread(parts.accounts.by_name, asked.username)
+        known = user.password_hash if user and user.active else None
+        if not await parts.passwords.matches(known, asked.password) or user is None:
+            raise WrongPassword("User name and password do not belong together.")
+        return await _logged_in(request, user.id)
+
+    @routes.post("/link")
+    async def use_link(request: Request, asked: Token) -> Response:
+        """Log in with the one-time link that the gateway printed when it started."""
+        user_id = await parts.resolver.in_thread(parts.credentials.use_link, asked.token)
+        if user_id is None:
+            raise Unauthorized("This link was used already or is too old. Restart for a new one, or log in.")
+        return await _logged_in(request, user_id)
+
+    @routes.post("/logout", status_code=204)
+    async def logout(request: Request) -> Response:
+        """End this login: its cookie and every token made from it stop working."""
+        credential_id = request.scope.get("oficina.credential", "")
+        if credential_id.startswith("ses_"):
+            await parts.resolver.in_thread(parts.credentials.end_session, credential_id)
+            parts.resolver.forget()
+        response = Response(status_code=204)
+        for name in (SESSION_COOKIE, CSRF_COOKIE):
+            response.delete_cookie(name, path="/")
+        return response
+
+    @routes.get("/me")
+    async def me(request: Request, caller: Identity = Depends(identity_of)) -> JSONResponse:
+        """Tell who is calling; renews the page's CSRF cookie."""
+        body = {
+            "id": caller.user_id,
+            "username": caller.username,
+            "role": caller.role,
+            "scopes": sorted(caller.scopes),
+            "auth": parts.settings.auth,
+        }
+        response = JSONResponse(body)
+        secret = session_cookie(request.headers.get("cookie", ""))
+        if secret and "authorization" not in request.headers:
+            _set_csrf(response, secret, _is_https(request))
+        return response
+
+    @routes.post("/introspect")
+    async def introspect(asked: Token) -> dict[str, Any]:
+        """Tell a service whose an API key or token is, with an identity token for it."""
+        caller = await parts.resolver.by_bearer(asked.token)
+        token = caller.identity.token
+        claims = parts.signer.verify(token)
+        return {"active": True, "claims": claims, "identity_token": token}
+
+    async def _logged_in(request: Request, user_id: str) -> Response:
+        user = await parts.resolver.in_thread(parts.accounts.get, user_id)
+        life_s = parts.settings.session_s
+        session = await parts.resolver.in_thread(parts.credentials.open_session, user.id, life_s)
+        credential = Credential(session.id, user.id, user.username, user.role, ("*",))
+        token_life_s = parts.settings.access_token_s
+        token, _ = parts.signer.sign(credential, "access", token_life_s)
+        body = {"access_token": token, "token_type": "bearer", "expires_in": token_life_s}
+        response = JSONResponse(body, headers={"Cache-Control": "no-store"})
+        _set_session(response, session, life_s, _is_https(request))
+        return response
+
+    def _is_https(request: Request) -> bool:
+        return request.url.scheme == "https" or urlsplit(parts.settings.public_url).scheme == "https"
+
+    return routes
+
+
+async def _read_login(request: Request) -> Login:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        async with request.form(max_fields=10, max_files=0) as form:
+            given: Any = {name: str(value) for name, value in form.items()}
+    elif kind in ("application/json", ""):
+        try:
+            given = await request.json()
+        except (ValueError, RecursionError) as error:
+            raise InvalidBody("The body is not valid JSON.") from error
+    else:
+        raise UnsupportedMedia(f"The content type is '{kind[:80]}'; this call reads JSON or a form.")
+    try:
+        return Login.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        param = ".".join(map(str, first["loc"])) or None
+        raise InvalidBody(f"'{param or 'body'}': {first['msg']}.", param=param) from error
+
+
+def _set_session(response: Response, session: Session, life_s: int, secure: bool) -> None:
+    response.set_cookie(
+        SESSION_COOKIE, session.secret, max_age=life_s, path="/", httponly=True, samesite="lax", secure=secure
+    )
+    _set_csrf(response, session.secret, secure)
+
+
+def _set_csrf(response: Response, session_secret: str, secure: bool) -> None:
+    response.set_cookie(CSRF_COOKIE, csrf_of(session_secret), path="/", samesite="lax", secure=secure)

@@ -1,0 +1,33 @@
+"""Errors of the gateway's own routes, in the shape of every service."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from servicekit.asgi import error_response, from_validation
+from servicekit.errors import NotFound, ServiceError, from_status
+from starlette.exceptions import HTTPException
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error as `{"error": {"message", "type", "param", "code"}}`."""
+
+    async def service_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ServiceError)
+        return error_response(error)
+
+    async def validation_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return error_response(from_validation(error.errors(), request.headers.get("content-type", "")))
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404:
+            return error_response(
+                NotFound(f"There is no {request.method} {request.url.path[:200]}. See /openapi.json.")
+            )
+        return error_response(from_status(error.status_code, str(error.detail)))
+
+    app.add_exception_handler(ServiceError, service_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(HTTPException, http_error)

@@ -1,0 +1,189 @@
+"""One request and its answer on the raw ASGI path.
+
+Owns: the headers that matter read once, the body with its limit, the answer, and noticing at once that
+the client left. Knows nothing of routes, users or services.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from servicekit.asgi import request_id_for
+from servicekit.errors import PayloadTooLarge, ServiceError
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.domain.headers import API_SECURITY
+
+SMALL_BODY = 64 * 1024
+_READ = frozenset(
+    {
+        b"host", b"authorization", b"cookie", b"origin", b"x-request-id", b"content-length", b"content-type",
+        b"transfer-encoding", b"cache-control", b"x-csrf-token", b"accept", b"sec-fetch-site",
+    }
+)  # fmt: skip
+
+
+class Exchange:
+    """A request being answered."""
+
+    __slots__ = (
+        "scope", "_receive", "_send", "method", "path", "seen", "request_id", "started", "status", "gone",
+        "_task", "_watcher", "_over", "_max_body", "_read_bytes", "extra",
+    )  # fmt: skip
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int):
+        self.scope, self._receive, self._send = scope, receive, send
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.seen: dict[bytes, str] = {}
+        for name, value in scope["headers"]:
+            if name in _READ and name not in self.seen:
+                self.seen[name] = value.decode("latin-1")
+        self.request_id = request_id_for(self.seen.get(b"x-request-id"))
+        self.started, self.gone, self._over = False, False, False
+        self.status = 499
+        self.extra: list[tuple[bytes, bytes]] = []
+        self._task = asyncio.current_task()
+        self._watcher: asyncio.Task[None] | None = None
+        self._max_body, self._read_bytes = max_body_bytes, 0
+
+    def header(self, name: bytes) -> str:
+        """Return one of the headers that the gateway reads, or an empty string."""
+        return self.seen.get(name, "")
+
+    @property
+    def client(self) -> str:
+        """The address of whoever connected."""
+        client = self.scope.get("client")
+        return client[0] if client else "unknown"
+
+    @property
+    def target(self) -> str:
+        """Path and query as they came, still percent-encoded."""
+        raw = self.scope.get("raw_path") or self.path.encode()
+        query: bytes = self.scope["query_string"]
+        return (raw + b"?" + query if query else raw).decode("latin-1")
+
+    @property
+    def declared_length(self) -> int | None:
+        """The Content-Length, or None."""
+        length = self.header(b"content-length")
+        return int(length) if length.isdigit() else None
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request comes with a body."""
+        return bool(self.declared_length) or b"transfer-encoding" in self.seen
+
+    def check_length(self) -> None:
+        """Refuse a declared length over the limit before a byte is read (PayloadTooLarge)."""
+        if (self.declared_length or 0) > self._max_body:
+            raise self._too_large()
+
+    async def receive(self) -> Message:
+        """Receive for apps behind this exchange; counts the body against the limit."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._read_bytes += len(message.get("body", b""))
+            if self._read_bytes > self._max_body:
+                raise self._too_large()
+        return message
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes; afterwards watch for the client leaving."""
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                self._leave()
+                return
+            if message.get("body"):
+                yield message["body"]
+            if not message.get("more_body"):
+                break
+        self.watch()
+
+    async def read(self) -> bytes:
+        """Return the whole body."""
+        if not self.has_body:
+            self.watch()
+            return b""
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    def watch(self) -> None:
+        """Cancel this request's task as soon as the client has left. The body must have been read."""
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._await_disconnect())
+
+    async def _await_disconnect(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._leave()
+
+    def _leave(self) -> None:
+        if not self._over and self._task is not None:
+            self.gone = True
+            self._task.cancel()
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send status and headers."""
+        self.started, self.status = True, status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers + self.extra})
+
+    async def send_body(self, content: bytes, *, more: bool) -> None:
+        """Send a part of the answer; waits while the client is slow."""
+        if not more:
+            self._over = True
+        await self._send({"type": "http.response.body", "body": content, "more_body": more})
+
+    async def respond(self, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+        """Send a whole answer."""
+        await self.start(status, headers)
+        await self.send_body(content, more=False)
+
+    def own_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers of every answer that the gateway itself makes."""
+        return [(b"x-request-id", self.request_id.encode()), *API_SECURITY]
+
+    async def own_send(self, message: Message) -> None:
+        """Send for apps behind this exchange; adds the request id and the security headers."""
+        if message["type"] == "http.response.start":
+            self.started, self.status = True, message["status"]
+            ours = self.own_headers() + self.extra
+            message["headers"] = [*message.get("headers", ()), *ours]
+        elif not message.get("more_body"):
+            self._over = True
+        await self._send(message)
+
+    async def fail(self, error: ServiceError) -> None:
+        """Answer with an error, unless an answer has begun: then the stream just ends."""
+        if self.started:
+            return
+        content = orjson.dumps(error.body())
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(content)).encode()),
+            *((n.lower().encode(), v.encode()) for n, v in error.headers().items()),
+            *self.own_headers(),
+        ]
+        if self.has_body and self._watcher is None:
+            headers.append((b"connection", b"close"))
+        self.extra = [pair for pair in self.extra if pair[0] == b"x-cache"]
+        await self.respond(error.status, headers, content)
+
+    def close(self) -> None:
+        """End the watch."""
+        self._over = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"The body is over the limit of {self._max_body} bytes. Send less.")
+
+
+def error_event(error: ServiceError) -> bytes:
+    """Return the last event of a stream that broke."""
+    body: dict[str, Any] = error.body()
+    return b"event: error\ndata: " + orjson.dumps(body) + b"\n\n"

@@ -1,0 +1,52 @@
+"""How the whole installation is, truthfully and in less than half a second."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psutil
+from fastapi import APIRouter, Depends
+from servicekit.auth import Identity, identity_of
+
+from gateway.parts import Parts
+from servicekit import __version__
+
+
+def router(parts: Parts) -> APIRouter:
+    """Make the routes under `/api` that tell of health and models."""
+    routes = APIRouter(prefix="/api", tags=["status"])
+
+    @routes.get("/health")
+    async def health() -> dict[str, str]:
+        """Say that the gateway is alive."""
+        return {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "version": __version__}
+
+    @routes.get("/status")
+    async def status() -> dict[str, Any]:
+        """Tell how every service is now."""
+        states = await parts.poller.look()
+        return {
+            "ollama_status": "connected" if states["chat"].status in ("ready", "slow") else "disconnected",
+            "stable_diffusion_status": "loaded"
+            if states["image-gen"].status in ("ready", "slow")
+            else "not_loaded",
+            "system_info": {
+                "cpu_usage": psutil.cpu_percent(interval=None),
+                "memory_usage": psutil.virtual_memory().percent,
+                "gpu_usage": None,
+            },
+            "services": {name: state.public() for name, state in states.items()},
+        }
+
+    @routes.get("/models")
+    async def model_names(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
+        """List the names of all installed models and aliases."""
+        return {"models": [entry["id"] for entry in await parts.catalogue.models(caller.token)]}
+
+    @routes.get("/models/detailed")
+    async def model_details(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
+        """List all installed models with task, licence and size."""
+        return {"models": await parts.catalogue.models(caller.token)}
+
+    return routes

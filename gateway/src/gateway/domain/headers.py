@@ -1,0 +1,95 @@
+"""Which headers pass between a client and a service, and which are the gateway's alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection",
+        b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    }
+)  # fmt: skip
+_NEVER_FORWARDED = _HOP_BY_HOP | {
+    b"authorization", b"cookie", b"host", b"expect", b"content-length", b"x-csrf-token", b"forwarded",
+    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port",
+    b"x-forwarded-prefix", b"x-real-ip", b"x-request-id", b"x-original-url", b"x-rewrite-url",
+}  # fmt: skip
+_NEVER_RETURNED = _HOP_BY_HOP | {b"server", b"date", b"set-cookie", b"x-request-id", b"x-powered-by"}
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'"
+)
+"""Content security policy of the web page."""
+
+_COMMON = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+PAGE_SECURITY = [
+    *_COMMON,
+    (b"content-security-policy", CSP.encode()),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(self)"),
+]
+"""Headers put on every answer that is the page."""
+API_SECURITY = [
+    *_COMMON,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+"""Headers put on every other answer: what a service returns is never run as a page."""
+_OURS = frozenset(name for name, _ in (*PAGE_SECURITY, *API_SECURITY))
+
+
+def _named_by_connection(headers: RawHeaders) -> frozenset[bytes]:
+    named: set[bytes] = set()
+    for name, value in headers:
+        if name == b"connection":
+            named.update(part.strip().lower() for part in value.split(b","))
+    return frozenset(named - {b"close", b"keep-alive"})
+
+
+def to_service(
+    headers: list[tuple[bytes, bytes]],
+    *,
+    token: str,
+    request_id: str,
+    client: str,
+    host: str,
+    scheme: str,
+) -> list[tuple[str, str]]:
+    """Return the headers that a service gets: the client's harmless ones and the gateway's own."""
+    dropped = _named_by_connection(headers)
+    kept = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in headers
+        if name not in _NEVER_FORWARDED and name not in dropped
+    ]
+    if token:
+        kept.append(("authorization", f"Bearer {token}"))
+    kept += [
+        ("x-request-id", request_id),
+        ("x-forwarded-for", client),
+        ("x-forwarded-proto", scheme),
+        ("x-forwarded-host", host),
+    ]
+    return kept
+
+
+def to_client(headers: RawHeaders, request_id: bytes, *, page: bool = False) -> list[tuple[bytes, bytes]]:
+    """Return the headers that the client gets."""
+    raw = [(name.lower(), value) for name, value in headers]
+    dropped = _named_by_connection(raw)
+    kept = [
+        (name, value)
+        for name, value in raw
+        if name not in _NEVER_RETURNED and name not in _OURS and name not in dropped
+    ]
+    kept.append((b"x-request-id", request_id))
+    return kept + (PAGE_SECURITY if page else API_SECURITY)

@@ -1,0 +1,82 @@
+"""Counts calls over a sliding minute. Pure: the clock is an argument.
+
+The estimate of a sliding window from two fixed ones (the method of nginx-like limiters): the last
+window's count weighs as much as it still overlaps. Costs two integers a key.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from limits import parse
+
+_MAX_KEYS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`count` calls in `window_s` seconds."""
+
+    count: int
+    window_s: int
+
+    @classmethod
+    def of(cls, text: str) -> Rate:
+        """Read `600/minute`, `10 per 30 seconds` … as the `limits` package writes rates."""
+        item = parse(text)
+        return cls(item.amount, item.get_expiry())
+
+
+@dataclass(slots=True)
+class _Count:
+    window: int
+    here: int = 0
+    before: int = 0
+    elsewhere: int = 0
+    unsent: int = 0
+
+
+class Rates:
+    """Counters of one rate by key; counts seen by other processes are mixed in by `reconcile`."""
+
+    def __init__(self, rate: Rate):
+        self.rate = rate
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+
+    def take(self, key: str, now: float) -> float | None:
+        """Count one call; return None, or the seconds to wait when the rate is reached (not counted)."""
+        rate = self.rate
+        count = self._at(key, int(now // rate.window_s))
+        left_s = rate.window_s - now % rate.window_s
+        used = count.before * (left_s / rate.window_s) + count.here + count.elsewhere
+        if used + 1 > rate.count:
+            return min(left_s, rate.window_s / rate.count + 1) if count.here < rate.count else left_s
+        count.here += 1
+        count.unsent += 1
+        return None
+
+    def _at(self, key: str, window: int) -> _Count:
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = _Count(window)
+            if len(self._counts) > _MAX_KEYS:
+                self._counts.popitem(last=False)
+        elif count.window != window:
+            last = count.here + count.elsewhere if count.window == window - 1 else 0
+            count.window, count.before, count.here, count.elsewhere, count.unsent = window, last, 0, 0, 0
+        return count
+
+    def unsent(self, now: float) -> list[tuple[str, int, int]]:
+        """Return (key, window, calls) not yet told to the shared counter, and forget that they are due."""
+        window = int(now // self.rate.window_s)
+        due = [(k, c.window, c.unsent) for k, c in self._counts.items() if c.unsent and c.window == window]
+        for key, _, _ in due:
+            self._counts[key].unsent = 0
+        return due
+
+    def reconcile(self, key: str, window: int, total: int) -> None:
+        """Take in the shared total of `key`: what is not ours was counted elsewhere."""
+        count = self._counts.get(key)
+        if count is not None and count.window == window:
+            count.elsewhere = max(0, total - (count.here - count.unsent))

@@ -1,0 +1,125 @@
+"""The gateway's own small calls to services: JSON in, JSON out, with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+import aiohttp
+import orjson
+from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed, from_status
+from servicekit.logs import request_id_var
+
+from gateway.engine.upstreams import Upstreams
+from gateway.errors import ServiceDown
+
+T = TypeVar("T")
+
+
+class RelayedError(ServiceError):
+    """An error of a service, passed on with its own status, code and text."""
+
+    def __init__(self, status: int, body: dict[str, Any], service: str):
+        error = body.get("error") if isinstance(body.get("error"), dict) else {}
+        assert isinstance(error, dict)
+        plain = from_status(status, f"svc-{service} answered {status}.")
+        super().__init__(str(error.get("message") or plain.message), param=error.get("param"))
+        self.status = status  # type: ignore[misc]
+        self.code = str(error.get("code") or plain.code)  # type: ignore[misc]
+        self.type = str(error.get("type") or plain.type)  # type: ignore[misc]
+
+
+class Calls:
+    """Asks services on behalf of a caller."""
+
+    def __init__(self, upstreams: Upstreams):
+        self._upstreams = upstreams
+
+    async def raw(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        timeout_s: float,
+        json: Any = None,
+        form: aiohttp.FormData | None = None,
+    ) -> tuple[int, str, bytes]:
+        """Return (status, content type, body).
+
+        Raises:
+            ServiceDown: nothing answers there.
+            DeadlineExceeded: it took longer than `timeout_s`.
+        """
+        headers = {"x-request-id": request_id_var.get() or "gateway"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        content: Any = form
+        if json is not None:
+            content, headers["content-type"] = orjson.dumps(json), "application/json"
+        elif form is not None:
+            content = form()
+            headers["content-type"] = content.content_type
+        with self._upstreams.slot(service):
+            return await self._ask(service, method, path, headers, content, timeout_s)
+
+    async def _ask(
+        self, service: str, method: str, path: str, headers: dict[str, str], content: Any, timeout_s: float
+    ) -> tuple[int, str, bytes]:
+        for url in self._upstreams.urls(service):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    async with self._upstreams.session.request(
+                        method, url + path, data=content, headers=headers, allow_redirects=False
+                    ) as answer:
+                        return answer.status, answer.content_type, await answer.read()
+            except aiohttp.ClientConnectorError:
+                self._upstreams.avoid(url)
+            except TimeoutError as error:
+                raise DeadlineExceeded(f"svc-{service} took longer than {timeout_s:g} s.") from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise ServiceDown(service, "closed the connection") from error
+        raise ServiceDown(service)
+
+    async def json(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        timeout_s: float,
+        json: Any = None,
+        form: aiohttp.FormData | None = None,
+    ) -> Any:
+        """Return the JSON answer of a service; its own error is raised as `RelayedError`."""
+        status, _, content = await self.raw(
+            service, method, path, token=token, timeout_s=timeout_s, json=json, form=form
+        )
+        try:
+            body = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            if status < 400:
+                raise UpstreamFailed(f"svc-{service} answered with something that is not JSON.") from error
+            body = {}
+        if status >= 400:
+            raise RelayedError(status, body if isinstance(body, dict) else {}, service)
+        return body
+
+
+async def gather(
+    services: Iterable[str], ask: Callable[[str], Awaitable[T]], budget_s: float
+) -> dict[str, T | BaseException]:
+    """Ask many services at once; whoever is not done after `budget_s` counts as a TimeoutError."""
+    tasks = {asyncio.ensure_future(ask(service)): service for service in services}
+    if not tasks:
+        return {}
+    done, late = await asyncio.wait(tasks, timeout=budget_s)
+    for task in late:
+        task.cancel()
+    found: dict[str, T | BaseException] = {tasks[task]: TimeoutError() for task in late}
+    for task in done:
+        found[tasks[task]] = task.exception() or task.result()
+    return found

@@ -1,0 +1,98 @@
+"""The collaborators of one running gateway, made once from its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from servicekit.cache import Cache
+
+from gateway.bootstrap import FirstStart, check_settings, ensure_owner
+from gateway.engine.accounts import Accounts
+from gateway.engine.calls import Calls
+from gateway.engine.catalogue import Catalogue
+from gateway.engine.credentials import Credentials
+from gateway.engine.database import connect
+from gateway.engine.limiter import Limiter
+from gateway.engine.passwords import Passwords
+from gateway.engine.poller import Poller
+from gateway.engine.resolver import Resolver
+from gateway.engine.signer import Signer
+from gateway.engine.upstreams import Upstreams
+from gateway.settings import SERVICES, Settings
+from servicekit import cache
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that the routes and the data path stand on."""
+
+    settings: Settings
+    accounts: Accounts
+    credentials: Credentials
+    passwords: Passwords
+    signer: Signer
+    resolver: Resolver
+    limiter: Limiter
+    upstreams: Upstreams
+    calls: Calls
+    poller: Poller
+    catalogue: Catalogue
+    cache: Cache
+    first_start: FirstStart | None
+
+    async def open(self) -> None:
+        """Start what needs the event loop."""
+        self.upstreams.open()
+        self.poller.start()
+        self.limiter.start()
+
+    async def close(self) -> None:
+        """Stop everything that was started."""
+        await self.poller.stop()
+        await self.limiter.stop()
+        await self.upstreams.close()
+        await self.cache.close()
+        self.resolver.close()
+        self.passwords.close()
+
+
+def assemble(settings: Settings) -> Parts:
+    """Make the parts; on the very first start this makes the owner's account too.
+
+    Raises:
+        Misconfigured: the settings would leave the door open.
+    """
+    check_settings(settings)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = connect(settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'gateway.db'}")
+    accounts, credentials, passwords = Accounts(database), Credentials(database), Passwords()
+    first_start = ensure_owner(settings, accounts, credentials, passwords)
+    signer = Signer(settings.data_dir / "signing-key.pem")
+    upstreams = Upstreams(
+        settings.upstreams | {"frontend": settings.upstream_frontend},
+        max_in_flight=settings.max_in_flight,
+        connect_timeout_s=settings.connect_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+    )
+    rates = {
+        "calls": settings.rate_limit,
+        "heavy": settings.rate_limit_heavy,
+        "guesses": settings.rate_limit_guesses,
+        "open": settings.rate_limit_open,
+    }
+    calls = Calls(upstreams)
+    return Parts(
+        settings=settings,
+        accounts=accounts,
+        credentials=credentials,
+        passwords=passwords,
+        signer=signer,
+        resolver=Resolver(credentials, signer, settings.identity_token_s),
+        limiter=Limiter(rates, settings.redis_url),
+        upstreams=upstreams,
+        calls=calls,
+        poller=Poller(upstreams, SERVICES),
+        catalogue=Catalogue(calls),
+        cache=cache.connect(settings.redis_url),
+        first_start=first_start,
+    )

@@ -1,0 +1,93 @@
+"""What the gateway can be told, under the prefix `GATEWAY_` (or without it)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import field_validator
+from pydantic_settings import SettingsConfigDict
+from servicekit.settings import CommaList, ServiceSettings, comma_list
+
+SERVICES = ("chat", "image-gen", "vision", "translate", "tts", "rag")
+"""The services behind the gateway, by the name used in job ids and in `/api/status`."""
+
+
+class Settings(ServiceSettings):
+    """Settings of the gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    service: str = "gateway"
+    port: int = 8001
+
+    upstream_chat: CommaList = ("http://127.0.0.1:8002",)
+    """Base URLs of svc-chat; the first healthy one answers."""
+    upstream_image_gen: CommaList = ("http://127.0.0.1:8003",)
+    upstream_vision: CommaList = ("http://127.0.0.1:8004",)
+    upstream_translate: CommaList = ("http://127.0.0.1:8005",)
+    upstream_tts: CommaList = ("http://127.0.0.1:5000",)
+    upstream_rag: CommaList = ("http://127.0.0.1:8006",)
+    upstream_frontend: CommaList = ()
+    """Server of the web page; empty: files of `static_dir`."""
+    static_dir: str = ""
+    """Folder with the built web page."""
+    required_services: CommaList = SERVICES
+    """Services without which `/readyz` says not ready."""
+
+    public_url: str = ""
+    """Address under which browsers reach the gateway; `https` makes cookies `Secure`."""
+    published_host: str = ""
+    """Address on which a container's port is published; empty: `host`. Judges `AUTH=off`."""
+    trusted_proxies: CommaList = ()
+    """Addresses whose `X-Forwarded-For` is believed."""
+    allowed_origins: CommaList = ()
+    """Further origins whose pages may change state with the session cookie."""
+
+    owner_username: str = "owner"
+    """Name of the first account."""
+    owner_password: str = ""
+    """Password of the first account; empty: generated and printed once. At least 10 characters."""
+    owner_api_key: str = ""
+    """API key of the first account; empty: generated and printed once. At least 24 characters."""
+    access_token_s: int = 3600
+    """Life of an access token in seconds."""
+    identity_token_s: int = 300
+    """Life of the token that a service gets in seconds."""
+    session_s: int = 7 * 24 * 3600
+    """Life of a page's login in seconds."""
+    link_s: int = 24 * 3600
+    """Life of the one-time link in seconds."""
+
+    rate_limit: str = "1200/minute"
+    """Calls of one identity."""
+    rate_limit_heavy: str = "120/minute"
+    """Calls of one identity that make images, ingest, train or run a pipeline."""
+    rate_limit_guesses: str = "10/minute"
+    """Password guesses evaluated for one user from one address."""
+    rate_limit_open: str = "600/minute"
+    """Calls to the open routes of identity from one address."""
+    max_in_flight: int = 512
+    """Calls that one service may be answering at once."""
+
+    connect_timeout_s: float = 2.0
+    """Seconds for connecting to a service."""
+    read_timeout_s: float = 300.0
+    """Seconds of silence from a service after which a call is given up."""
+    cache_ttl_s: float = 3600.0
+    """Seconds that results of deterministic calls are kept; 0 keeps none."""
+    cache_max_body_bytes: int = 8 * 1024 * 1024
+    """Largest multipart body that is hashed for the cache (JSON: 1 MiB)."""
+
+    @field_validator(
+        "upstream_chat", "upstream_image_gen", "upstream_vision", "upstream_translate", "upstream_tts",
+        "upstream_rag", "upstream_frontend", "required_services", "trusted_proxies", "allowed_origins",
+        mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return comma_list(value)
+
+    @property
+    def upstreams(self) -> dict[str, tuple[str, ...]]:
+        """Base URLs by service name."""
+        return {name: getattr(self, "upstream_" + name.replace("-", "_")) for name in SERVICES}
