@@ -1,0 +1,152 @@
+"""The contracts between the domain and its engines: documents, chunks, hits and five small Protocols.
+
+Knows nothing about any database, parser, model or web framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SearchMode = Literal["hybrid", "text", "vector"]
+DocumentStatus = Literal["queued", "processing", "ready", "failed"]
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, slide or sheet: number from 1 and its half-open span in the document's text."""
+
+    page: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """What a parser found: a title (may be empty), the text, and its pages in order."""
+
+    title: str
+    text: str
+    pages: tuple[Page, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage: `text` is exactly the document's text at [start:end]; `n` counts from 0."""
+
+    n: int
+    text: str
+    start: int
+    end: int
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The record of a document; `status` is ready when every chunk can be found."""
+
+    id: str
+    owner: str
+    title: str
+    media_type: str
+    size_bytes: int
+    pages: int
+    chunks: int
+    status: DocumentStatus
+    created_at: float
+    job_id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """A search: `vector` (dimension,) is needed unless mode is text; empty `document_ids` means all."""
+
+    owner: str
+    text: str
+    vector: Vectors | None
+    top_k: int
+    mode: SearchMode = "hybrid"
+    document_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found; score is in [0, 1] for hybrid, the part's own scale otherwise."""
+
+    chunk_id: str
+    document_id: str
+    text: str
+    score: float
+    page: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """What the chat model said and the name of the model that really answered."""
+
+    text: str
+    model: str
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. Thread-safe; slow: never call it on the event loop."""
+
+    model_id: str
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return (len(texts), dimension) float32, rows of length one."""
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens the model's tokenizer makes of `text`."""
+
+
+class Parser(Protocol):
+    """Reads a file of a known media type, within limits."""
+
+    def parse(self, path: Path, media_type: str) -> ParsedDocument:
+        """Return the text. Raises: DocumentUnreadable, DocumentEncrypted, DocumentTooComplex."""
+
+
+class DocumentRecord(Protocol):
+    """The durable record of documents and their text: every id belongs to one owner."""
+
+    def add(self, document: Document) -> None: ...
+    def get(self, document_id: str, owner: str | None = None) -> Document | None: ...
+    def list(self, owner: str) -> list[Document]: ...
+    def update(self, document_id: str, **fields: object) -> bool: ...
+    def delete(self, document_id: str) -> None: ...
+    def save_text(self, document_id: str, text: str, pages: Sequence[Page]) -> None: ...
+    def text(self, document_id: str) -> tuple[str, tuple[Page, ...]] | None: ...
+    def slice(self, document_id: str, start: int, end: int) -> str | None: ...
+
+
+class ChunkStore(Protocol):
+    """Finds chunks. Every call may raise StoreNotReady; `index` is idempotent."""
+
+    kind: str
+
+    def connect(self) -> None: ...
+    def check(self) -> None: ...
+    def index(self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors) -> None: ...
+    def delete(self, document_id: str) -> None: ...
+    def search(self, query: SearchQuery) -> list[Hit]: ...
+    def count(self, owner: str, document_ids: Iterable[str] = ()) -> int: ...
+    def close(self) -> None: ...
+
+
+class ChatModel(Protocol):
+    """A chat model elsewhere; `token` is the caller's own bearer token. Raises ServiceError."""
+
+    async def reply(self, messages: Sequence[dict[str, str]], token: str, max_tokens: int) -> ChatReply: ...
+
+    def stream(self, messages: Sequence[dict[str, str]], token: str, max_tokens: int) -> AsyncIterator[str]: ...

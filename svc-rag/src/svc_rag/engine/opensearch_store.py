@@ -1,0 +1,166 @@
+"""ChunkStore on OpenSearch: one hybrid query a search, words by two analyzers, vectors by Lucene's HNSW.
+
+Holds nothing that the record and the uploaded files cannot rebuild. While the server is away every
+call raises StoreNotReady; the next call after it is back connects anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from opensearchpy import OpenSearch
+from opensearchpy.exceptions import ConnectionError as ServerAway
+from opensearchpy.exceptions import NotFoundError, OpenSearchException, TransportError
+
+from svc_rag.engine import opensearch_index as layout
+from svc_rag.engine.base import Chunk, Hit, SearchQuery, Vectors
+from svc_rag.engine.fusion import Fusion
+from svc_rag.errors import StoreNotReady
+
+_BULK_CHUNKS = 250
+_BUSY = (429, 500, 502, 503, 504)
+_FIELDS = ["text.pt", "text.en", "text^0.5"]
+
+
+class OpenSearchStore:
+    """ChunkStore: `connect` may fail with StoreNotReady and is then repeated by the next call."""
+
+    kind = "opensearch"
+
+    def __init__(
+        self, url: str, dimension: int, embedding_model: str, text_weight: float = 0.5,
+        fusion: Fusion = "minmax", candidates: int = 50, timeout_s: float = 10.0,
+    ):  # fmt: skip
+        self._client = OpenSearch([url], timeout=timeout_s, max_retries=0, retry_on_timeout=False, pool_maxsize=16)
+        self._dimension, self._model = dimension, embedding_model
+        self._text_weight, self._fusion, self._candidates = text_weight, fusion, candidates
+        self._connecting = threading.Lock()
+        self._connected = False
+
+    def connect(self) -> None:
+        """Make index, alias and pipeline where they are missing."""
+        with self._connecting:
+            if self._connected:
+                return
+            with self._reaching_server():
+                layout.ensure(self._client, self._dimension, self._model, self._text_weight, self._fusion)
+                made_with = layout.made_with(self._client)
+            if made_with != (self._model, self._dimension):
+                raise StoreNotReady(f"The index was made with {made_with[0]}; this service embeds with {self._model}.")
+            self._connected = True
+
+    def check(self) -> None:
+        """Raise StoreNotReady unless the server answers and the index is there."""
+        self.connect()
+        with self._reaching_server():
+            health = self._client.cluster.health(index=layout.ALIAS, params={"timeout": "1s"}, request_timeout=2)
+        if health["status"] == "red":
+            raise StoreNotReady("The search store is recovering its index; try again in a moment.", retry_after_s=5)
+
+    def index(self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Write all chunks under `<document>:<n>`, so that writing them again changes nothing.
+
+        Returns after a refresh: what is acknowledged is found. Chunks left of an older cut are removed.
+        """
+        self.connect()
+        with self._reaching_server():
+            for first in range(0, len(chunks), _BULK_CHUNKS):
+                part = slice(first, first + _BULK_CHUNKS)
+                self._bulk(document_id, owner, chunks[part], vectors[part])
+            self._client.indices.refresh(index=layout.ALIAS)
+            self._delete_where(
+                {"bool": {"filter": [{"term": {"document_id": document_id}}, {"range": {"n": {"gte": len(chunks)}}}]}}
+            )
+
+    def _bulk(self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        lines: list[dict[str, Any]] = []
+        for chunk, vector in zip(chunks, vectors, strict=True):
+            lines.append({"index": {"_index": layout.ALIAS, "_id": f"{document_id}:{chunk.n}"}})
+            lines.append(
+                {
+                    "document_id": document_id, "owner": owner, "n": chunk.n, "page": chunk.page,
+                    "start": chunk.start, "end": chunk.end, "text": chunk.text, "vector": vector.tolist(),
+                }
+            )  # fmt: skip
+        answer = self._client.bulk(body=lines, params={"require_alias": "true"}, request_timeout=60)
+        if answer["errors"]:
+            kinds = {item["index"].get("error", {}).get("type") for item in answer["items"]} - {None}
+            raise StoreNotReady(f"The search store refused chunks ({', '.join(sorted(kinds))}); they are sent again.")
+
+    def delete(self, document_id: str) -> None:
+        """Remove a document's chunks; they are found no more when this returns."""
+        self.connect()
+        with self._reaching_server():
+            self._client.indices.refresh(index=layout.ALIAS)
+            self._delete_where({"term": {"document_id": document_id}})
+
+    def _delete_where(self, query: dict[str, Any]) -> None:
+        params = {"refresh": "true", "conflicts": "proceed"}
+        self._client.delete_by_query(index=layout.ALIAS, body={"query": query}, params=params, request_timeout=60)
+
+    def search(self, query: SearchQuery) -> list[Hit]:
+        """Return the best chunks of the query's owner by one request."""
+        self.connect()
+        k = max(self._candidates, query.top_k)
+        within: list[dict[str, Any]] = [{"term": {"owner": query.owner}}]
+        if query.document_ids:
+            within.append({"terms": {"document_id": list(query.document_ids)}})
+        parts: list[dict[str, Any]] = []
+        if query.mode != "vector":
+            words = {"multi_match": {"query": query.text, "fields": _FIELDS, "type": "most_fields"}}
+            parts.append({"bool": {"must": [words], "filter": within}})
+        if query.mode != "text" and query.vector is not None:
+            vector = {"vector": query.vector.tolist(), "k": k, "filter": {"bool": {"filter": within}}}
+            parts.append({"knn": {"vector": vector}})
+        hybrid = len(parts) > 1
+        body = {
+            "size": query.top_k,
+            "query": {"hybrid": {"queries": parts, "pagination_depth": k}} if hybrid else parts[0],
+        }
+        params = {"search_pipeline": layout.PIPELINE} if hybrid else {}
+        with self._reaching_server():
+            found = self._client.search(index=layout.ALIAS, body=body, params=params)
+        return [_hit(hit, query.mode == "vector") for hit in found["hits"]["hits"]]
+
+    def count(self, owner: str, document_ids: Iterable[str] = ()) -> int:
+        """Return how many chunks the owner has, in all or in the given documents."""
+        self.connect()
+        ids = list(document_ids)
+        within: list[dict[str, Any]] = [{"term": {"owner": owner}}]
+        if ids:
+            within.append({"terms": {"document_id": ids}})
+        with self._reaching_server():
+            return int(self._client.count(index=layout.ALIAS, body={"query": {"bool": {"filter": within}}})["count"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @contextmanager
+    def _reaching_server(self) -> Iterator[None]:
+        """Translate the client's exceptions; a lost index is made anew by the next call."""
+        try:
+            yield
+        except ServerAway as exc:
+            self._connected = False
+            raise StoreNotReady("The search store does not answer; try again in a moment.", retry_after_s=5) from exc
+        except NotFoundError as exc:
+            self._connected = False
+            raise StoreNotReady("The search store lost its index; it is made anew.", retry_after_s=2) from exc
+        except TransportError as exc:
+            if exc.status_code not in _BUSY:
+                raise
+            self._connected = False
+            raise StoreNotReady("The search store is busy or recovering; try again in a moment.", retry_after_s=5) from exc
+        except OpenSearchException as exc:
+            raise StoreNotReady("The search store gave an answer that cannot be read; try again.") from exc
+
+
+def _hit(hit: dict[str, Any], vector_only: bool) -> Hit:
+    source = hit["_source"]
+    # Lucene reports (1 + cosine) / 2; the other store and its thresholds speak of cosine.
+    score = 2 * hit["_score"] - 1 if vector_only else hit["_score"]
+    return Hit(hit["_id"], source["document_id"], source["text"], score, source["page"], source["start"], source["end"])

@@ -1,0 +1,35 @@
+"""The service's error leaves. Knows nothing about HTTP beyond what servicekit.errors says."""
+
+from __future__ import annotations
+
+from servicekit.errors import BadRequest, NotReady, PayloadTooLarge, UnsupportedMedia
+
+
+class DocumentUnreadable(BadRequest):
+    """The file is of a kind we know but cannot be read."""
+
+    code = "document_unreadable"
+
+
+class DocumentEncrypted(BadRequest):
+    """The file needs a password."""
+
+    code = "document_encrypted"
+
+
+class DocumentTooComplex(PayloadTooLarge):
+    """Reading the file would take more memory, time, pages or members than allowed."""
+
+    code = "document_too_complex"
+
+
+class DocumentUnsupported(UnsupportedMedia):
+    """The file is of no kind that we parse."""
+
+    code = "document_unsupported"
+
+
+class StoreNotReady(NotReady):
+    """The search store does not answer; what was acknowledged is kept and indexed later."""
+
+    code = "store_not_ready"
