@@ -27,6 +27,8 @@ PACKAGES = (
     "svc-tts",
     "svc-rag",
 )
+DEVELOPED = ("miniatures",)
+"""Not needed for running: the scripts that train the built-in models."""
 
 
 def ensure(layout: Layout, groups: tuple[str, ...]) -> None:
@@ -69,7 +71,7 @@ def node_from_pypi(layout: Layout) -> Path:
 
 def _arguments(layout: Layout, groups: tuple[str, ...]) -> list[str]:
     arguments = []
-    for name in PACKAGES:
+    for name in PACKAGES + (DEVELOPED if "dev" in groups else ()):
         if (layout.root / name / "pyproject.toml").is_file():
             arguments += ["-e", f"./{name}"]
     for group in groups:
@@ -122,7 +124,7 @@ def _has_llama_cpp(layout: Layout) -> bool:
 def _fingerprint(layout: Layout, groups: tuple[str, ...]) -> str:
     digest = hashlib.sha256(repr((groups, sys.version_info[:2])).encode())
     files = [layout.root / "constraints.txt", layout.root / "pyproject.toml"]
-    for file in files + [layout.root / name / "pyproject.toml" for name in PACKAGES]:
+    for file in files + [layout.root / name / "pyproject.toml" for name in PACKAGES + DEVELOPED]:
         digest.update(file.read_bytes() if file.is_file() else b"-")
     return digest.hexdigest()
 
