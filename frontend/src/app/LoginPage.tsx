@@ -1,0 +1,43 @@
+/** Owns the login form. */
+import { Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useState, type FormEvent } from "react";
+import { useTranslation } from "react-i18next";
+import { ErrorNotice } from "@/shared/components/ErrorNotice";
+import { Preferences } from "./Preferences";
+
+export function LoginPage({ onLogin }: { onLogin: (username: string, password: string) => Promise<void> }) {
+  const { t } = useTranslation();
+  const [username, setUsername] = useState("");
+  const [password, setPassword] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    await onLogin(username, password).catch(setError);
+    setBusy(false);
+  };
+  return (
+    <main className="login">
+      <Paper component="form" onSubmit={submit} withBorder p="xl" radius="lg" w="100%" maw={400}>
+        <Stack gap="md">
+          <div>
+            <img src="/icon.svg" alt="" width={40} height={40} />
+            <Title order={1} fz={24} mt="sm">Oficina</Title>
+            <Text size="sm" c="dimmed">{t("login.text")}</Text>
+          </div>
+          <TextInput label={t("login.username")} name="username" autoComplete="username" required data-autofocus
+            value={username} onChange={(event) => setUsername(event.target.value)} />
+          <PasswordInput label={t("login.password")} name="password" autoComplete="current-password" required
+            value={password} onChange={(event) => setPassword(event.target.value)}
+            visibilityToggleButtonProps={{ "aria-label": t("login.show") }} />
+          {error !== null && <ErrorNotice error={error} />}
+          <Button type="submit" loading={busy}>{t("login.submit")}</Button>
+          <Text size="xs" c="dimmed">{t("login.hint")}</Text>
+        </Stack>
+      </Paper>
+      <div className="login-preferences"><Preferences /></div>
+    </main>
+  );
+}

@@ -1,0 +1,77 @@
+/** Owns the form that asks for a picture. */
+import { Button, Collapse, Group, NumberInput, Select, SimpleGrid, Stack, Textarea, UnstyledButton } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import type { FormEvent, KeyboardEvent } from "react";
+import { useTranslation } from "react-i18next";
+import { modelsFor, useModels } from "@/shared/api/models";
+import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
+import { Icon } from "@/shared/components/Icon";
+import type { Drawing } from "./imageJobs";
+
+const SIZES = ["64x64", "128x128", "256x256", "512x512", "768x768", "512x768", "768x512"];
+
+interface Props {
+  drawing: Drawing;
+  busy: boolean;
+  onChange: (drawing: Drawing) => void;
+  onDraw: () => void;
+}
+
+export function DrawForm({ drawing, busy, onChange, onDraw }: Props) {
+  const { t } = useTranslation();
+  const [opened, advanced] = useDisclosure(false);
+  const models = modelsFor(useModels().data, "image");
+  const model = models.find((one) => one.id === drawing.model) ?? models[0];
+  const submit = (event: FormEvent) => { event.preventDefault(); onDraw(); };
+  const keyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    onDraw();
+  };
+  return (
+    <form onSubmit={submit} className="card">
+      <Stack gap="sm">
+        <Textarea label={t("images.prompt")} placeholder={t("images.promptHint")} autosize minRows={2} maxRows={6} value={drawing.prompt}
+          onKeyDown={keyDown} onChange={(event) => onChange({ ...drawing, prompt: event.target.value })} />
+        <Group justify="space-between" gap="sm">
+          <Group gap="sm">
+            <UnstyledButton className="text-button" onClick={advanced.toggle} aria-expanded={opened}><Icon name="settings" size={16} />{t("images.advanced")}</UnstyledButton>
+            {model?.builtin && <BuiltinBadge />}
+          </Group>
+          <Button type="submit" loading={busy} disabled={!drawing.prompt.trim()} leftSection={<Icon name="sparkle" />}>{t("images.draw")}</Button>
+        </Group>
+        <Collapse expanded={opened}>
+          <Advanced drawing={drawing} onChange={onChange} models={models.map((one) => one.id)} model={model?.id ?? null} />
+        </Collapse>
+      </Stack>
+    </form>
+  );
+}
+
+interface AdvancedProps {
+  drawing: Drawing;
+  onChange: (drawing: Drawing) => void;
+  models: string[];
+  model: string | null;
+}
+
+function Advanced({ drawing, onChange, models, model }: AdvancedProps) {
+  const { t } = useTranslation();
+  const number = (value: string | number) => (typeof value === "number" ? value : null);
+  return (
+    <Stack gap="sm">
+      <Textarea label={t("images.negative")} autosize minRows={1} maxRows={4} value={drawing.negativePrompt}
+        onChange={(event) => onChange({ ...drawing, negativePrompt: event.target.value })} />
+      <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="sm">
+        <Select label={t("images.model")} allowDeselect={false} data={models} value={model} onChange={(value) => onChange({ ...drawing, model: value })} />
+        <Select label={t("images.size")} allowDeselect={false} data={[{ value: "auto", label: t("common.automatic") }, ...SIZES]} value={drawing.size} onChange={(value) => onChange({ ...drawing, size: value ?? drawing.size })} />
+        <NumberInput label={t("images.steps")} placeholder={t("common.automatic")} min={1} max={150} allowDecimal={false} value={drawing.steps ?? ""}
+          onChange={(value) => onChange({ ...drawing, steps: number(value) })} />
+        <NumberInput label={t("images.guidance")} placeholder={t("common.automatic")} min={0} max={30} step={0.5} value={drawing.guidance ?? ""}
+          onChange={(value) => onChange({ ...drawing, guidance: number(value) })} />
+        <NumberInput label={t("images.seed")} placeholder={t("images.random")} min={0} max={4294967295} allowDecimal={false} value={drawing.seed ?? ""}
+          onChange={(value) => onChange({ ...drawing, seed: number(value) })} />
+      </SimpleGrid>
+    </Stack>
+  );
+}

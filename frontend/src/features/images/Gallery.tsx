@@ -1,0 +1,90 @@
+/** Owns the finished pictures and looking at one of them. */
+import { Button, CopyButton as Copier, Group, Modal, Table, Text, UnstyledButton } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { api } from "@/shared/api/client";
+import { ApiError } from "@/shared/api/errors";
+import { ErrorNotice } from "@/shared/components/ErrorNotice";
+import { Icon } from "@/shared/components/Icon";
+import { downloadUrl } from "@/shared/download";
+import { formatDate, formatNumber } from "@/shared/format";
+import type { Picture } from "./imageJobs";
+
+interface GalleryProps {
+  pictures: Picture[];
+  onOpen: (picture: Picture) => void;
+  onMissing: (id: string) => void;
+}
+
+export function Gallery({ pictures, onOpen, onMissing }: GalleryProps) {
+  const { t } = useTranslation();
+  return (
+    <div className="gallery">
+      {pictures.map((picture) => (
+        <UnstyledButton key={picture.id} className="gallery-item" onClick={() => onOpen(picture)} aria-label={t("images.open", { prompt: picture.prompt })}>
+          <img src={picture.url} alt={picture.prompt || t("images.picture")} loading="lazy" onError={() => onMissing(picture.id)} />
+          {picture.prompt && <span>{picture.prompt}</span>}
+        </UnstyledButton>
+      ))}
+    </div>
+  );
+}
+
+interface LightboxProps {
+  picture: Picture | null;
+  onClose: () => void;
+  onDeleted: (id: string) => void;
+  onReuse: (picture: Picture) => void;
+}
+
+export function Lightbox({ picture, onClose, onDeleted, onReuse }: LightboxProps) {
+  const { t, i18n } = useTranslation();
+  const remove = useMutation({
+    mutationFn: async (id: string) => {
+      // Already gone is as good as deleted.
+      await api(`/media/${id}`, { method: "DELETE" }).catch((error: unknown) => {
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      });
+      return id;
+    },
+    onSuccess: (id) => { onDeleted(id); onClose(); },
+  });
+  const close = () => { remove.reset(); onClose(); };
+  return (
+    <Modal opened={picture !== null} onClose={close} size="lg" title={t("images.picture")} closeButtonProps={{ "aria-label": t("common.close") }}>
+      {picture && (
+        <>
+          <img className="lightbox" src={picture.url} alt={picture.prompt || t("images.picture")} />
+          <Text mt="md" fw={500} className="wrap">{picture.prompt}</Text>
+          <Text size="xs" c="dimmed">{formatDate(picture.createdAt, i18n.language)}</Text>
+          <Parameters parameters={picture.parameters} />
+          {remove.error && <ErrorNotice error={remove.error} />}
+          <Group mt="md" gap="xs">
+            <Button leftSection={<Icon name="download" size={16} />} onClick={() => downloadUrl(picture.url, `${picture.id}.png`)}>{t("common.download")}</Button>
+            <Button variant="default" leftSection={<Icon name="refresh" size={16} />} onClick={() => onReuse(picture)}>{t("images.reuse")}</Button>
+            <Copier value={picture.prompt}>
+              {({ copied, copy }) => <Button variant="default" leftSection={<Icon name="copy" size={16} />} onClick={copy}>{copied ? t("common.copied") : t("images.copyPrompt")}</Button>}
+            </Copier>
+            <Button ml="auto" variant="subtle" color="red" leftSection={<Icon name="trash" size={16} />} loading={remove.isPending} onClick={() => remove.mutate(picture.id)}>{t("common.delete")}</Button>
+          </Group>
+        </>
+      )}
+    </Modal>
+  );
+}
+
+function Parameters({ parameters }: { parameters: Picture["parameters"] }) {
+  const { t, i18n } = useTranslation();
+  const entries = Object.entries(parameters);
+  if (entries.length === 0) return null;
+  const shown = (value: string | number | boolean) => (typeof value === "number" && value < 10_000 ? formatNumber(value, i18n.language, 2) : String(value));
+  return (
+    <Table mt="sm" fz="xs" withRowBorders verticalSpacing={4}>
+      <Table.Tbody>
+        {entries.map(([key, value]) => (
+          <Table.Tr key={key}><Table.Td c="dimmed" w="40%">{i18n.exists(`images.parameter.${key}`) ? t(`images.parameter.${key}`) : key}</Table.Td><Table.Td className="wrap">{shown(value)}</Table.Td></Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}

@@ -1,0 +1,54 @@
+/** Owns one model: its facts, and loading, unloading, asking for installation. */
+import { Badge, Button, Group, Text } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { ErrorNotice } from "@/shared/components/ErrorNotice";
+import { formatBytes } from "@/shared/format";
+import type { Entry, useModelActions } from "./catalogue";
+
+interface Props {
+  entry: Entry;
+  taskName: string;
+  actions: ReturnType<typeof useModelActions>;
+}
+
+export function ModelCard({ entry, taskName, actions }: Props) {
+  const { t, i18n } = useTranslation();
+  const { description } = entry;
+  const text = typeof description === "string" ? description : (description?.[i18n.language] ?? description?.en);
+  const facts = [
+    entry.license,
+    entry.size_bytes ? formatBytes(entry.size_bytes, i18n.language) : null,
+    entry.memory_bytes ? t("models.memory", { size: formatBytes(entry.memory_bytes, i18n.language) }) : null,
+    entry.languages?.length ? entry.languages.slice(0, 6).join(", ") : null,
+  ];
+  return (
+    <article className="card model" data-model={entry.id}>
+      <Group gap={6} mb={6}>
+        <Badge variant="light" color="gray" size="sm">{taskName}</Badge>
+        {entry.builtin && <Badge variant="light" color="yellow" size="sm">{t("common.builtin")}</Badge>}
+        {entry.loaded && <Badge variant="light" color="teal" size="sm">{t("models.loaded")}</Badge>}
+        {entry.noncommercial && <Badge variant="light" color="red" size="sm">{t("models.noncommercial")}</Badge>}
+      </Group>
+      <Text fw={600} size="sm" className="wrap">{entry.id}</Text>
+      <Text size="xs" c="dimmed">{facts.filter(Boolean).join(" · ")}</Text>
+      {text && <Text size="sm" mt={6}>{text}</Text>}
+      {entry.builtin && <Text size="xs" c="dimmed" mt={6}>{t("models.builtinText")}</Text>}
+      {entry.fits === false && <Text size="xs" c="red" mt={6}>{entry.why_not ?? t("models.tooBig")}</Text>}
+      <Actions entry={entry} actions={actions} />
+    </article>
+  );
+}
+
+function Actions({ entry, actions }: Omit<Props, "taskName">) {
+  const { t } = useTranslation();
+  const action = entry.installed ? (entry.loaded ? actions.unload : actions.load) : actions.install;
+  const label = entry.installed ? (entry.loaded ? t("models.unload") : t("models.load")) : t("models.install");
+  const mine = [actions.load, actions.unload, actions.install].find((one) => one.error && one.variables === entry.id);
+  return (
+    <div className="model-foot">
+      {mine && <ErrorNotice error={mine.error} onClose={mine.reset} />}
+      <Button size="xs" variant={entry.loaded ? "default" : "light"} disabled={entry.fits === false && !entry.installed}
+        loading={action.isPending && action.variables === entry.id} onClick={() => action.mutate(entry.id)} aria-label={`${label}: ${entry.id}`}>{label}</Button>
+    </div>
+  );
+}

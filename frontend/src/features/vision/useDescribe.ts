@@ -1,0 +1,78 @@
+/** Owns the picture told aloud: caption, translation and speech, each shown as soon as it is there. */
+import { useRef, useState } from "react";
+import { isAbort, request } from "@/shared/api/client";
+import { ApiError, type ErrorBody } from "@/shared/api/errors";
+import { readSse } from "@/shared/api/sse";
+import { payload, type Source } from "./source";
+
+export type StepName = "caption" | "translation" | "speech";
+export const STEPS: StepName[] = ["caption", "translation", "speech"];
+
+export interface Step {
+  status: "waiting" | "running" | "done" | "failed";
+  text?: string;
+  url?: string;
+  imageUrl?: string;
+}
+
+interface StepEvent extends ErrorBody {
+  step?: StepName;
+  status?: string;
+  result?: { text?: string; url?: string; image_url?: string; translations?: { text: string }[] } | null;
+}
+
+export type Steps = Record<StepName, Step>;
+
+const WAITING: Steps = { caption: { status: "waiting" }, translation: { status: "waiting" }, speech: { status: "waiting" } };
+
+export function useDescribe() {
+  const [steps, setSteps] = useState<Steps | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+  const abort = useRef<AbortController | null>(null);
+
+  const run = async (source: Source, target: string) => {
+    abort.current?.abort();
+    const controller = new AbortController();
+    abort.current = controller;
+    setError(null);
+    setBusy(true);
+    setSteps({ ...WAITING, caption: { status: "running" } });
+    try {
+      const response = await request("/v1/pipelines/describe", {
+        method: "POST", signal: controller.signal, ...payload(source, { target, stream: true }),
+      });
+      for await (const event of readSse(response.body!)) {
+        if (!event.data.startsWith("{")) continue;
+        const told = JSON.parse(event.data) as StepEvent;
+        if (told.error) throw new ApiError(told.error.message ?? "", told.error.code ?? "unknown", 500, "vision");
+        if (told.step) setSteps((now) => ({ ...(now ?? WAITING), [told.step!]: stepOf(told) }));
+      }
+    } catch (reason) {
+      if (isAbort(reason)) return;
+      setError(reason);
+      setSteps((now) => now && (Object.fromEntries(STEPS.map((name) => [name, stopped(now[name])])) as Steps));
+    } finally {
+      if (abort.current === controller) setBusy(false);
+    }
+  };
+  const reset = () => {
+    abort.current?.abort();
+    setBusy(false);
+    setSteps(null);
+    setError(null);
+  };
+  return { steps, error, busy, run, reset };
+}
+
+function stepOf({ status, result }: StepEvent): Step {
+  const done = status === "done" || status === "completed";
+  return {
+    status: done ? "done" : status === "failed" ? "failed" : "running",
+    text: result?.text ?? result?.translations?.[0]?.text, url: result?.url, imageUrl: result?.image_url,
+  };
+}
+
+function stopped(step: Step): Step {
+  return step.status === "running" ? { ...step, status: "failed" } : step;
+}

@@ -1,0 +1,101 @@
+/** Owns the page's one error type and how it becomes a sentence in the reader's language. */
+import type { TFunction } from "i18next";
+
+export interface ErrorBody {
+  error?: { message?: string; type?: string; param?: string | null; code?: string | null };
+}
+
+/** Services by the first words of their paths; the longest match wins. */
+const SERVICE_OF_PATH: ReadonlyArray<readonly [string, string]> = [
+  ["/v1/chat", "chat"],
+  ["/v1/personas", "chat"],
+  ["/v1/images", "images"],
+  ["/v1/vision", "vision"],
+  ["/v1/pipelines", "vision"],
+  ["/v1/translations", "translate"],
+  ["/v1/audio", "speech"],
+  ["/v1/documents", "documents"],
+  ["/v1/search", "documents"],
+  ["/ask", "documents"],
+];
+
+export function serviceOfPath(path: string): string {
+  return SERVICE_OF_PATH.find(([prefix]) => path.startsWith(prefix))?.[1] ?? "gateway";
+}
+
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly code: string,
+    readonly status: number,
+    readonly service: string = "gateway",
+    readonly param: string | null = null,
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+
+  /** True when the same call may succeed a little later without any change. */
+  get transient(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 502;
+  }
+}
+
+/** Read an error answer; a body that is not in the API's shape still gives a usable error. */
+export async function errorOfResponse(response: Response, path: string): Promise<ApiError> {
+  const text = await response.text().catch(() => "");
+  const retryAfter = Number(response.headers.get("retry-after") ?? "");
+  return errorOfBody(response.status, text, path, retryAfter > 0 ? retryAfter : null);
+}
+
+export function errorOfBody(status: number, text: string, path: string, retryAfterS: number | null = null): ApiError {
+  let body: ErrorBody = {};
+  try {
+    body = (JSON.parse(text) as ErrorBody | null) ?? {};
+  } catch {
+    // An HTML page of a proxy in between: the status says all there is to say.
+  }
+  const { message, code, param } = body.error ?? {};
+  return new ApiError(
+    message ?? `HTTP ${status}`, code ?? codeOfStatus(status), status, serviceOfPath(path), param ?? null, retryAfterS,
+  );
+}
+
+function codeOfStatus(status: number): string {
+  if (status === 401) return "unauthorized";
+  if (status === 403) return "forbidden";
+  if (status === 404) return "not_found";
+  if (status === 413) return "payload_too_large";
+  if (status === 415) return "unsupported_media_type";
+  if (status === 429) return "too_busy";
+  if (status === 501) return "not_implemented";
+  if (status === 504) return "deadline_exceeded";
+  return status === 502 || status === 503 ? "service_unavailable" : "unknown";
+}
+
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  return new ApiError(error instanceof Error ? error.message : String(error), "unknown", -1);
+}
+
+/** Codes whose dictionary sentence would lose what the server says (which value, which limit). */
+const DETAIL_MATTERS = new Set([
+  "invalid_value", "invalid_request", "model_not_found", "context_length_exceeded", "conflict", "unsupported_media",
+  "unsupported_media_type", "not_implemented", "payload_too_large",
+]);
+
+export interface ErrorText {
+  title: string;
+  detail: string | null;
+}
+
+/** The sentence for an error: by `error.code` in the dictionary, else the server's own message. */
+export function describeError(error: unknown, t: TFunction, exists: (key: string) => boolean): ErrorText {
+  const known = asApiError(error);
+  const key = `errors.${known.code}`;
+  const service = t(`services.${known.service}`);
+  if (!exists(key)) return { title: known.message || t("errors.unknown"), detail: null };
+  const detail = DETAIL_MATTERS.has(known.code) && known.message ? known.message : null;
+  return { title: t(key, { service }), detail };
+}

@@ -1,0 +1,26 @@
+/** Owns the list of models as the page sees it. */
+import { useQuery } from "@tanstack/react-query";
+import { api } from "./client";
+import type { List, Model } from "./types";
+
+export function useModels() {
+  return useQuery({ queryKey: ["models"], queryFn: async () => (await api<List<Model>>("/v1/models")).data ?? [] });
+}
+
+/** Real models of a task; aliases are names for other people's clients and not offered here. */
+export function modelsFor(models: Model[] | undefined, task: string): Model[] {
+  return (models ?? []).filter((model) => taskOf(model) === task && !model.alias_of);
+}
+
+const TASKS: Record<string, string> = {
+  "text-generation": "chat", chat: "chat", completion: "chat",
+  image: "image", "text-to-image": "image", "image-generation": "image",
+  "image-to-text": "caption", caption: "caption", captions: "caption", captioning: "caption", "image-captioning": "caption",
+  detection: "detection", "object-detection": "detection", classification: "classification", "image-classification": "classification",
+  translation: "translation", translate: "translation",
+  speech: "speech", tts: "speech", "text-to-speech": "speech", embedding: "embedding", embeddings: "embedding",
+};
+
+export function taskOf(model: { task?: string }): string {
+  return TASKS[model.task ?? ""] ?? model.task ?? "other";
+}

@@ -1,0 +1,45 @@
+/** The shapes of the gateway's answers that more than one feature reads. */
+
+export interface Session {
+  id: string;
+  username: string;
+  role: "owner" | "member";
+  scopes: string[];
+}
+
+export interface Model {
+  id: string;
+  task?: string;
+  builtin?: boolean;
+  loaded?: boolean;
+  license?: string;
+  size_bytes?: number;
+  languages?: string[];
+  service?: string;
+  alias_of?: string;
+}
+
+export type JobStatus = "queued" | "loading" | "running" | "completed" | "failed" | "cancelled";
+
+export interface JobProgress {
+  status: JobStatus;
+  step?: number | null;
+  total?: number | null;
+  percent?: number | null;
+  eta_s?: number | null;
+  message?: string | null;
+  preview_url?: string | null;
+}
+
+export interface Job extends JobProgress {
+  id: string;
+  kind: string;
+  result?: Record<string, unknown> | null;
+  error?: { message?: string; code?: string } | string | null;
+  created_at?: string | number;
+  updated_at?: string | number;
+}
+
+export interface List<T> {
+  data: T[];
+}
