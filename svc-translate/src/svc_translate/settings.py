@@ -18,6 +18,7 @@ class Settings(ServiceSettings):
 
     service: str = "svc-translate"
     port: int = 8005
+    data_dir: Path = Path("data/svc-translate")
     engine: Literal["ctranslate2", "transformers", "fake"] = "ctranslate2"
     """What runs Marian models; `fake` is for looking at the service without weights."""
     models_dir: Path = Path(__file__).resolve().parents[2] / "models"

@@ -1,0 +1,1 @@
+"""Captions, detections, classes and pixel analysis of pictures."""

@@ -1,0 +1,16 @@
+"""`python -m svc_vision` starts the service."""
+
+from servicekit.serve import serve
+
+from svc_vision.app import create_app
+from svc_vision.settings import Settings
+
+
+def main() -> None:
+    """Start the service with the settings of the environment."""
+    settings = Settings()
+    serve(create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

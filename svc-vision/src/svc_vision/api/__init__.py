@@ -1,0 +1,1 @@
+"""HTTP routes of svc-vision: one router per resource."""

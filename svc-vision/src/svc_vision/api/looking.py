@@ -1,0 +1,66 @@
+"""`/v1/vision/captions`, `detections`, `classifications` and `questions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from servicekit.disconnect import unless_disconnected
+from servicekit.errors import NotImplementedYet
+from servicekit.timing import Timing
+
+from svc_vision.api.picture import PictureReader
+from svc_vision.api.schemas import picture_body
+from svc_vision.domain.vision import VisionService
+
+
+def router(service: VisionService, reader: PictureReader, default_threshold: float) -> APIRouter:
+    """Make the routes."""
+    routes = APIRouter(prefix="/v1/vision", tags=["vision"])
+
+    @routes.post("/captions", openapi_extra=picture_body())
+    async def caption(request: Request) -> dict[str, Any]:
+        """Say in a sentence what the picture shows."""
+        picture, timing = await reader.read(request), Timing()
+        work = service.caption(picture.image, model=picture.options.model, timing=timing)
+        made = await unless_disconnected(request, work)
+        captions = [{"text": made.text, "language": made.language}]
+        return {"captions": captions, "text": made.text, **_how(service, made.model, timing)}
+
+    @routes.post("/detections", openapi_extra=picture_body())
+    async def detect(request: Request) -> dict[str, Any]:
+        """Find things; boxes are in pixels of the upright picture, inside its bounds."""
+        picture, timing = await reader.read(request), Timing()
+        options, image = picture.options, picture.image
+        threshold = default_threshold if options.threshold is None else options.threshold
+        work = service.detect(image, model=options.model, threshold=threshold, timing=timing)
+        made = await unless_disconnected(request, work)
+        rows = [
+            {"label": item.label, "score": round(item.score, 4), "box": list(item.box)} for item in made.found
+        ]
+        size = {"width": image.width, "height": image.height}
+        return {"detections": rows, **size, **_how(service, made.model, timing)}
+
+    @routes.post("/classifications", openapi_extra=picture_body())
+    async def classify(request: Request) -> dict[str, Any]:
+        """Name what the picture shows; `derived_from` says when a detector gave the labels."""
+        picture, timing = await reader.read(request), Timing()
+        options = picture.options
+        work = service.classify(picture.image, model=options.model, top_k=options.top_k, timing=timing)
+        made = await unless_disconnected(request, work)
+        rows = [{"label": item.label, "score": round(item.score, 4)} for item in made.found]
+        how = _how(service, made.model, timing)
+        return {"classifications": rows, "derived_from": made.derived_from, **how}
+
+    @routes.post("/questions", openapi_extra=picture_body())
+    async def ask(request: Request) -> dict[str, Any]:
+        """Answer a question about the picture (501 for now)."""
+        raise NotImplementedYet(
+            "Questions about a picture are not available yet. Use /v1/vision/captions or detections."
+        )
+
+    return routes
+
+
+def _how(service: VisionService, model: str, timing: Timing) -> dict[str, Any]:
+    return {"model": model, "device": service.device, "timing": timing.as_dict()}

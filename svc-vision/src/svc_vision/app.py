@@ -1,0 +1,54 @@
+"""Puts svc-vision together: the only place that picks concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from servicekit.asgi import install
+from servicekit.auth import Authenticator
+from servicekit.health import Readiness
+from servicekit.models import Catalogue, router
+
+from servicekit import media
+from svc_vision.api import analysis, looking
+from svc_vision.api.picture import PictureReader
+from svc_vision.build import build_engine, installed, watch
+from svc_vision.domain.vision import VisionService
+from svc_vision.engine.base import Engine
+from svc_vision.settings import Settings
+
+
+def create_app(
+    settings: Settings | None = None,
+    engine: Engine | None = None,
+    authenticator: Authenticator | None = None,
+) -> FastAPI:
+    """Return the app; tests pass a fake `engine` and an authenticator with keys of their own."""
+    settings = settings or Settings()
+    settings.prepared()
+    readiness = Readiness(settings.service)
+    built = build_engine(settings) if engine is None else engine
+    service, reader = VisionService(built), PictureReader(settings)
+    store = media.MediaStore(settings.data_dir / "media", "img")
+    sweeper = media.Sweeper(store, settings.media_retention_days)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeper.start()
+        loading = watch(built, readiness)
+        yield
+        await loading
+        sweeper.stop()
+        built.close()
+
+    app = FastAPI(title="svc-vision", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    install(app, settings, readiness=readiness, authenticator=authenticator)
+    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    app.include_router(looking.router(service, reader, settings.default_threshold))
+    app.include_router(analysis.router(reader, store))
+    app.include_router(media.router(store))
+    app.include_router(router(installed(built, catalogue, settings)))
+    return app

@@ -1,0 +1,1 @@
+"""Engines that caption, detect and classify, behind `base.py`."""

@@ -1,0 +1,29 @@
+"""The error leaves of svc-vision."""
+
+from __future__ import annotations
+
+from servicekit.errors import BadRequest, InvalidBody, NotReady, PayloadTooLarge
+
+
+class MissingImage(InvalidBody):
+    """Neither a file nor a URL came."""
+
+    code = "missing_image"
+
+
+class ImageTooLarge(PayloadTooLarge):
+    """The file holds more bytes than are read."""
+
+    code = "image_too_large"
+
+
+class WrongTask(BadRequest):
+    """The model named does something else."""
+
+    code = "wrong_task"
+
+
+class NoModel(NotReady):
+    """No model for this task is installed."""
+
+    code = "no_model"

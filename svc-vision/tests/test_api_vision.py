@@ -1,0 +1,162 @@
+"""The HTTP behaviour of svc-vision with a fake engine."""
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from svc_vision.engine.fake import FakeEngine
+
+TASKS = ("captions", "detections", "classifications", "analysis")
+
+
+def upload(client: TestClient, path: str, content: bytes, **fields: str) -> Any:
+    return client.post(path, files={"image": ("a.png", content, "image/png")}, data=fields)
+
+
+def data_url(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def test_a_picture_is_captioned_and_tells_how(client: TestClient, red_png: bytes) -> None:
+    answer = upload(client, "/v1/vision/captions", red_png).json()
+    assert answer["captions"] == [{"text": "a red picture", "language": "en"}]
+    assert answer["text"] == "a red picture"
+    assert (answer["model"], answer["device"]) == ("fake-captioner", "cpu")
+    assert set(answer["timing"]) == {"queue_ms", "load_ms", "run_ms"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_data_url_does_what_an_upload_does(client: TestClient, red_png: bytes, task: str) -> None:
+    by_file = upload(client, f"/v1/vision/{task}", red_png).json()
+    by_url = client.post(f"/v1/vision/{task}", json={"image_url": data_url(red_png)}).json()
+    by_file.pop("timing"), by_url.pop("timing")
+    assert by_url == by_file
+
+
+def test_boxes_lie_inside_the_picture_and_faint_ones_are_left_out(client: TestClient, red_png: bytes) -> None:
+    answer = upload(client, "/v1/vision/detections", red_png).json()
+    assert (answer["width"], answer["height"]) == (40, 20)
+    assert answer["detections"] == [{"label": "red thing", "score": 0.9, "box": [0.0, 0.0, 20.0, 20.0]}]
+    low = upload(client, "/v1/vision/detections", red_png, threshold="0.1").json()
+    assert len(low["detections"]) == 2
+
+
+def test_classes_come_from_the_detector_and_say_so(client: TestClient, red_png: bytes) -> None:
+    answer = upload(client, "/v1/vision/classifications", red_png).json()
+    assert answer["classifications"][0] == {"label": "red thing", "score": 0.9}
+    assert answer["derived_from"] == "detection"
+
+
+def test_a_classifier_of_its_own_is_preferred(make_client: Callable[..., TestClient], red_png: bytes) -> None:
+    client = make_client(FakeEngine(classifier=True))
+    answer = upload(client, "/v1/vision/classifications", red_png, top_k="1").json()
+    assert answer["classifications"] == [{"label": "red", "score": 0.8}]
+    assert answer["derived_from"] is None
+
+
+def test_questions_are_not_built_yet(client: TestClient, red_png: bytes) -> None:
+    answer = client.post("/v1/vision/questions", json={"image_url": data_url(red_png), "question": "?"})
+    assert answer.status_code == 501
+    assert answer.json()["error"]["code"] == "not_implemented"
+
+
+def test_the_first_documents_upload_tells_the_mean_with_two_decimals(
+    client: TestClient, red_png: bytes, tmp_path: Path
+) -> None:
+    files = {"image": ("../../etc/pass wd.png", red_png, "image/png")}
+    answer = client.post("/upload_image", files=files)
+    assert answer.json() == {
+        "message": "Imagem recebida com sucesso!",
+        "analysis": "A média dos valores dos pixels da imagem é: 70.00",
+    }
+    kept = sorted(file.name for file in (tmp_path / "media").iterdir())
+    assert len(kept) == 2
+    assert all(name.startswith("img_") for name in kept)
+
+
+@pytest.mark.parametrize("path", [*(f"/v1/vision/{task}" for task in TASKS), "/upload_image"])
+@pytest.mark.parametrize(
+    ("options", "status", "code"),
+    [
+        ({"files": {"other": ("a.png", b"x", "image/png")}}, 400, "missing_image"),
+        ({"files": {"image": ("a.png", b"", "image/png")}}, 400, "missing_image"),
+        ({"files": {"image": ("a.png", b"not a picture", "image/png")}}, 400, "invalid_image"),
+        ({"files": {"image": ("a.png", b"x" * 3000, "image/png")}}, 413, "image_too_large"),
+        ({"data": {"image": "text"}, "files": {"b": ("b", b"x")}}, 400, "missing_image"),
+        ({"content": b"hello", "headers": {"content-type": "text/plain"}}, 415, "unsupported_media_type"),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, "invalid_request"),
+    ],
+)
+def test_a_wrong_upload_is_a_clear_4xx(
+    make_client: Callable[..., TestClient], path: str, options: dict, status: int, code: str
+) -> None:
+    answer = make_client(max_image_bytes=2000).post(path, **options)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        ({}, 400, "image_url"),
+        ({"image_url": 5}, 400, "image_url"),
+        ({"image_url": ""}, 400, "image_url"),
+        ({"image_url": "file:///etc/passwd"}, 400, "image_url"),
+        ({"image_url": "http://127.0.0.1:1/a.png"}, 400, "image_url"),
+        ({"image_url": "http://169.254.169.254/latest"}, 400, "image_url"),
+        ({"image_url": "http://no-such-host.invalid/a.png"}, 400, "image_url"),
+        ({"image_url": "data:text/plain,hello"}, 400, "image_url"),
+        ({"image_url": "data:image/png;base64,aGVsbG8="}, 400, "image_url"),
+    ],
+)
+def test_a_wrong_url_is_a_clear_4xx(client: TestClient, body: dict, status: int, param: str) -> None:
+    answer = client.post("/v1/vision/captions", json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize("fields", [{"threshold": "2"}, {"threshold": "x"}])
+def test_a_wrong_option_names_its_field(client: TestClient, red_png: bytes, fields: dict[str, str]) -> None:
+    answer = upload(client, "/v1/vision/detections", red_png, **fields)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "threshold"
+
+
+def test_an_unknown_model_is_a_404_that_says_what_is_there(client: TestClient, red_png: bytes) -> None:
+    answer = upload(client, "/v1/vision/captions", red_png, model="gone")
+    assert answer.status_code == 404
+    assert "fake-captioner" in answer.json()["error"]["message"]
+
+
+def test_a_model_of_another_task_is_refused(client: TestClient, red_png: bytes) -> None:
+    answer = upload(client, "/v1/vision/captions", red_png, model="fake-detector")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "wrong_task"
+
+
+def test_a_full_queue_is_a_429_that_says_when_to_try_again(
+    make_client: Callable[..., TestClient], red_png: bytes
+) -> None:
+    answer = upload(make_client(FakeEngine(full=True)), "/v1/vision/captions", red_png)
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_picture_that_lies_on_its_side_is_measured_upright(client: TestClient) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 20), "red").save(buffer, "JPEG", exif=exif)
+    answer = upload(client, "/v1/vision/detections", buffer.getvalue()).json()
+    assert (answer["width"], answer["height"]) == (20, 40)
+
+
+def test_the_catalogue_and_the_models_are_listed(client: TestClient) -> None:
+    assert {row["task"] for row in client.get("/v1/models").json()["data"]} == {"caption", "detection"}
+    rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
+    assert rows["vit-gpt2-image-captioning"]["license"] == "Apache-2.0"
