@@ -82,6 +82,7 @@ class Running:
 
     url: str
     parts: Parts
+    app: Any
     client: aiohttp.ClientSession
     fake: Fake
 
@@ -101,8 +102,9 @@ async def serve_gateway(fake: Fake, folder: Path, **more: Any) -> AsyncIterator[
     urls = {"upstream_" + name.replace("-", "_"): (fake.url,) for name in SERVICES}
     given = {"data_dir": folder, "owner_password": PASSWORD, "owner_api_key": KEY, "redis_url": ""} | urls | more
     parts = assemble(Settings(**given))
+    edge = create_edge(parts)
     config = uvicorn.Config(
-        create_edge(parts), port=0, log_config=None, proxy_headers=False, timeout_graceful_shutdown=1
+        edge, port=0, log_config=None, proxy_headers=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     with contextlib.suppress(AttributeError):
@@ -112,7 +114,7 @@ async def serve_gateway(fake: Fake, folder: Path, **more: Any) -> AsyncIterator[
     url = "http://127.0.0.1:%d" % server.servers[0].sockets[0].getsockname()[1]
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
         try:
-            yield Running(url, parts, client, fake)
+            yield Running(url, parts, edge.own, client, fake)
         finally:
             await client.close()
             server.should_exit = True

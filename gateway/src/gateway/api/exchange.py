@@ -31,7 +31,7 @@ class Exchange:
 
     __slots__ = (
         "scope", "_receive", "_send", "method", "path", "seen", "request_id", "started", "status", "gone",
-        "_task", "_watcher", "_over", "_max_body", "_read_bytes", "extra",
+        "_task", "_watcher", "_over", "_max_body", "_read_bytes", "extra", "refused",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int):
@@ -46,6 +46,7 @@ class Exchange:
         self.started, self.gone, self._over = False, False, False
         self.status = 499
         self.extra: list[tuple[bytes, bytes]] = []
+        self.refused: ServiceError | None = None
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
         self._max_body, self._read_bytes = max_body_bytes, 0
@@ -89,7 +90,9 @@ class Exchange:
         if message["type"] == "http.request":
             self._read_bytes += len(message.get("body", b""))
             if self._read_bytes > self._max_body:
-                raise self._too_large()
+                # Kept as well: inside an upload it surfaces as some connection error of the client library.
+                self.refused = self._too_large()
+                raise self.refused
         return message
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from servicekit.errors import DeadlineExceeded, UpstreamFailed
+from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed
 from servicekit.logs import log_event
 from yarl import URL
 
@@ -79,12 +79,8 @@ class Proxy:
                 )
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 self._upstreams.avoid(url)
-            except (TimeoutError, aiohttp.ServerTimeoutError) as error:
-                raise DeadlineExceeded(f"svc-{service} was silent for too long.") from error
-            except (aiohttp.ClientConnectionError, aiohttp.ClientOSError) as error:
-                raise ServiceDown(service, "closed the connection") from error
-            except aiohttp.ClientError as error:
-                raise UpstreamFailed(f"svc-{service} answered with something unreadable.") from error
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise x.refused or _known(error, service) from error
         raise ServiceDown(service)
 
     async def _relay(
@@ -122,6 +118,15 @@ class Proxy:
         if answer.content_type == "text/event-stream":
             await x.send_body(error_event(down), more=False)
         # Otherwise the answer stays unfinished: the server closes the connection, and the client sees it.
+
+
+def _known(error: Exception, service: str) -> ServiceError:
+    """Return what trouble with an open connection means for the caller."""
+    if isinstance(error, TimeoutError):
+        return DeadlineExceeded(f"svc-{service} was silent for too long.")
+    if isinstance(error, aiohttp.ClientConnectionError):
+        return ServiceDown(service, "closed the connection")
+    return UpstreamFailed(f"svc-{service} answered with something unreadable.")
 
 
 async def _body(x: Exchange, headers: list[tuple[str, str]]) -> Any:
