@@ -99,7 +99,10 @@ def json_object() -> dict[str, Any]:
     if not request.is_json:
         kind = (request.content_type or "none")[:80]
         raise UnsupportedMedia(f"The content type is '{kind}'; this call reads 'application/json'.")
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError as error:  # nested a thousand deep
+        raise InvalidBody("The body is nested too deeply to be read.") from error
     if not isinstance(body, dict):
         raise InvalidBody("The body must be a JSON object.")
     return body

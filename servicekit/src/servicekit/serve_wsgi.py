@@ -1,0 +1,50 @@
+"""Runs a service's Flask app under gunicorn: one process that owns the model, several threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from servicekit.logs import setup_logging
+from servicekit.settings import ServiceSettings
+
+THREADS = 16
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    def __init__(self, app: Flask, options: dict[str, Any]):
+        self._app, self._options = app, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+
+def serve(app: Flask, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM; running requests then get `drain_s` seconds to end."""
+
+    def started(_: object) -> None:
+        setup_logging(settings.service, "DEBUG" if settings.debug else settings.log_level)
+
+    setup_logging(settings.service, settings.log_level)
+    _Server(
+        app,
+        {
+            "bind": f"{settings.host}:{settings.port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "keepalive": settings.keep_alive,
+            "graceful_timeout": int(settings.drain_s),
+            "timeout": 0,
+            "worker_tmp_dir": "/dev/shm",
+            "accesslog": None,
+            "post_worker_init": started,
+        },
+    ).run()

@@ -1,0 +1,1 @@
+"""svc-tts: speech from text."""

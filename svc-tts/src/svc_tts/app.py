@@ -1,0 +1,58 @@
+"""Puts svc-tts together: the only place that picks concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flask import Flask
+from servicekit.auth import Authenticator
+from servicekit.health import Readiness
+from servicekit.models import Catalogue, ServiceModels
+from servicekit.wsgi import install
+
+from servicekit import media
+from svc_tts.api import models, openapi, speech, text_to_audio
+from svc_tts.build import build_engines, slots_of
+from svc_tts.domain.service import SpeechService
+from svc_tts.engine.base import SpeechEngine
+from svc_tts.engine.language import LanguageDetector
+from svc_tts.settings import Settings
+
+
+def create_app(
+    settings: Settings | None = None,
+    engines: Sequence[SpeechEngine] | None = None,
+    authenticator: Authenticator | None = None,
+) -> Flask:
+    """Return the app; tests pass fake `engines` and an authenticator with keys of their own."""
+    settings = settings or Settings()
+    settings.prepared()
+    chosen = list(engines) if engines is not None else build_engines(settings)
+    known = ServiceModels(
+        settings.service,
+        [engine.model for engine in chosen],
+        aliases=settings.model_aliases,
+        slots=slots_of(chosen),
+        catalogue=Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml"),
+    )
+    detector = LanguageDetector(settings.default_language)
+    service = SpeechService(
+        chosen, known, detector, max_chars=settings.max_chars, max_waiting=settings.max_waiting
+    )
+    store = media.MediaStore(settings.data_dir / "audio", "aud")
+    media.Sweeper(store, settings.media_retention_days).start()
+    readiness = Readiness(settings.service)
+    readiness.set(status="ready", model=known.default)
+    readiness.watch_queue(service.queue)
+    app = Flask("svc_tts")
+    install(app, settings, readiness=readiness, authenticator=authenticator)
+    for routes in (
+        speech.blueprint(service),
+        text_to_audio.blueprint(service, store),
+        models.blueprint(known),
+    ):
+        app.register_blueprint(routes)
+    app.register_blueprint(media.blueprint(store))
+    app.register_blueprint(openapi.blueprint(readiness.version))
+    return app

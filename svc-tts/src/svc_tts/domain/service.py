@@ -1,0 +1,111 @@
+"""The speech service: picks a voice, speaks clause by clause, bounds how many wait. Knows no HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from servicekit.errors import BadRequest, ModelNotFound
+from servicekit.models import ServiceModels
+from servicekit.timing import Timing
+
+from svc_tts.domain.clauses import clauses
+from svc_tts.domain.voices import choose
+from svc_tts.engine.base import Audio, SpeechEngine, Voice
+from svc_tts.errors import QueueFull, TextTooLong
+
+Detect = Callable[[str], str]
+_PAUSE_S = 0.12
+
+
+class SpeechService:
+    """Speaks with several engines; one text at a time, the others wait in a bounded queue."""
+
+    def __init__(
+        self,
+        engines: Sequence[SpeechEngine],
+        models: ServiceModels,
+        detect: Detect,
+        *,
+        max_chars: int,
+        max_waiting: int,
+    ):
+        self._engines: Mapping[str, SpeechEngine] = {engine.model.id: engine for engine in engines}
+        self.models, self._detect = models, detect
+        self._max_chars, self._max_waiting = max_chars, max_waiting
+        self._speaking = threading.Lock()
+        self._counting = threading.Lock()
+        self._pending = 0
+
+    def voices(self, model: str | None = None) -> list[Voice]:
+        """List voices, those of the default model first."""
+        if model is not None:
+            return list(self._engine(model).voices())
+        return [voice for engine in self._engines.values() for voice in engine.voices()]
+
+    def check(
+        self, text: str, param: str, *, model: str | None, voice: str | None, language: str | None
+    ) -> Voice:
+        """Check a request before any work and return its voice.
+
+        Raises:
+            BadRequest: empty text. TextTooLong, VoiceNotFound, ModelNotFound: as they say.
+        """
+        if not text.strip():
+            raise BadRequest(f"'{param}' is empty. Send the text to be spoken.", param=param)
+        if len(text) > self._max_chars:
+            raise TextTooLong(len(text), self._max_chars, param)
+        named = any(v.id.lower() == voice.lower() for v in self.voices()) if voice else False
+        offered = self.voices() if named else self.voices(self.models.resolve(model).id)
+        return choose(offered, voice, language, lambda: self._detect(text))
+
+    def pieces(self, text: str, voice: Voice, speed: float, timing: Timing) -> Iterator[Audio]:
+        """Speak clause by clause; closing the iterator stops after the current clause.
+
+        Raises:
+            QueueFull: at once, when too many wait.
+        """
+        with self._turn(timing):
+            engine = self._engines[voice.model]
+            for clause in clauses(text):
+                with timing.measure("run"):
+                    audio = engine.speak(clause, voice, speed)
+                yield audio
+
+    def speak(self, text: str, voice: Voice, speed: float, timing: Timing) -> Audio:
+        """Speak the whole text, with a short pause between its clauses."""
+        spoken = list(self.pieces(text, voice, speed, timing))
+        rate_hz = spoken[0].sample_rate_hz
+        pause = np.zeros(int(rate_hz * _PAUSE_S), np.float32)
+        joined: list[np.ndarray] = []
+        for audio in spoken:
+            joined.extend((audio.samples, pause))
+        return Audio(np.concatenate(joined[:-1]), rate_hz)
+
+    def queue(self) -> dict[str, int]:
+        """Return how many requests are `running` and `waiting`."""
+        return {"running": min(self._pending, 1), "waiting": max(0, self._pending - 1)}
+
+    def _engine(self, model: str) -> SpeechEngine:
+        found = self._engines.get(self.models.resolve(model).id)
+        if found is None:
+            raise ModelNotFound(f"The model '{model[:60]}' does not speak.", param="model")
+        return found
+
+    @contextmanager
+    def _turn(self, timing: Timing) -> Iterator[None]:
+        with self._counting:
+            if self._pending > self._max_waiting:
+                raise QueueFull(self._max_waiting)
+            self._pending += 1
+        try:
+            started = time.perf_counter()
+            with self._speaking:
+                timing.add("queue", time.perf_counter() - started)
+                yield
+        finally:
+            with self._counting:
+                self._pending -= 1

@@ -1,0 +1,1 @@
+"""Voices: everything that turns text into samples, and samples into files."""
