@@ -34,9 +34,7 @@ class ServiceError(Exception):
 
     def body(self) -> dict[str, Any]:
         """Return the response body: `{"error": {"message", "type", "param", "code"}}`."""
-        return {
-            "error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        }
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
         """Return the headers that go with the status (`Retry-After`, `WWW-Authenticate`)."""

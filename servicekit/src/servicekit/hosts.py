@@ -12,5 +12,7 @@ def is_allowed(host: str, allowed: Sequence[str]) -> bool:
         return True
     bracketed = host.startswith("[")
     name = host[: host.find("]") + 1] if bracketed else host.partition(":")[0]
-    return any(fnmatch(name.lower(), pattern.lower()) if "*" in pattern else name.lower() == pattern.lower()
-               for pattern in allowed)
+    return any(
+        fnmatch(name.lower(), pattern.lower()) if "*" in pattern else name.lower() == pattern.lower()
+        for pattern in allowed
+    )

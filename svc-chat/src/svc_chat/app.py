@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
-
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue
+
 from svc_chat.api import chat_completions, later, models, personas, simple
-from svc_chat.domain.service import ChatService
 from svc_chat.build import build_engine, watch
+from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Engine
 from svc_chat.engine.records import SqlRecords
 from svc_chat.settings import Settings
@@ -54,6 +54,8 @@ def create_app(
     app.include_router(chat_completions.router(service, settings.default_max_tokens))
     app.include_router(simple.router(service, settings.default_max_tokens))
     app.include_router(personas.router(service.records))
-    app.include_router(models.router(service, slots, settings.model_aliases, settings.default_model, catalogue))
+    app.include_router(
+        models.router(service, slots, settings.model_aliases, settings.default_model, catalogue)
+    )
     app.include_router(later.router())
     return app

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
-
 from servicekit.models import DEFAULT_ALIASES
 from servicekit.settings import CommaList, ServiceSettings, comma_list
 
@@ -28,9 +27,9 @@ class Settings(ServiceSettings):
     """More GGUF files, separated by commas; a model's id is its file's name without `.gguf`."""
     default_model: str = ""
     """Id of the model that answers when none is named; empty: the first that there is."""
-    model_aliases: dict[str, str] = Field(default_factory=lambda: {
-        alias: task for alias, task in DEFAULT_ALIASES.items() if task == "chat"
-    })
+    model_aliases: dict[str, str] = Field(
+        default_factory=lambda: {alias: task for alias, task in DEFAULT_ALIASES.items() if task == "chat"}
+    )
     """Names that existing clients send, and the model or task each stands for (JSON)."""
     context_tokens: int = 4096
     """Tokens of prompt and answer together that a model is loaded for, at most what it was trained for."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-
 from servicekit.errors import BadRequest
+
 from svc_chat.domain.service import Ask
 from svc_chat.engine.base import Message, Sampling
 
@@ -216,7 +216,9 @@ def wanted_schema(response_format: Mapping[str, Any] | None) -> Mapping[str, Any
         return None
     if kind == "json_object":
         return ANY_JSON_SCHEMA
-    schema = ((response_format or {}).get("json_schema") or {}).get("schema") if kind == "json_schema" else None
+    schema = (
+        ((response_format or {}).get("json_schema") or {}).get("schema") if kind == "json_schema" else None
+    )
     if not isinstance(schema, dict):
         raise BadRequest(
             "response_format must be {'type': 'text'}, {'type': 'json_object'} or "

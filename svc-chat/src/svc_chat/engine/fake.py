@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from servicekit.models import InstalledModel
+
 from svc_chat.engine.base import Delta, GenerationRequest, TokenLogprob, Usage
 from svc_chat.errors import ContextTooLong
 
@@ -24,7 +25,9 @@ class FakeEngine:
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         self.requests.append(request)
         told = request.prompt if request.prompt is not None else request.messages[-1].content
-        read = len(" ".join(m.content for m in request.messages).split()) + len((request.prompt or "").split())
+        read = len(" ".join(m.content for m in request.messages).split()) + len(
+            (request.prompt or "").split()
+        )
         if read >= self.context_tokens:
             raise ContextTooLong(read, self.context_tokens)
         words = (self.script if self.script is not None else f"echo: {told}").split(" ")

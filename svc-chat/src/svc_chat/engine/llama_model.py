@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 from llama_cpp import Llama, LlamaGrammar, llama_cpp
-
 from servicekit.logs import log_event
+
 from svc_chat.engine.base import GenerationRequest, Sampling, TokenLogprob
 from svc_chat.engine.template import CHATML, ChatTemplate
 from svc_chat.errors import ModelBroken
@@ -76,7 +76,9 @@ class LlamaModel:
         differs = np.nonzero(kept[:length] != np.asarray(tokens[:length]))[0]
         return int(differs[0]) if len(differs) else max(length, 0)
 
-    def tokens(self, prompt: Sequence[int], sampling: Sampling, grammar: LlamaGrammar | None) -> Iterator[int]:
+    def tokens(
+        self, prompt: Sequence[int], sampling: Sampling, grammar: LlamaGrammar | None
+    ) -> Iterator[int]:
         """Yield tokens until the end-of-generation token; closing the iterator stops at once."""
         if sampling.seed is not None:
             self._llama.set_seed(sampling.seed & 0xFFFFFFFF)

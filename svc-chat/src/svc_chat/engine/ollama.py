@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
-
 from servicekit.errors import DeadlineExceeded, UpstreamFailed
 from servicekit.models import InstalledModel
+
 from svc_chat.engine.base import Delta, GenerationRequest, Sampling, Usage
 from svc_chat.engine.openai_server import check_status, wire_message
 
@@ -43,7 +43,9 @@ class OllamaEngine:
                         for delta in _read(line):
                             yield delta
         except httpx.TimeoutException as error:
-            raise DeadlineExceeded("The Ollama server took too long. Try again or raise its limit.") from error
+            raise DeadlineExceeded(
+                "The Ollama server took too long. Try again or raise its limit."
+            ) from error
         except httpx.HTTPError as error:
             raise UpstreamFailed("The Ollama server cannot be reached. Is it running?") from error
         finally:

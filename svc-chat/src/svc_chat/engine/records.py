@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from servicekit.errors import NotFound
 from sqlalchemy import Column, Float, MetaData, String, Table, Text, create_engine, event, select
 from sqlalchemy.engine import Engine as Database
 
-from servicekit.errors import NotFound
 from svc_chat.engine.base import Persona
 
 _metadata = MetaData()
@@ -70,7 +70,9 @@ class SqlRecords:
         for persona in self.personas(owner):
             if persona_id in (persona.id, persona.name):
                 return persona
-        raise NotFound(f"There is no persona '{persona_id[:80]}'. GET /v1/personas lists yours.", param="persona")
+        raise NotFound(
+            f"There is no persona '{persona_id[:80]}'. GET /v1/personas lists yours.", param="persona"
+        )
 
     def change_persona(self, owner: str, persona_id: str, changes: dict[str, str]) -> Persona:
         """Change some fields of a persona; raises NotFound."""
