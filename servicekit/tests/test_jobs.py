@@ -1,0 +1,274 @@
+"""Jobs run once, in order, can be cancelled and are seen by their owner alone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.testclient import TestClient
+from servicekit.auth import Identity, identity_of
+from servicekit.errors import BadRequest, Conflict, NotFound, ServiceError, TooBusy
+from servicekit.jobs import Job, JobContext, JobEvent, JobQueue
+
+from servicekit import jobs
+
+
+class Work:
+    """Handlers that tell what they did; `gate` holds the kind `gated` back."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.active = 0
+        self.most_active = 0
+        self.gate = threading.Event()
+
+    def count(self, ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
+        self.runs.append(ctx.job_id)
+        for number in range(1, payload["to"] + 1):
+            ctx.progress(number, payload["to"], f"step {number}")
+        return {"counted": payload["to"]}
+
+    def gated(self, ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
+        self.runs.append(ctx.job_id)
+        self.active += 1
+        self.most_active = max(self.most_active, self.active)
+        try:
+            deadline = time.monotonic() + 30
+            while not self.gate.wait(0.01) and time.monotonic() < deadline:
+                ctx.check_cancelled()
+        finally:
+            self.active -= 1
+        return {}
+
+    def refuse(self, ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
+        def step() -> None:
+            raise BadRequest("The number is 7, at most 3 are allowed.", param="n")
+
+        return {"never": ctx.step("check", step)}
+
+    def crash(self, ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
+        raise RuntimeError("/secret/path")
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+@pytest.fixture
+def queue(tmp_path: Path, work: Work) -> Iterator[JobQueue]:
+    handlers = {"count": work.count, "gated": work.gated, "refuse": work.refuse, "crash": work.crash}
+    queue = JobQueue("svc-test", f"sqlite:///{tmp_path / 'jobs.db'}", handlers, max_waiting=4)
+    queue.start()
+    yield queue
+    work.gate.set()
+    queue.stop()
+
+
+async def until(holds: Callable[[], bool], within_s: float = 10) -> None:
+    async with asyncio.timeout(within_s):
+        while not holds():  # noqa: ASYNC110 - polls what threads do
+            await asyncio.sleep(0.01)
+
+
+async def follow(queue: JobQueue, job: Job, after: int = 0) -> list[JobEvent]:
+    return [event async for event in queue.events(job.id, job.owner, after)]
+
+
+async def test_a_job_runs_and_tells_its_result(queue: JobQueue) -> None:
+    job = queue.submit("count", {"to": 3}, "ana")
+    assert job.id.startswith("job_svc-test_") and job.status == "queued"
+    done = await queue.wait(job.id)
+    assert (done.status, done.result, done.percent) == ("completed", {"counted": 3}, 100.0)
+
+
+async def test_events_come_in_order_without_gaps_and_end_with_the_result(queue: JobQueue) -> None:
+    events = await follow(queue, queue.submit("count", {"to": 5}, "ana"))
+    told = [event for event in events if not event.heartbeat]
+    assert [event.seq for event in told] == list(range(1, len(told) + 1))
+    assert told[0].body["status"] == "queued" and told[-1].body["status"] == "completed"
+    assert told[-1].body["result"] == {"counted": 5}
+    steps = [event.body["step"] for event in told]
+    assert steps == sorted(steps) and steps[-1] == 5
+
+
+async def test_events_go_on_after_the_last_one_seen(queue: JobQueue) -> None:
+    job = queue.submit("count", {"to": 2}, "ana")
+    everything = [event for event in await follow(queue, job) if not event.heartbeat]
+    assert await follow(queue, job, after=everything[1].seq) == everything[2:]
+
+
+async def test_a_heartbeat_comes_while_nothing_happens(queue: JobQueue, work: Work) -> None:
+    job = queue.submit("gated", {}, "ana")
+    await until(lambda: work.active == 1)
+    seen: list[float] = []
+    async with asyncio.timeout(10):
+        async for event in queue.events(job.id, "ana"):
+            seen.append(time.monotonic())
+            if event.heartbeat:
+                assert event.body["status"] == "running"
+                break
+    assert max(b - a for a, b in zip(seen, seen[1:], strict=False)) < 2
+
+
+async def test_one_runs_at_a_time_and_the_first_comes_first(queue: JobQueue, work: Work) -> None:
+    submitted = [queue.submit("gated", {"n": n}, "ana") for n in range(3)]
+    await until(lambda: work.active == 1)
+    assert queue.load() == {"running": 1, "waiting": 2}
+    work.gate.set()
+    for job in submitted:
+        await queue.wait(job.id)
+    assert work.runs == [job.id for job in submitted] and work.most_active == 1
+
+
+async def test_a_full_queue_refuses_one_more(queue: JobQueue, work: Work) -> None:
+    queue.submit("gated", {}, "ana")
+    await until(lambda: work.active == 1)
+    for number in range(4):
+        queue.submit("gated", {"n": number}, "ana")
+    with pytest.raises(TooBusy) as caught:
+        queue.submit("gated", {}, "ana")
+    assert caught.value.retry_after_s
+
+
+async def test_a_hundred_calls_with_one_key_are_one_execution(queue: JobQueue, work: Work) -> None:
+    def submit(_: int) -> str:
+        return queue.submit("count", {"to": 1}, "ana", "key-1").id
+
+    with ThreadPoolExecutor(16) as pool:
+        ids = set(await asyncio.to_thread(lambda: list(pool.map(submit, range(100)))))
+    assert len(ids) == 1
+    await queue.wait(ids.pop())
+    queue.submit("count", {"to": 1}, "ana", "key-1")
+    assert len(work.runs) == 1
+
+
+def test_a_key_belongs_to_its_owner(queue: JobQueue) -> None:
+    ana = queue.submit("count", {"to": 1}, "ana", "key-1")
+    assert queue.submit("count", {"to": 1}, "bob", "key-1").id != ana.id
+
+
+def test_a_key_used_for_something_else_is_refused(queue: JobQueue) -> None:
+    queue.submit("count", {"to": 1}, "ana", "key-1")
+    with pytest.raises(Conflict):
+        queue.submit("count", {"to": 2}, "ana", "key-1")
+
+
+async def test_a_running_job_is_cancelled_at_its_next_check(queue: JobQueue, work: Work) -> None:
+    job = queue.submit("gated", {}, "ana")
+    await until(lambda: work.active == 1)
+    started = time.monotonic()
+    queue.cancel(job.id, "ana")
+    assert (await queue.wait(job.id)).status == "cancelled"
+    assert time.monotonic() - started < 1 and work.active == 0
+    after = queue.submit("count", {"to": 1}, "ana")
+    assert (await queue.wait(after.id)).status == "completed"
+
+
+async def test_a_waiting_job_is_cancelled_at_once_and_never_runs(queue: JobQueue, work: Work) -> None:
+    first, second = queue.submit("gated", {"n": 1}, "ana"), queue.submit("gated", {"n": 2}, "ana")
+    await until(lambda: work.active == 1)
+    assert queue.cancel(second.id, "ana").status == "cancelled"
+    work.gate.set()
+    await queue.wait(first.id)
+    last = queue.submit("count", {"to": 1}, "ana")
+    await queue.wait(last.id)
+    assert second.id not in work.runs
+
+
+async def test_a_final_job_cannot_be_cancelled_any_more(queue: JobQueue) -> None:
+    job = queue.submit("count", {"to": 1}, "ana")
+    await queue.wait(job.id)
+    assert queue.cancel(job.id, "ana").status == "completed"
+
+
+async def test_an_error_for_the_caller_keeps_its_words(queue: JobQueue) -> None:
+    job = await queue.wait(queue.submit("refuse", {}, "ana").id)
+    assert job.status == "failed" and job.error is not None
+    assert (job.error["code"], job.error["param"]) == ("invalid_value", "n") and "at most 3" in job.error["message"]
+
+
+async def test_an_internal_error_tells_no_secret(queue: JobQueue) -> None:
+    job = await queue.wait(queue.submit("crash", {}, "ana").id)
+    assert job.status == "failed" and job.error is not None
+    assert job.error["code"] == "internal_error" and "secret" not in str(job.as_dict())
+
+
+async def test_only_the_owner_sees_a_job(queue: JobQueue) -> None:
+    job = queue.submit("count", {"to": 1}, "ana")
+    for act in (queue.get, queue.cancel):
+        with pytest.raises(NotFound):
+            act(job.id, "bob")
+    with pytest.raises(NotFound):
+        await follow(queue, Job(job.id, "count", "bob", "queued", {}, 0, 0))
+    assert queue.list("bob") == [] and [j.id for j in queue.list("ana")] == [job.id]
+
+
+async def test_a_sweep_removes_old_final_jobs(queue: JobQueue) -> None:
+    job = queue.submit("count", {"to": 1}, "ana")
+    await queue.wait(job.id)
+    assert queue.sweep(1) == 0
+    assert queue.sweep(-1) == 1
+    with pytest.raises(NotFound):
+        queue.get(job.id, "ana")
+
+
+async def test_stopping_leaves_a_running_job_for_the_next_start(queue: JobQueue, work: Work) -> None:
+    job = queue.submit("gated", {}, "ana")
+    await until(lambda: work.active == 1)
+    await asyncio.to_thread(queue.stop)
+    assert work.active == 0
+    work.gate.set()
+    await asyncio.to_thread(queue.start)
+    assert (await queue.wait(job.id)).status == "completed" and work.runs == [job.id] * 2
+
+
+async def test_a_second_queue_in_the_process_is_refused_while_one_runs(queue: JobQueue, tmp_path: Path) -> None:
+    other = JobQueue("svc-other", f"sqlite:///{tmp_path / 'other.db'}", {})
+    with pytest.raises(RuntimeError, match="another JobQueue"):
+        await asyncio.to_thread(other.start)
+
+
+@pytest.fixture
+def client(queue: JobQueue) -> TestClient:
+    app = FastAPI()
+    app.include_router(jobs.router(queue))
+    app.dependency_overrides[identity_of] = lambda: Identity("ana", "ana", "member", frozenset({"*"}))
+
+    @app.exception_handler(ServiceError)
+    async def answer(request: Request, exc: ServiceError) -> JSONResponse:
+        return JSONResponse(exc.body(), exc.status)
+
+    return TestClient(app)
+
+
+def test_a_job_is_listed_looked_at_and_cancelled_over_http(client: TestClient, queue: JobQueue) -> None:
+    job = queue.submit("gated", {}, "ana")
+    assert client.get("/v1/jobs").json()["data"][0]["id"] == job.id
+    assert set(client.get(f"/v1/jobs/{job.id}").json()) >= {
+        "id", "kind", "status", "step", "total", "percent", "eta_s", "message", "preview_url", "result",
+        "error", "created_at", "updated_at",
+    }  # fmt: skip
+    assert client.delete(f"/v1/jobs/{job.id}").status_code == 200
+    foreign = queue.submit("count", {"to": 1}, "bob")
+    for method, path in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
+        assert client.request(method, f"/v1/jobs/{foreign.id}{path}").status_code == 404
+
+
+def test_a_stream_is_resumed_by_last_event_id_and_ends_for_good(client: TestClient, queue: JobQueue) -> None:
+    job = queue.submit("count", {"to": 2}, "ana")
+    text = client.get(f"/v1/jobs/{job.id}/events").text
+    ids = [line.removeprefix("id: ") for line in text.splitlines() if line.startswith("id: ")]
+    assert text.startswith(":") and '"completed"' in text
+    again = client.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": ids[0]}).text
+    assert f"id: {ids[0]}\n" not in again and f"id: {ids[-1]}\n" in again
+    assert client.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": ids[-1]}).status_code == 204
+    assert client.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": "nonsense"}).status_code == 200
