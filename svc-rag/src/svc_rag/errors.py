@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import BadRequest, NotReady, PayloadTooLarge, UnsupportedMedia
+from servicekit.errors import BadRequest, Conflict, NotFound, NotReady, PayloadTooLarge, UnsupportedMedia
 
 
 class DocumentUnreadable(BadRequest):
@@ -33,3 +33,21 @@ class StoreNotReady(NotReady):
     """The search store does not answer; what was acknowledged is kept and indexed later."""
 
     code = "store_not_ready"
+
+
+class DocumentTooLarge(PayloadTooLarge):
+    """The file has more bytes than are kept."""
+
+    code = "document_too_large"
+
+
+class DocumentNotFound(NotFound):
+    """There is no such document, or it belongs to somebody else."""
+
+    code = "document_not_found"
+
+
+class DocumentNotReady(Conflict):
+    """The document has not been read yet."""
+
+    code = "document_not_ready"

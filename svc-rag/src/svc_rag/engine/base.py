@@ -5,10 +5,10 @@ Knows nothing about any database, parser, model or web framework.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,9 @@ class Parser(Protocol):
     def parse(self, path: Path, media_type: str) -> ParsedDocument:
         """Return the text. Raises: DocumentUnreadable, DocumentEncrypted, DocumentTooComplex."""
 
+    def probe(self, path: Path, name: str, declared: str | None) -> str:
+        """Return the media type after a quick look for what will be refused anyway."""
+
 
 class DocumentRecord(Protocol):
     """The durable record of documents and their text: every id belongs to one owner."""
@@ -144,9 +147,23 @@ class ChunkStore(Protocol):
     def close(self) -> None: ...
 
 
+class SourceFiles(Protocol):
+    """Uploaded files and what is computed from them, one folder a document; writes are atomic."""
+
+    def put(self, document_id: str, source: BinaryIO, max_bytes: int) -> int: ...
+    def path(self, document_id: str) -> Path: ...
+    def save_vectors(self, document_id: str, vectors: Vectors) -> None: ...
+    def vectors(self, document_id: str) -> Vectors | None: ...
+    def drop_vectors(self, document_id: str) -> None: ...
+    def delete(self, document_id: str) -> None: ...
+    def ids(self) -> list[str]: ...
+
+
 class ChatModel(Protocol):
-    """A chat model elsewhere; `token` is the caller's own bearer token. Raises ServiceError."""
+    """A chat model elsewhere; `bearer` are headers that carry the caller. Raises ServiceError."""
 
-    async def reply(self, messages: Sequence[dict[str, str]], token: str, max_tokens: int) -> ChatReply: ...
+    async def reply(
+        self, messages: Sequence[dict[str, str]], bearer: Mapping[str, str], max_tokens: int
+    ) -> ChatReply: ...
 
-    def stream(self, messages: Sequence[dict[str, str]], token: str, max_tokens: int) -> AsyncIterator[str]: ...
+    async def close(self) -> None: ...

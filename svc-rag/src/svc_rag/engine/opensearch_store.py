@@ -19,8 +19,11 @@ from svc_rag.engine import opensearch_index as layout
 from svc_rag.engine.base import Chunk, Hit, SearchQuery, Vectors
 from svc_rag.engine.fusion import Fusion
 from svc_rag.errors import StoreNotReady
+from svc_rag.words import tokens
 
 _BULK_CHUNKS = 250
+_MAX_WORDS = 128
+"""Different words of one question; the server refuses queries of more than 1,024 clauses."""
 _BUSY = (429, 500, 502, 503, 504)
 _FIELDS = ["text.pt", "text.en", "text^0.5"]
 
@@ -110,7 +113,8 @@ class OpenSearchStore:
             within.append({"terms": {"document_id": list(query.document_ids)}})
         parts: list[dict[str, Any]] = []
         if query.mode != "vector":
-            words = {"multi_match": {"query": query.text, "fields": _FIELDS, "type": "most_fields"}}
+            text = " ".join(list(dict.fromkeys(tokens(query.text)))[:_MAX_WORDS])
+            words = {"multi_match": {"query": text, "fields": _FIELDS, "type": "most_fields"}}
             parts.append({"bool": {"must": [words], "filter": within}})
         if query.mode != "text" and query.vector is not None:
             vector = {"vector": query.vector.tolist(), "k": k, "filter": {"bool": {"filter": within}}}

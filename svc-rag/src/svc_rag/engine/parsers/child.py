@@ -1,6 +1,7 @@
 """The program of the child process: reads one file under limits and writes JSON to a file.
 
-Run as `python -m svc_rag.engine.parsers.child SOURCE TARGET MEDIA_TYPE LIMITS_JSON`. The limits of
+Run as `python -m svc_rag.engine.parsers.child SOURCE TARGET MEDIA_TYPE LIMITS_JSON
+parse|probe`. The limits of
 the process are set before any parser is imported. Knows nothing about the service.
 """
 
@@ -17,7 +18,7 @@ OUT_OF_MEMORY = 12
 
 def main(argv: list[str]) -> int:
     """Parse argv[1] into argv[2]; a ServiceError is written as {"error": class, "message": …}."""
-    source, target, media_type, limits_json = argv[1:5]
+    source, target, media_type, limits_json, task = argv[1:6]
     limits_by_name = json.loads(limits_json)
     memory = int(limits_by_name["memory_bytes"])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -26,23 +27,26 @@ def main(argv: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 2**20, 64 * 2**20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        answer = _parse(Path(source), media_type, limits_by_name)
+        answer = _answer(task, Path(source), media_type, limits_by_name)
     except MemoryError:
         return OUT_OF_MEMORY
     Path(target).write_text(json.dumps(answer), encoding="utf-8")
     return 0
 
 
-def _parse(source: Path, media_type: str, limits_by_name: dict[str, float]) -> dict[str, object]:
+def _answer(task: str, source: Path, media_type: str, limits_by_name: dict[str, float]) -> dict[str, object]:
     from servicekit.errors import ServiceError
     from svc_rag.engine.parsers.limits import ParseLimits
-    from svc_rag.engine.parsers.registry import parse_in_this_process
+    from svc_rag.engine.parsers.registry import parse_in_this_process, probe_in_this_process
 
+    limits = ParseLimits(**limits_by_name)  # type: ignore[arg-type]
     try:
-        document = parse_in_this_process(source, media_type, ParseLimits(**limits_by_name))  # type: ignore[arg-type]
+        if task == "probe":
+            probe_in_this_process(source, media_type, limits)
+            return {}
+        return asdict(parse_in_this_process(source, media_type, limits))
     except ServiceError as exc:
         return {"error": type(exc).__name__, "message": exc.message}
-    return asdict(document)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from svc_rag.engine.base import Page, ParsedDocument
+from svc_rag.engine.parsers import media_types
 from svc_rag.engine.parsers.limits import ParseLimits
 from svc_rag.errors import (
     DocumentEncrypted,
@@ -25,6 +27,7 @@ _ERRORS = {
     cls.__name__: cls for cls in (DocumentEncrypted, DocumentTooComplex, DocumentUnreadable, DocumentUnsupported)
 }
 _OUT_OF_MEMORY = 12
+_PROBED = (media_types.PDF, media_types.DOCX, media_types.PPTX, media_types.XLSX)
 
 
 class IsolatedParser:
@@ -35,25 +38,36 @@ class IsolatedParser:
 
     def parse(self, path: Path, media_type: str) -> ParsedDocument:
         """Parse the file. Raises: DocumentUnreadable, DocumentEncrypted, DocumentTooComplex."""
-        with tempfile.TemporaryDirectory(prefix="parse-") as folder:
-            target = Path(folder) / "parsed.json"
-            self._run(path.resolve(), target, media_type, Path(folder))
-            found = json.loads(target.read_text(encoding="utf-8"))
-        if "error" in found:
-            raise _ERRORS.get(found["error"], DocumentUnreadable)(found["message"], param="file")
+        found = self._ask("parse", path, media_type)
         pages = tuple(Page(page["page"], page["start"], page["end"]) for page in found["pages"])
         return ParsedDocument(found["title"], found["text"], pages)
 
-    def _run(self, source: Path, target: Path, media_type: str, folder: Path) -> None:
+    def probe(self, path: Path, name: str, declared: str | None) -> str:
+        """Return the media type; raise what parsing would raise where a quick look tells."""
+        media_type = media_types.detect(path, name, declared)
+        if media_type in _PROBED:
+            self._ask("probe", path, media_type)
+        return media_type
+
+    def _ask(self, task: str, path: Path, media_type: str) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="parse-") as folder:
+            target = Path(folder) / "parsed.json"
+            self._run(task, path.resolve(), target, media_type)
+            found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
+        if "error" in found:
+            raise _ERRORS.get(found["error"], DocumentUnreadable)(found["message"], param="file")
+        return found
+
+    def _run(self, task: str, source: Path, target: Path, media_type: str) -> None:
         command = [
             sys.executable, "-I", "-X", "utf8", "-m", "svc_rag.engine.parsers.child",
-            str(source), str(target), media_type, json.dumps(asdict(self._limits)),
+            str(source), str(target), media_type, json.dumps(asdict(self._limits)), task,
         ]  # fmt: skip
         # Own environment: no secrets, and no thread pools whose stacks count as address space.
         environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "LANG": "C.UTF-8"}
         try:
             done = subprocess.run(
-                command, timeout=self._limits.timeout_s, cwd=folder, env=environment, check=False,
+                command, timeout=self._limits.timeout_s, cwd=target.parent, env=environment, check=False,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         except subprocess.TimeoutExpired as exc:

@@ -14,20 +14,35 @@ from svc_rag.engine.parsers.limits import ParseLimits
 from svc_rag.engine.parsers.text_cleaning import join_pages
 from svc_rag.errors import DocumentEncrypted, DocumentTooComplex, DocumentUnreadable
 
+# What pypdf raises on damaged files, by experience: it was written for good ones.
+_DAMAGE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RecursionError)
+
 
 def parse_pdf(path: Path, limits: ParseLimits) -> ParsedDocument:
     """Read every page's text; a PDF that opens with the empty password counts as open."""
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        reader = PdfReader(path, strict=False)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise DocumentEncrypted("The PDF is encrypted; save it without a password.", param="file")
-        if len(reader.pages) > limits.max_pages:
-            raise DocumentTooComplex(f"The PDF has {len(reader.pages)} pages; at most {limits.max_pages} are read.")
-        title = _title(reader)
-        return join_pages(title, _pages(reader), limits)
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RecursionError) as exc:
+        reader = _open(path, limits)
+        return join_pages(_title(reader), _pages(reader), limits)
+    except _DAMAGE as exc:
         raise DocumentUnreadable("The PDF is damaged.", param="file") from exc
+
+
+def probe_pdf(path: Path, limits: ParseLimits) -> None:
+    """Raise DocumentEncrypted, DocumentTooComplex or DocumentUnreadable where parsing surely would."""
+    try:
+        _open(path, limits)
+    except _DAMAGE as exc:
+        raise DocumentUnreadable("The PDF is damaged.", param="file") from exc
+
+
+def _open(path: Path, limits: ParseLimits) -> PdfReader:
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    reader = PdfReader(path, strict=False)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise DocumentEncrypted("The PDF is encrypted; save it without a password.", param="file")
+    if len(reader.pages) > limits.max_pages:
+        raise DocumentTooComplex(f"The PDF has {len(reader.pages)} pages; at most {limits.max_pages} are read.")
+    return reader
 
 
 def _pages(reader: PdfReader) -> Iterator[str]:

@@ -31,3 +31,15 @@ def parse_in_this_process(path: Path, media_type: str, limits: ParseLimits) -> P
     else:
         raise DocumentUnsupported(f"{media_type} is not read.", param="file")
     return parse(path, limits)
+
+
+def probe_in_this_process(path: Path, media_type: str, limits: ParseLimits) -> None:
+    """Look for encryption and counts over the limits without reading the text."""
+    if media_type == media_types.PDF:
+        from svc_rag.engine.parsers.pdf import probe_pdf
+
+        probe_pdf(path, limits)
+    else:
+        from svc_rag.engine.parsers.archive_guard import check_archive
+
+        check_archive(path, limits)

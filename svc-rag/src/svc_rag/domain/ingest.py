@@ -1,0 +1,137 @@
+"""The durable job that makes a document findable: parse → chunk → embed → index.
+
+Every step can be repeated: it overwrites what it wrote. A store that is away makes the job wait,
+visibly; a file that cannot be read makes it fail. Knows no HTTP and no job library.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from servicekit.errors import ServiceError
+from svc_rag.domain.chunking import ChunkSizes, chunk_document
+from svc_rag.domain.library import Library
+from svc_rag.engine.base import Chunk, Document, Embedder
+from svc_rag.errors import StoreNotReady
+
+log = logging.getLogger(__name__)
+
+STEPS = 4
+_EMBED_BATCH = 32
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 15.0
+
+
+class Context(Protocol):
+    """What a job gives its handler (servicekit.jobs.JobContext)."""
+
+    def progress(self, step: int, total: int, message: str) -> None: ...
+    def check_cancelled(self) -> None: ...
+    def step(self, name: str, fn: Callable[..., Any], *args: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """The handler of `ingest` jobs; payload {"document_id"}."""
+
+    library: Library
+    embedder: Embedder
+    sizes: ChunkSizes
+    pause: Callable[[float], None] = time.sleep
+
+    def __call__(self, context: Any, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Run all steps; returns {"document_id", "pages", "chunks", "status"}."""
+        document_id = str(payload["document_id"])
+        record = self.library.record
+        if not record.update(document_id, status="processing"):
+            return {"document_id": document_id, "status": "deleted"}
+        try:
+            result = self._run(context, document_id)
+        except ServiceError as error:
+            record.update(document_id, status="failed", error=error.message)
+            raise
+        except BaseException as error:
+            # A cancelled job, or a fault of ours; a killed process never comes here and is resumed.
+            record.update(document_id, status="failed", error=f"The job ended early ({type(error).__name__}).")
+            raise
+        return result
+
+    def _run(self, context: Context, document_id: str) -> dict[str, Any]:
+        context.progress(1, STEPS, "parse")
+        pages = context.step("parse", self._parse, document_id)
+        context.check_cancelled()
+        context.progress(2, STEPS, "chunk")
+        chunks = context.step("chunk", self._count_chunks, document_id)
+        context.progress(3, STEPS, "embed")
+        context.step("embed", self._embed, context, document_id)
+        context.check_cancelled()
+        context.progress(4, STEPS, "index")
+        context.step("index", self._index, context, document_id)
+        if not self.library.record.update(document_id, status="ready", pages=pages, chunks=chunks, error=None):
+            self._undo(document_id)
+            return {"document_id": document_id, "status": "deleted"}
+        self.library.files.drop_vectors(document_id)
+        return {"document_id": document_id, "pages": pages, "chunks": chunks, "status": "ready"}
+
+    def _parse(self, document_id: str) -> int:
+        document = self._document(document_id)
+        if document is None:
+            return 0
+        parsed = self.library.parser.parse(self.library.files.path(document_id), document.media_type)
+        self.library.record.save_text(document_id, parsed.text, parsed.pages)
+        if parsed.title and document.media_type not in ("text/plain", "text/csv"):
+            self.library.record.update(document_id, title=parsed.title)
+        self.library.record.update(document_id, pages=len(parsed.pages))
+        return len(parsed.pages)
+
+    def _chunks(self, document_id: str) -> list[Chunk]:
+        """Cut the kept text; the same text gives the same chunks, so none are kept."""
+        found = self.library.record.text(document_id)
+        return chunk_document(found[0], found[1], self.sizes) if found else []
+
+    def _count_chunks(self, document_id: str) -> int:
+        return len(self._chunks(document_id))
+
+    def _embed(self, context: Context, document_id: str) -> int:
+        chunks = self._chunks(document_id)
+        vectors = np.zeros((len(chunks), self.embedder.dimension), np.float32)
+        for first in range(0, len(chunks), _EMBED_BATCH):
+            context.check_cancelled()
+            if first:
+                context.progress(3, STEPS, f"embed {first}/{len(chunks)}")
+            part = slice(first, first + _EMBED_BATCH)
+            vectors[part] = self.embedder.embed([chunk.text for chunk in chunks[part]])
+        if self._document(document_id) is not None:
+            self.library.files.save_vectors(document_id, vectors)
+        return len(chunks)
+
+    def _index(self, context: Context, document_id: str) -> int:
+        """Write to the store, waiting for it as long as it is away."""
+        document = self._document(document_id)
+        vectors = self.library.files.vectors(document_id)
+        if document is None or vectors is None:
+            return 0
+        chunks, wait_s = self._chunks(document_id), _FIRST_WAIT_S
+        while True:
+            try:
+                self.library.store.index(document_id, document.owner, chunks, vectors)
+                return len(chunks)
+            except StoreNotReady as error:
+                log.warning("store not ready, job waits", extra={"fields": {"wait_s": wait_s}})
+                context.progress(4, STEPS, f"waiting for the search store: {error.message}")
+            context.check_cancelled()
+            self.pause(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def _document(self, document_id: str) -> Document | None:
+        return self.library.record.get(document_id)
+
+    def _undo(self, document_id: str) -> None:
+        """The document was deleted while it was indexed."""
+        self.library.store.delete(document_id)
+        self.library.files.delete(document_id)

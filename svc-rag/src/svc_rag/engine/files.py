@@ -1,0 +1,93 @@
+"""Uploaded files on disk: one folder a document, named by its id alone; what exists is complete.
+
+User-given names never become paths.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from svc_rag.engine.base import Vectors
+from svc_rag.errors import DocumentTooLarge
+
+_ID = re.compile(r"doc_[0-9a-f]{32}")
+_BLOCK_BYTES = 2**20
+
+
+class FolderFiles:
+    """SourceFiles below one folder; every write is to a temporary name, synced, then renamed."""
+
+    def __init__(self, root: Path):
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def put(self, document_id: str, source: BinaryIO, max_bytes: int) -> int:
+        """Keep the file; returns its size once it is safely on disk. Raises DocumentTooLarge."""
+        return self._write(self.path(document_id), source, max_bytes)
+
+    def path(self, document_id: str) -> Path:
+        """Return where the document's file is."""
+        return self._folder(document_id) / "source"
+
+    def save_vectors(self, document_id: str, vectors: Vectors) -> None:
+        """Keep the chunks' vectors until they are in the store."""
+        buffer = io.BytesIO()
+        np.save(buffer, vectors, allow_pickle=False)
+        buffer.seek(0)
+        self._write(self._folder(document_id) / "vectors.npy", buffer, None)
+
+    def vectors(self, document_id: str) -> Vectors | None:
+        """Return the kept vectors, None when there are none."""
+        path = self._folder(document_id) / "vectors.npy"
+        if not path.exists():
+            return None
+        found: Vectors = np.load(path, allow_pickle=False)
+        return found
+
+    def drop_vectors(self, document_id: str) -> None:
+        """Forget the kept vectors."""
+        (self._folder(document_id) / "vectors.npy").unlink(missing_ok=True)
+
+    def delete(self, document_id: str) -> None:
+        """Remove everything of a document."""
+        shutil.rmtree(self._folder(document_id), ignore_errors=True)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all documents that have a folder."""
+        return sorted(path.name for path in self._root.iterdir() if _ID.fullmatch(path.name))
+
+    def _folder(self, document_id: str) -> Path:
+        if not _ID.fullmatch(document_id):
+            raise ValueError("not a document id")
+        return self._root / document_id
+
+    def _write(self, target: Path, source: BinaryIO, max_bytes: int | None) -> int:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(".part")
+        size = 0
+        try:
+            with temporary.open("wb") as file:
+                while block := source.read(_BLOCK_BYTES):
+                    size += len(block)
+                    if max_bytes is not None and size > max_bytes:
+                        raise DocumentTooLarge(f"The file is over the limit of {max_bytes} bytes; split it.", param="file")
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        for folder in (target.parent, self._root):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        return size
