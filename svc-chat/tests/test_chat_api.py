@@ -1,0 +1,198 @@
+"""The calls of svc-chat, with a fake engine."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+from servicekit.contract import assert_error
+from svc_chat.engine.fake import FakeEngine
+
+HELLO = {"messages": [{"role": "user", "content": "hello there"}]}
+
+
+def events(text: str) -> list[dict]:
+    """Return the JSON events of a stream; it must end with [DONE]."""
+    lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def test_an_answer_has_openais_shape(client: TestClient) -> None:
+    body = client.post("/v1/chat/completions", json=HELLO).json()
+    assert body["object"] == "chat.completion"
+    assert body["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": "echo: hello there",
+        "refusal": None,
+    }
+    assert (
+        body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
+    )
+    assert {"queue_ms", "load_ms", "run_ms"} == body["timing"].keys()
+    assert body["device"]
+
+
+def test_a_stream_says_the_same_piece_by_piece(client: TestClient) -> None:
+    body = {**HELLO, "stream": True, "stream_options": {"include_usage": True}}
+    chunks = events(client.post("/v1/chat/completions", json=body).text)
+    said = "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"])
+    assert said == "echo: hello there"
+    assert chunks[-1]["usage"]["completion_tokens"] == 3
+    assert [c["choices"][0]["finish_reason"] for c in chunks if c["choices"]][-1] == "stop"
+
+
+def test_the_official_client_reads_both(client: TestClient) -> None:
+    from openai import OpenAI
+
+    official = OpenAI(base_url="http://testserver/v1", api_key="x", http_client=client)  # type: ignore[arg-type]
+    answer = official.chat.completions.create(model="gpt-4o", messages=HELLO["messages"])  # type: ignore[call-overload]
+    assert answer.choices[0].message.content == "echo: hello there"
+    assert answer.model == "fake-chat"
+    stream = official.chat.completions.create(model="gpt-4o", messages=HELLO["messages"], stream=True)  # type: ignore[call-overload]
+    assert "".join(c.choices[0].delta.content or "" for c in stream if c.choices) == "echo: hello there"
+
+
+def test_max_tokens_ends_with_length(client: TestClient) -> None:
+    choice = client.post("/v1/chat/completions", json={**HELLO, "max_tokens": 1}).json()["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("echo:", "length")
+
+
+def test_n_gives_so_many_choices(client: TestClient) -> None:
+    assert len(client.post("/v1/chat/completions", json={**HELLO, "n": 3}).json()["choices"]) == 3
+
+
+def test_logprobs_come_when_asked_for(client: TestClient) -> None:
+    body = {**HELLO, "logprobs": True, "top_logprobs": 1}
+    row = client.post("/v1/chat/completions", json=body).json()["choices"][0]["logprobs"]["content"][0]
+    assert row["logprob"] == -0.5
+    assert row["top_logprobs"][0]["token"] == row["token"]
+
+
+def test_a_tool_call_is_read_out_of_the_text(make_client: Callable[..., TestClient]) -> None:
+    script = 'Sure.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Recife"}}\n</tool_call>'
+    client = make_client(FakeEngine(script))
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    body = {**HELLO, "tools": tools}
+    choice = client.post("/v1/chat/completions", json=body).json()["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] == "Sure."
+    assert json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"]) == {"city": "Recife"}
+    chunks = events(client.post("/v1/chat/completions", json={**body, "stream": True}).text)
+    text = "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks)
+    assert "<tool_call>" not in text
+    assert any("tool_calls" in c["choices"][0]["delta"] for c in chunks)
+    assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_a_named_tool_is_forced_by_a_schema(make_client: Callable[..., TestClient]) -> None:
+    engine = FakeEngine('{"name": "now", "arguments": {}}')
+    tools = [{"type": "function", "function": {"name": n}} for n in ("now", "later")]
+    body = {**HELLO, "tools": tools, "tool_choice": {"type": "function", "function": {"name": "now"}}}
+    choice = make_client(engine).post("/v1/chat/completions", json=body).json()["choices"][0]
+    assert choice["message"]["tool_calls"][0]["function"]["name"] == "now"
+    schema = engine.requests[0].json_schema
+    assert schema is not None
+    assert schema["properties"]["name"] == {"const": "now"}
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"messages": []}, 400, "invalid_request"),
+        ({"messages": [{"role": "king", "content": "x"}]}, 400, "invalid_request"),
+        ({"messages": [{"role": "system", "content": "x"}]}, 400, "invalid_value"),
+        ({"messages": [{"role": "user"}]}, 400, "invalid_value"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, "invalid_value"),
+        ({"messages": [{"role": "user", "content": "a " * 2000}]}, 400, "context_length_exceeded"),
+        ({"temperature": 3}, 400, "invalid_request"),
+        ({"temperature": "hot"}, 400, "invalid_request"),
+        ({"max_tokens": 0}, 400, "invalid_request"),
+        ({"n": 99}, 400, "invalid_request"),
+        ({"n": 2, "stream": True}, 400, "invalid_value"),
+        ({"model": "nope"}, 404, "model_not_found"),
+        ({"persona": "nobody"}, 404, "not_found"),
+        ({"response_format": {"type": "xml"}}, 400, "invalid_value"),
+        ({"tool_choice": "required"}, 400, "invalid_value"),
+        ({"stop": ["x"] * 40}, 400, "invalid_request"),
+    ],
+)
+def test_wrong_input_is_a_clear_4xx(client: TestClient, change: dict, status: int, code: str) -> None:
+    answer = client.post("/v1/chat/completions", json={**HELLO, **change})
+    assert answer.status_code == status, answer.text
+    assert_error(answer, code)
+
+
+def test_the_documents_chat_answers_json(client: TestClient) -> None:
+    body = {"system_prompt": "Seja breve.", "user_input": "Olá"}
+    assert client.post("/chat", json=body).json() == {"response": "echo: Olá"}
+
+
+def test_the_persona_pages_chat_answers_plain_text(client: TestClient) -> None:
+    answer = client.post("/chat", json={"msg": "Olá"})
+    assert answer.text == "echo: Olá"
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"msg": ""}, {"msg": "  "}, {"msg": "a", "user_input": "b"}, {"msg": 1}]
+)
+def test_an_empty_or_mixed_chat_is_a_400(client: TestClient, body: dict) -> None:
+    answer = client.post("/chat", json=body)
+    assert answer.status_code == 400
+    assert_error(answer)
+
+
+def test_api_chat_streams_lines_and_ends_with_done(client: TestClient) -> None:
+    lines = [json.loads(line) for line in client.post("/api/chat", json={"message": "oi"}).text.splitlines()]
+    assert "".join(line["response"] for line in lines) == "echo: oi"
+    assert [line["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
+
+
+def test_api_chat_answers_at_once_without_stream(client: TestClient) -> None:
+    body = client.post("/api/chat", json={"message": "oi", "stream": False}).json()
+    assert (body["response"], body["done"]) == ("echo: oi", True)
+
+
+def test_training_data_is_kept(client: TestClient) -> None:
+    answer = client.post("/train", json={"training_data": "Oficina abre às nove."})
+    assert answer.json()["message"] == "Dados de treinamento adicionados com sucesso!"
+    assert client.post("/train", json={"training_data": ""}).status_code == 400
+    assert client.post("/train", json={}).status_code == 400
+
+
+def test_a_persona_becomes_the_system_instruction(make_client: Callable[..., TestClient]) -> None:
+    engine = FakeEngine()
+    client = make_client(engine)
+    kept = client.post("/v1/personas", json={"name": "Pirata", "description": "Fala como um pirata."}).json()
+    client.post("/v1/chat/completions", json={**HELLO, "persona": kept["id"]})
+    first = engine.requests[0].messages[0]
+    assert first.role == "system"
+    assert "Pirata" in first.content
+    assert "Fala como um pirata." in first.content
+
+
+def test_personas_are_imported_exported_changed_and_gone(client: TestClient) -> None:
+    given = {"personas": [{"name": "Ana", "description": "calma"}, {"name": "Rui", "description": "direto"}]}
+    kept = client.post("/v1/personas/import", json=given).json()["data"]
+    exported = client.get("/v1/personas/export").json()["personas"]
+    assert [(p["name"], p["description"]) for p in exported] == [("Ana", "calma"), ("Rui", "direto")]
+    changed = client.patch(f"/v1/personas/{kept[0]['id']}", json={"description": "alegre"}).json()
+    assert changed["description"] == "alegre"
+    assert client.delete(f"/v1/personas/{kept[0]['id']}").json()["deleted"] is True
+    assert client.get(f"/v1/personas/{kept[0]['id']}").status_code == 404
+    assert client.post("/v1/personas", json={"name": "  "}).status_code == 400
+
+
+@pytest.mark.parametrize("call", ["responses", "assistants", "threads/x/runs", "files", "fine_tuning/jobs"])
+def test_calls_for_later_say_so(client: TestClient, call: str) -> None:
+    answer = client.post(f"/v1/{call}", json={})
+    assert answer.status_code == 501
+    assert_error(answer, "not_implemented")
+
+
+def test_a_text_is_continued(client: TestClient) -> None:
+    body = client.post("/v1/completions", json={"prompt": "Once", "max_tokens": 9, "echo": True}).json()
+    assert body["choices"][0]["text"] == "Onceecho: Once"
+    chunks = events(client.post("/v1/completions", json={"prompt": "Once", "stream": True}).text)
+    assert "".join(c["choices"][0]["text"] for c in chunks) == "echo: Once"
