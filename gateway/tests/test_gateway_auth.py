@@ -87,9 +87,15 @@ async def test_at_most_ten_guesses_a_minute_are_evaluated(gateway):
     assert found.count(401) <= 11 and found[-1] == 429
 
 
+def all_routes(routes):
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        yield from all_routes(included.routes) if included else (route,)
+
+
 async def test_nothing_but_the_written_list_answers_without_credentials(gateway):
     open_found = set()
-    for route in gateway.app.routes:
+    for route in all_routes(gateway.app.routes):
         for method in (getattr(route, "methods", None) or set()) - {"HEAD"}:
             path = route.path.replace("{user_id}", "u").replace("{key_id}", "k")
             path = path.replace("{rest:path}", "r").replace("{model_id:path}", "m")
@@ -97,8 +103,20 @@ async def test_nothing_but_the_written_list_answers_without_credentials(gateway)
                 if answer.status not in (401, 403):
                     open_found.add((method, path))
     assert open_found == OPEN
-    paths = ("/v1/chat/completions", "/v1/images/generations", "/media/img_1", "/audio/x.wav", "/v1/audio/speech")
-    paths += ("/v1/jobs/job_rag_12345678", "/ask/question", "/translate", "/upload_image", "/v1/models/x/load")
+    paths = (
+        "/v1/chat/completions",
+        "/v1/images/generations",
+        "/media/img_1",
+        "/audio/x.wav",
+        "/v1/audio/speech",
+    )
+    paths += (
+        "/v1/jobs/job_rag_12345678",
+        "/ask/question",
+        "/translate",
+        "/upload_image",
+        "/v1/models/x/load",
+    )
     for path in paths:
         for method in ("GET", "POST", "DELETE", "PUT", "PATCH"):
             async with gateway.client.request(method, gateway.url + path) as answer:
@@ -140,7 +158,14 @@ def forged(gateway, genuine: str) -> list[str]:
 
 async def test_forged_tokens_are_not_accepted(gateway):
     token, _ = await log_in(gateway)
-    for wrong in [*forged(gateway, token["access_token"]), "ofi_wrong", KEY + "x", KEY[:-1], "x" * 5000, "null"]:
+    for wrong in [
+        *forged(gateway, token["access_token"]),
+        "ofi_wrong",
+        KEY + "x",
+        KEY[:-1],
+        "x" * 5000,
+        "null",
+    ]:
         async with gateway.get("/auth/me", headers={"Authorization": f"Bearer {wrong}"}) as answer:
             assert answer.status == 401, wrong
     for header in ("Basic b3duZXI6eA==", "Bearer", "bearer  ", KEY, f"Token {KEY}"):
@@ -191,7 +216,9 @@ async def test_after_logout_neither_cookie_nor_token_works(gateway):
         assert answer.status == 204
     async with gateway.get("/auth/me", headers=headers) as answer:
         assert answer.status == 401
-    async with gateway.get("/auth/me", headers={"Cookie": f"{SESSION_COOKIE}={cookies[SESSION_COOKIE]}"}) as answer:
+    async with gateway.get(
+        "/auth/me", headers={"Cookie": f"{SESSION_COOKIE}={cookies[SESSION_COOKIE]}"}
+    ) as answer:
         assert answer.status == 401
 
 
@@ -292,7 +319,9 @@ async def test_auth_off_makes_everybody_the_owner_but_not_other_sites(fake, tmp_
     async with serve_gateway(fake, tmp_path, auth="off") as gateway:
         async with gateway.post("/v1/chat/completions", json={}, headers={}) as answer:
             assert answer.status == 200
-        async with gateway.post("/v1/chat/completions", json={}, headers={"Origin": "http://evil.example"}) as answer:
+        async with gateway.post(
+            "/v1/chat/completions", json={}, headers={"Origin": "http://evil.example"}
+        ) as answer:
             assert answer.status == 403
 
 

@@ -32,7 +32,9 @@ async def test_credentials_never_reach_a_service_but_a_signed_identity_does(gate
     }  # fmt: skip
     async with gateway.post("/v1/chat/completions", json={}, headers=headers) as answer:
         assert answer.headers["x-request-id"] == "my-id-1"
-    seen = {name.lower(): value for name, value in gateway.fake.calls("/v1/chat/completions")[0].headers.items()}
+    seen = {
+        name.lower(): value for name, value in gateway.fake.calls("/v1/chat/completions")[0].headers.items()
+    }
     assert KEY not in json.dumps(seen)
     assert "cookie" not in seen and "x-secret-hop" not in seen and "forwarded" not in seen
     assert "proxy-authorization" not in seen

@@ -39,7 +39,9 @@ def test_every_path_goes_to_its_service(method, path, service):
     assert (route.kind, route.service, route.open) == (Kind.SERVICE, service, False)
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/assets/a.js", "/vision", "/settings", "/chatty", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", "/index.html", "/assets/a.js", "/vision", "/settings", "/chatty", "/docs"]
+)
 def test_other_reads_are_the_page(path):
     assert decide("GET", path).kind is Kind.PAGE
 
@@ -88,7 +90,13 @@ def test_origins_are_the_own_page_or_listed():
     origins = Origins(("https://app.example.org",))
     assert origins.allow("http://localhost:8001", "localhost:8001", "http")
     assert origins.allow("https://app.example.org", "localhost:8001", "http")
-    for origin in ("null", "http://evil.com", "http://localhost:8002", "http://localhost:8001.evil.com", "file://"):
+    for origin in (
+        "null",
+        "http://evil.com",
+        "http://localhost:8002",
+        "http://localhost:8001.evil.com",
+        "file://",
+    ):
         assert not origins.allow(origin, "localhost:8001", "http")
 
 
@@ -153,7 +161,9 @@ def test_a_result_is_named_by_caller_call_and_content_but_not_by_the_boundary():
     others = [name(user="v"), name(path="/q"), name(model="n"), name(body=b"[]")]
     assert name() not in others and len(set(others)) == 4
     form = "multipart/form-data; boundary="
-    assert name(kind=form + "abc", body=b"--abc\r\nx--abc--") == name(kind=form + "xyz", body=b"--xyz\r\nx--xyz--")
+    assert name(kind=form + "abc", body=b"--abc\r\nx--abc--") == name(
+        kind=form + "xyz", body=b"--xyz\r\nx--xyz--"
+    )
 
 
 def test_a_kept_answer_comes_back_unchanged():
