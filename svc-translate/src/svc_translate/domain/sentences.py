@@ -53,8 +53,7 @@ _ABBREVIATIONS = frozenset(
 )
 _BREAK = re.compile(r"[^\S\n]*\n\s*")
 """Line breaks with the blank around them, so that indentation survives."""
-_END = re.compile(r"([.!?…]+)([\"'”’»)\]]*)(\s+)(?=[\"'“‘«(\[¿¡—-]*[A-ZÀ-ÖØ-Þ0-9])")
-_LETTER = re.compile(r"[^\W\d_]")
+_END = re.compile(r"([.!?…]+)([\"'”’»)\]]*)(\s+)(?=(?:[—–-]\s?)?[\"'“‘«(\[¿¡]*[A-ZÀ-ÖØ-Þ0-9])")
 _SOFT = re.compile(r"[,;:]\s+|\s+")
 
 
@@ -105,7 +104,7 @@ def _is_abbreviation(before: str) -> bool:
 
 def _sentence(text: str) -> Iterator[Part]:
     """Yield a sentence with the blanks around it apart, cut where it is too long."""
-    if not _LETTER.search(text):
+    if not _has_letters(text):
         yield Part(text, is_sentence=False)
         return
     body = text.strip()
@@ -121,7 +120,11 @@ def _sentence(text: str) -> Iterator[Part]:
 
 
 def _piece(text: str) -> Iterator[Part]:
-    yield Part(text, is_sentence=bool(_LETTER.search(text)))
+    yield Part(text, is_sentence=_has_letters(text))
+
+
+def _has_letters(text: str) -> bool:
+    return any(char.isalpha() for char in text)
 
 
 def _cut(body: str) -> tuple[int, int]:

@@ -131,16 +131,17 @@ class ApertiumEngine:
                 f"Apertium took longer than {self._timeout_s:g} s. Send a shorter text."
             ) from exc
         finally:
-            _kill(process)
+            await _end(process)
         if process.returncode != 0:
             raise UpstreamFailed(f"Apertium ended with status {process.returncode}. Try again.")
         return out.decode("utf-8", "replace").rstrip("\n")
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill the process and its whole pipe (it leads its own group) if it still runs."""
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill the process and its whole pipe (it leads its own group) if it still runs, and reap it."""
     if process.returncode is None:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass  # it ended in between
+        await process.wait()

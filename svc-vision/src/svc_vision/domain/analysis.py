@@ -120,7 +120,7 @@ def dominant_colours(image: Image.Image, count: int = DOMINANT) -> tuple[Dominan
         found[red, green, blue] = found.get((red, green, blue), 0) + amount
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return tuple(
-        DominantColour(rgb, "#%02x%02x%02x" % rgb, name_of(rgb), round(amount / total, 4))
+        DominantColour(rgb, "#{:02x}{:02x}{:02x}".format(*rgb), name_of(rgb), round(amount / total, 4))
         for rgb, amount in ranked
     )
 
