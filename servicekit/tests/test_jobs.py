@@ -58,19 +58,46 @@ class Work:
         raise RuntimeError("/secret/path")
 
 
-@pytest.fixture
-def work() -> Work:
-    return Work()
+class Bench:
+    """The queue of all tests here (starting one takes a second) and the work of the present test."""
+
+    def __init__(self, database_url: str) -> None:
+        self.work = Work()
+        handlers = {kind: self._handler(kind) for kind in ("count", "gated", "refuse", "crash")}
+        self.queue = JobQueue("svc-test", database_url, handlers, max_waiting=4)
+
+    def _handler(self, kind: str) -> jobs.Handler:
+        return lambda ctx, payload: getattr(self.work, kind)(ctx, payload)
+
+    def clear(self) -> None:
+        for owner in ("ana", "bob"):
+            for job in self.queue.list(owner):
+                self.queue.cancel(job.id, owner)
+        self.work.gate.set()
+        deadline = time.monotonic() + 10
+        while any(self.queue.load().values()) and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        self.queue.sweep(-1)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    bench = Bench(f"sqlite:///{tmp_path_factory.mktemp('jobs') / 'jobs.db'}")
+    bench.queue.start()
+    yield bench
+    bench.queue.stop()
 
 
 @pytest.fixture
-def queue(tmp_path: Path, work: Work) -> Iterator[JobQueue]:
-    handlers = {"count": work.count, "gated": work.gated, "refuse": work.refuse, "crash": work.crash}
-    queue = JobQueue("svc-test", f"sqlite:///{tmp_path / 'jobs.db'}", handlers, max_waiting=4)
-    queue.start()
-    yield queue
-    work.gate.set()
-    queue.stop()
+def work(bench: Bench) -> Work:
+    bench.work = Work()
+    return bench.work
+
+
+@pytest.fixture
+def queue(bench: Bench, work: Work) -> Iterator[JobQueue]:
+    yield bench.queue
+    bench.clear()
 
 
 async def until(holds: Callable[[], bool], within_s: float = 10) -> None:

@@ -135,7 +135,7 @@ class JobQueue:
 
     def list(self, owner: str, limit: int = 100) -> list[Job]:
         """Give the jobs of `owner`, newest first."""
-        return self._opened().list(owner, limit)
+        return self._opened().of_owner(owner, limit)
 
     def cancel(self, job_id: str, owner: str) -> Job:
         """Cancel a job: at once if it waits, at its next check if it runs; a final one stays as it is."""

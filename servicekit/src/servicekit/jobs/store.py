@@ -85,7 +85,7 @@ class JobStore:
             row = db.execute(query).mappings().first()
         return _job(row) if row is not None else None
 
-    def list(self, owner: str, limit: int) -> list[Job]:
+    def of_owner(self, owner: str, limit: int) -> list[Job]:
         """Give an owner's jobs, newest first."""
         query = (
             sa.select(_jobs)
