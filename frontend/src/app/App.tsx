@@ -8,13 +8,13 @@ import { Shell } from "./Shell";
 import { useAuth } from "./useAuth";
 
 export function App() {
-  const { session, login, logout } = useAuth();
+  const { session, login, logout, linkError } = useAuth();
   useOneAudioAtATime();
   if (session.isPending) return <Center h="100dvh"><Loader /></Center>;
   if (session.isError) {
     return <Center h="100dvh" p="md"><ErrorNotice error={session.error} onRetry={() => void session.refetch()} /></Center>;
   }
-  if (!session.data) return <LoginPage onLogin={login} />;
+  if (!session.data) return <LoginPage onLogin={login} reason={linkError} />;
   return (
     <SessionContext value={session.data}>
       <Shell onLogout={logout} />

@@ -5,12 +5,18 @@ import { useTranslation } from "react-i18next";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Preferences } from "./Preferences";
 
-export function LoginPage({ onLogin }: { onLogin: (username: string, password: string) => Promise<void> }) {
+interface Props {
+  onLogin: (username: string, password: string) => Promise<void>;
+  /** Why the reader is here, if a link failed; null else. */
+  reason: unknown;
+}
+
+export function LoginPage({ onLogin, reason }: Props) {
   const { t } = useTranslation();
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const [error, setError] = useState<unknown>(reason);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);

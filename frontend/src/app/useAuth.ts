@@ -18,12 +18,16 @@ function takeLinkToken(): string | null {
 // Read once: React may run an effect or a query twice, the token works only once.
 let linkToken = takeLinkToken();
 
+/** Why the one-time link did not work; the login form shows it. */
+let linkError: unknown = null;
+
 async function fetchSession(): Promise<Session | null> {
   if (linkToken) {
     const token = linkToken;
     linkToken = null;
     await api("/auth/link", { method: "POST", json: { token } }).catch((error: unknown) => {
       if (!(error instanceof ApiError) || error.transient) throw error;
+      linkError = new ApiError(error.message, "link_used", error.status);
     });
   }
   try {
@@ -52,5 +56,5 @@ export function useAuth() {
     queries.setQueryData(KEY, null);
     location.reload();
   };
-  return { session, login, logout };
+  return { session, login, logout, linkError };
 }

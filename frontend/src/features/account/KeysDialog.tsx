@@ -18,8 +18,7 @@ interface ApiKey {
 }
 
 interface NewKey extends ApiKey {
-  key?: string;
-  api_key?: string;
+  key: string;
 }
 
 export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
@@ -38,7 +37,7 @@ export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () =
     if (name.trim()) create.mutate();
   };
   const close = () => { create.reset(); onClose(); };
-  const fresh = create.data?.key ?? create.data?.api_key;
+  const fresh = create.data?.key;
   const error = create.error ?? revoke.error ?? keys.error;
   return (
     <Modal opened={opened} onClose={close} title={t("account.keys")} size="lg" closeButtonProps={{ "aria-label": t("common.close") }}>
@@ -64,8 +63,8 @@ export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () =
 }
 
 async function fetchKeys(): Promise<ApiKey[]> {
-  const answer = await api<ApiKey[] | { data: ApiKey[] }>("/auth/keys");
-  return Array.isArray(answer) ? answer : answer.data;
+  const answer = await api<{ keys: ApiKey[] }>("/auth/keys");
+  return answer.keys;
 }
 
 function KeyRow({ apiKey, onRevoke }: { apiKey: ApiKey; onRevoke: () => void }) {

@@ -55,6 +55,7 @@ export function Messages({ conversationId, messages, pending, onRegenerate, empt
 
 const Bubble = memo(function Bubble({ message, onRegenerate }: { message: Message; onRegenerate?: () => void }) {
   const { t } = useTranslation();
+  const foot = useFootText(message);
   if (message.role === "user") return <div className="bubble user" data-role="user">{message.content}</div>;
   return (
     <div className="bubble bot" data-role="assistant">
@@ -66,7 +67,7 @@ const Bubble = memo(function Bubble({ message, onRegenerate }: { message: Messag
             <ActionIcon variant="subtle" color="gray" size="sm" onClick={onRegenerate} aria-label={t("chat.regenerate")}><Icon name="refresh" size={16} /></ActionIcon>
           </Tooltip>
         )}
-        <Text size="xs" c="dimmed">{useFootText(message)}</Text>
+        <Text size="xs" c="dimmed">{foot}</Text>
       </Group>
     </div>
   );

@@ -13,8 +13,8 @@ interface Props {
 
 export function ModelCard({ entry, taskName, actions }: Props) {
   const { t, i18n } = useTranslation();
-  const { description } = entry;
-  const text = typeof description === "string" ? description : (description?.[i18n.language] ?? description?.en);
+  const said = entry.description ?? entry.good_for;
+  const text = said?.[i18n.language] ?? said?.[i18n.language.slice(0, 2)] ?? said?.en;
   const facts = [
     entry.license,
     entry.size_bytes ? formatBytes(entry.size_bytes, i18n.language) : null,

@@ -11,7 +11,9 @@ export interface Entry extends Model {
   noncommercial?: boolean;
   memory_bytes?: number | null;
   parameters?: number | string | null;
-  description?: string | Record<string, string> | null;
+  /** One sentence by language. */
+  description?: Record<string, string> | null;
+  good_for?: Record<string, string> | null;
 }
 
 export function useCatalogue() {
@@ -42,8 +44,8 @@ export function useModelActions() {
     await queries.invalidateQueries({ queryKey: ["models"] });
     await queries.invalidateQueries({ queryKey: ["catalogue"] });
   };
-  // Ids like "org/name" are one path segment.
-  const path = (id: string, what: string) => `/v1/models/${encodeURIComponent(id)}/${what}`;
+  // Ids may hold slashes and colons ("org/name", "llama3.2:latest"), which stand for themselves in the path.
+  const path = (id: string, what: string) => `/v1/models/${encodeURI(id).replace(/[?#]/g, encodeURIComponent)}/${what}`;
   const load = useMutation({ mutationFn: (id: string) => api(path(id, "load"), { method: "POST" }), onSettled });
   const unload = useMutation({ mutationFn: (id: string) => api(path(id, "unload"), { method: "POST" }), onSettled });
   const install = useMutation({ mutationFn: (id: string) => api("/v1/models/install", { method: "POST", json: { id } }), onSettled });

@@ -53,7 +53,7 @@ function Meter({ label, value }: { label: string; value: unknown }) {
   );
 }
 
-const COLOURS: Record<string, string> = { ready: "teal", ok: "teal", healthy: "teal", loading: "yellow", not_ready: "yellow" };
+const COLOURS: Record<string, string> = { ready: "teal", ok: "teal", healthy: "teal", slow: "yellow", loading: "yellow", not_ready: "yellow" };
 
 function ServiceCard({ name, service }: { name: string; service: Service }) {
   const { t, i18n } = useTranslation();

@@ -20,7 +20,8 @@ export async function followJob(id: string, onProgress: (progress: JobProgress) 
     try {
       const headers: Record<string, string> = lastId ? { "Last-Event-ID": lastId } : {};
       const response = await request(`/v1/jobs/${id}/events`, { headers, signal });
-      for await (const event of readSse(response.body!)) {
+      // 204 without a body: the job was over and all of it had been told.
+      for await (const event of response.body ? readSse(response.body) : []) {
         lastId = event.id ?? lastId;
         if (!event.data.startsWith("{")) continue;
         const progress = JSON.parse(event.data) as JobProgress;

@@ -62,7 +62,7 @@ export const en: Dictionary = {
     detect: "Find objects", classify: "Classify", detectHint: "Find objects with boxes, or classify the whole picture.",
     found_one: "{{count}} object found", found_other: "{{count}} objects found", classes: "Most likely classes",
     analyse: "Analyse pixels", analyseHint: "Size, means, histogram and dominant colours.", size: "Size", mode: "Mode",
-    meanAll: "Mean of all values", channel: { r: "Red", g: "Green", b: "Blue" }, histogram: "Histogram", dominant: "Dominant colours",
+    meanAll: "Mean of all values", channel: { red: "Red", green: "Green", blue: "Blue" }, histogram: "Histogram", dominant: "Dominant colours",
   },
   translate: {
     text: "Paragraphs and line breaks are kept.", from: "From", to: "To", detect: "Detect language", swap: "Swap the languages",
@@ -98,7 +98,7 @@ export const en: Dictionary = {
   status: {
     text: "Services, machine and jobs, refreshed every two seconds.", cpu: "Processor", memory: "Memory", gpu: "Graphics card", none: "none",
     services: "Services", model: "Model", device: "Device", latency: "Latency", queue: "Queue", queueText: "{{running}} running, {{waiting}} waiting",
-    jobs: "Jobs", noJobs: "No jobs", state: { ready: "ready", ok: "ready", healthy: "ready", loading: "loading", not_ready: "not ready", down: "down", unreachable: "down" },
+    jobs: "Jobs", noJobs: "No jobs", state: { ready: "ready", ok: "ready", healthy: "ready", slow: "slow", loading: "loading", not_ready: "not ready", down: "down", unreachable: "down" },
   },
   jobs: {
     queued: "queued", loading: "loading the model", running: "running", completed: "done", failed: "failed", cancelled: "cancelled",
@@ -115,7 +115,7 @@ export const en: Dictionary = {
     service_busy: "{{service}} is busy.", not_ready: "{{service}} is not ready yet.", store_not_ready: "The store of the documents is not ready yet.",
     upstream_failed: "{{service}} got no answer from where it asked.", deadline_exceeded: "{{service}} took too long to answer.",
     rate_limit_exceeded: "Too many requests in a short time.", too_busy: "{{service}} is busy.", queue_full: "The queue is full.",
-    too_many_guesses: "Too many attempts. Wait a little before trying again.", wrong_password: "Wrong user name or password.",
+    too_many_guesses: "Too many attempts. Wait a little before trying again.", link_used: "This link was used already or is too old. Sign in with user name and password, or restart the server for a new one.", wrong_password: "Wrong user name or password.",
     invalid_credentials: "The session is over or the credentials are not valid.", unauthorized: "Sign in to go on.", csrf_required: "The session changed. Reload the page.",
     origin_not_allowed: "This address may not use the server.", host_not_allowed: "This address may not use the server.",
     not_allowed: "Your account may not do this.", forbidden: "Your account may not do this.", not_found: "This is no longer there.", method_not_allowed: "The server does not accept this action.",

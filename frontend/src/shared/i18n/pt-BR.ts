@@ -60,7 +60,7 @@ export const ptBR = {
     detect: "Encontrar objetos", classify: "Classificar", detectHint: "Encontre objetos com caixas ou classifique a imagem inteira.",
     found_one: "{{count}} objeto encontrado", found_other: "{{count}} objetos encontrados", classes: "Classes mais prováveis",
     analyse: "Analisar pixels", analyseHint: "Tamanho, médias, histograma e cores dominantes.", size: "Tamanho", mode: "Modo",
-    meanAll: "Média de todos os valores", channel: { r: "Vermelho", g: "Verde", b: "Azul" }, histogram: "Histograma", dominant: "Cores dominantes",
+    meanAll: "Média de todos os valores", channel: { red: "Vermelho", green: "Verde", blue: "Azul" }, histogram: "Histograma", dominant: "Cores dominantes",
   },
   translate: {
     text: "Parágrafos e quebras de linha são mantidos.", from: "De", to: "Para", detect: "Detectar idioma", swap: "Trocar os idiomas",
@@ -96,7 +96,7 @@ export const ptBR = {
   status: {
     text: "Serviços, máquina e trabalhos, atualizados a cada dois segundos.", cpu: "Processador", memory: "Memória", gpu: "Placa gráfica", none: "não há",
     services: "Serviços", model: "Modelo", device: "Dispositivo", latency: "Latência", queue: "Fila", queueText: "{{running}} em execução, {{waiting}} à espera",
-    jobs: "Trabalhos", noJobs: "Nenhum trabalho", state: { ready: "pronto", ok: "pronto", healthy: "pronto", loading: "carregando", not_ready: "não pronto", down: "fora do ar", unreachable: "fora do ar" },
+    jobs: "Trabalhos", noJobs: "Nenhum trabalho", state: { ready: "pronto", ok: "pronto", healthy: "pronto", slow: "lento", loading: "carregando", not_ready: "não pronto", down: "fora do ar", unreachable: "fora do ar" },
   },
   jobs: {
     queued: "na fila", loading: "carregando o modelo", running: "em execução", completed: "concluído", failed: "falhou", cancelled: "cancelado",
@@ -113,7 +113,7 @@ export const ptBR = {
     service_busy: "{{service}} está ocupado.", not_ready: "{{service}} ainda não está pronto.", store_not_ready: "O armazenamento dos documentos ainda não está pronto.",
     upstream_failed: "{{service}} não conseguiu uma resposta de quem consultou.", deadline_exceeded: "{{service}} demorou demais para responder.",
     rate_limit_exceeded: "Pedidos demais em pouco tempo.", too_busy: "{{service}} está ocupado.", queue_full: "A fila está cheia.",
-    too_many_guesses: "Tentativas demais. Espere um pouco antes de tentar de novo.", wrong_password: "Usuário ou senha incorretos.",
+    too_many_guesses: "Tentativas demais. Espere um pouco antes de tentar de novo.", link_used: "Este link já foi usado ou venceu. Entre com usuário e senha, ou reinicie o servidor para receber outro.", wrong_password: "Usuário ou senha incorretos.",
     invalid_credentials: "A sessão terminou ou as credenciais não valem.", unauthorized: "É preciso entrar para continuar.", csrf_required: "A sessão mudou. Recarregue a página.",
     origin_not_allowed: "Este endereço não pode usar o servidor.", host_not_allowed: "Este endereço não pode usar o servidor.",
     not_allowed: "A sua conta não pode fazer isso.", forbidden: "A sua conta não pode fazer isso.", not_found: "Isto não existe mais.", method_not_allowed: "O servidor não aceita esta ação.",
