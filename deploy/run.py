@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from deploy import first_start, install, page, ready, services, supervisor
+from deploy import first_start, install, memory, page, ready, services, supervisor
 from deploy.console import Stop, say, step, warn
 from deploy.layout import Layout, load
 
@@ -58,15 +58,16 @@ def status(layout: Layout) -> int:
         say("nothing is running; start with: make up")
         return 1
     by_name = {service.name: service for service in services.ALL}
+    total = memory.pss_mib(supervisor.own_pid(layout))
+    say(f"{'process':14} {'state':9} {'pid':>7} {'port':>6} {'MiB':>6}  says")
     for process in supervisor.processes(layout):
-        name = str(process["name"])
+        name, pid = str(process["name"]), int(str(process["pid"]))
         service = by_name.get(name)
         port = str(service.port(layout)) if service else "-"
         report = ready.ask(service.url(layout)) if service else {"status": ""}
-        say(
-            f"{name:14} {process['statename']!s:9} pid {process['pid']!s:7} port {port:6} "
-            f"{report['status']:9} {report.get('model') or report.get('reason') or ''}"
-        )
+        says = f"{report['status']}  {report.get('reason') or report.get('model') or ''}"
+        say(f"{name:14} {process['statename']!s:9} {pid:7} {port:>6} {memory.pss_mib(pid):6.0f}  {says}")
+    say(f"memory of everything: {total:.0f} MiB")
     return 0
 
 

@@ -118,6 +118,11 @@ def processes(layout: Layout) -> list[dict[str, object]]:
     return list(found) if isinstance(found, list) else []
 
 
+def own_pid(layout: Layout) -> int:
+    """Return supervisord's process number."""
+    return int(str(_rpc(layout).supervisor.getPID()))
+
+
 def stop(layout: Layout) -> None:
     """Let every process finish what it does, then end supervisord."""
     pid_file = layout.run_dir / "supervisord.pid"

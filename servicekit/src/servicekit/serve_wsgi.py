@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from typing import Any
 
 from flask import Flask
@@ -11,6 +14,7 @@ from servicekit.logs import setup_logging
 from servicekit.settings import ServiceSettings
 
 THREADS = 16
+_PR_SET_PDEATHSIG = 1
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -24,6 +28,12 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return self._app
+
+
+def _die_with_parent(_server: object, _worker: object) -> None:
+    """Have the kernel end the worker when its master is killed: it would keep the port for 30 s more."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def serve(app: Flask, settings: ServiceSettings) -> None:
@@ -45,6 +55,8 @@ def serve(app: Flask, settings: ServiceSettings) -> None:
             "timeout": 0,
             "worker_tmp_dir": "/dev/shm",
             "accesslog": None,
+            "control_socket_disable": True,
+            "post_fork": _die_with_parent,
             "post_worker_init": started,
         },
     ).run()
