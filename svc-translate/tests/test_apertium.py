@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 from servicekit.errors import DeadlineExceeded, TooBusy, UpstreamFailed
 from svc_translate.engine.apertium import MODEL_ID, ApertiumEngine, chains, installed_modes
 from svc_translate.engine.base import Pair
@@ -69,8 +70,8 @@ async def test_a_full_pool_refuses(tmp_path: Path) -> None:
         binary=program(tmp_path, "exec sleep 60"), modes=MODES, pool=1, queue_limit=0, timeout_s=1
     )
     first = asyncio.create_task(engine.translate(MODEL_ID, EN_PT, ["one"]))
-    while engine.queue()["running"] == 0:
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)  # lets the task take its place
+    assert engine.queue()["running"] == 1
     with pytest.raises(TooBusy):
         await engine.translate(MODEL_ID, EN_PT, ["two"])
     first.cancel()
@@ -97,3 +98,11 @@ async def test_the_real_programs_own_signs_do_no_harm(odd: str) -> None:
     made = await ApertiumEngine().translate(MODEL_ID, EN_PT, [odd, "the house"])
     assert len(made.sentences) == 2
     assert "casa" in made.sentences[1].lower()
+
+
+@there
+def test_the_real_program_works_under_uvloop_too() -> None:
+    async def ask() -> tuple[str, ...]:
+        return (await ApertiumEngine().translate(MODEL_ID, EN_PT, ["The house is big."])).sentences
+
+    assert uvloop.run(ask()) == ("A casa é grande.",)

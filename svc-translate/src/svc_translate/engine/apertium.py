@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,22 +120,33 @@ class ApertiumEngine:
         return [(await self._run(mode, text)).replace("\n", " ").strip() for text in texts]
 
     async def _run(self, mode: str, text: str) -> str:
-        process = await asyncio.create_subprocess_exec(
-            self._binary, "-u", mode,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        # A file, not a pipe: uvloop's pipes are sockets, and Apertium opens /dev/stdin, which they refuse.
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(text.encode())
+            stdin.seek(0)
+            process = await asyncio.create_subprocess_exec(
+                self._binary,
+                "-u",
+                mode,
+                stdin=stdin,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
         try:
-            out, _ = await asyncio.wait_for(process.communicate(text.encode()), self._timeout_s)
+            out, _ = await asyncio.wait_for(process.communicate(), self._timeout_s)
         except TimeoutError as exc:
             raise DeadlineExceeded(
                 f"Apertium took longer than {self._timeout_s:g} s. Send a shorter text."
             ) from exc
         finally:
             await _end(process)
-        if process.returncode != 0:
-            raise UpstreamFailed(f"Apertium ended with status {process.returncode}. Try again.")
-        return out.decode("utf-8", "replace").rstrip("\n")
+        made = out.decode("utf-8", "replace").rstrip("\n")
+        if process.returncode != 0 or not made.strip():
+            raise UpstreamFailed(
+                f"Apertium ended with status {process.returncode} and {len(out)} bytes. Try again."
+            )
+        return made
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
