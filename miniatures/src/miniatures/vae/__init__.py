@@ -1,1 +1,1 @@
-"""The picture codec of the drawing model: 64x64 pixels to 8x8 numbers in eight channels and back."""
+"""The picture codec of the drawing model: 64x64 pixels to 8x8 places with twelve numbers and back."""
