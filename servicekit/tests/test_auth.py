@@ -1,0 +1,107 @@
+"""Tokens and keys: who is let in, and what happens while the gateway is away."""
+
+import json
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+from servicekit.auth import INTROSPECTION_TTL_S, Authenticator, Identity, bearer_of
+from servicekit.contract import TestKeys
+from servicekit.errors import Forbidden, NotReady, Unauthorized
+from servicekit.settings import ServiceSettings
+
+
+class Gateway:
+    """Answers as the gateway does; counts, revokes and goes away."""
+
+    def __init__(self, keys: TestKeys):
+        self._keys, self.valid, self.away, self.asked = keys, {"ofi_good"}, False, 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            raise httpx.ConnectError("away")
+        if request.url.path.endswith("jwks.json"):
+            return httpx.Response(200, json=self._keys._jwks)
+        self.asked += 1
+        token = json.loads(request.content)["token"]
+        if token in self.valid:
+            claims = {"sub": "ana", "name": "ana", "role": "member", "scopes": ["chat"]}
+            return httpx.Response(200, json={"claims": claims, "identity_token": self._keys.token()})
+        return httpx.Response(401, json={})
+
+
+@pytest.fixture
+def keys() -> TestKeys:
+    return TestKeys()
+
+
+@pytest.fixture
+def gateway(keys: TestKeys) -> Gateway:
+    return Gateway(keys)
+
+
+@pytest.fixture
+def check(gateway: Gateway) -> Callable[[str | None], Identity]:
+    client = httpx.Client(transport=httpx.MockTransport(gateway))
+    return Authenticator(ServiceSettings(), client).authenticate
+
+
+def test_an_identity_token_needs_no_call_but_for_the_keys(check, keys, gateway) -> None:  # type: ignore[no-untyped-def]
+    assert check(keys.token("bia")).user_id == "bia"
+    gateway.away = True
+    assert check(keys.token("bia")).user_id == "bia"
+    assert gateway.asked == 0
+
+
+def test_a_key_is_asked_about_at_most_once_a_second(check, gateway) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(20):
+        assert check("ofi_good").role == "member"
+    assert gateway.asked == 1
+
+
+def test_a_revoked_key_stops_working_within_a_second(check, gateway) -> None:  # type: ignore[no-untyped-def]
+    check("ofi_good")
+    gateway.valid.clear()
+    deadline = time.monotonic() + INTROSPECTION_TTL_S + 0.5
+    while time.monotonic() < deadline:
+        try:
+            check("ofi_good")
+        except Unauthorized:
+            return
+        time.sleep(0.02)
+    pytest.fail("the revoked key still works")
+
+
+def test_while_the_gateway_is_away_a_key_is_503_and_an_access_token_counts(check, keys, gateway) -> None:  # type: ignore[no-untyped-def]
+    check(keys.token())  # the public keys are known now
+    gateway.away = True
+    with pytest.raises(NotReady):
+        check("ofi_good")
+    assert check(keys.token("bia", typ="access")).user_id == "bia"
+
+
+def test_a_revoked_access_token_is_refused(check, keys) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(Unauthorized):
+        check(keys.token(typ="access"))
+
+
+@pytest.mark.parametrize("bearer", [None, "", "ofi_bad", "a.b.c", "..", "x" * 5000])
+def test_anything_else_is_refused(check, bearer) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(Unauthorized):
+        check(bearer)
+
+
+def test_scopes_are_required_by_name() -> None:
+    identity = Identity("a", "a", "member", frozenset({"chat"}))
+    identity.require("chat")
+    with pytest.raises(Forbidden):
+        identity.require("image")
+
+
+def test_only_bearer_headers_carry_a_token() -> None:
+    assert bearer_of("Bearer abc") == "abc"
+    assert bearer_of("bearer abc") == "abc"
+    assert bearer_of("Basic abc") is None
+    assert bearer_of("Bearer ") is None
+    assert bearer_of(None) is None

@@ -1,0 +1,62 @@
+"""The cache may be away at any time and costs nothing then."""
+
+import asyncio
+import time
+
+import pytest
+from servicekit.cache import MemoryCache, RedisCache, connect
+
+
+async def test_memory_keeps_and_forgets() -> None:
+    cache = connect("")
+    await cache.set("a", b"1", 60)
+    await cache.set("b", b"2", -1)
+    assert await cache.get("a") == b"1"
+    assert await cache.get("b") is None
+
+
+async def test_memory_drops_the_least_recently_used() -> None:
+    cache = MemoryCache(max_bytes=40)
+    for name in "abcd":
+        await cache.set(name, b"x" * 10, 60)
+    await cache.get("a")
+    await cache.set("e", b"x" * 10, 60)
+    assert await cache.get("a") is not None
+    assert await cache.get("b") is None
+
+
+async def test_what_is_too_large_is_not_kept() -> None:
+    cache = MemoryCache(max_bytes=40)
+    await cache.set("a", b"x" * 30, 60)
+    assert await cache.get("a") is None
+
+
+async def test_without_redis_memory_serves() -> None:
+    cache = RedisCache("redis://127.0.0.1:1")
+    await cache.set("a", b"1", 60)
+    assert await cache.get("a") == b"1"
+    assert not cache.available
+    await cache.close()
+
+
+async def test_a_frozen_redis_is_waited_for_once_and_briefly() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    cache = RedisCache(f"redis://127.0.0.1:{port}")
+    started = time.monotonic()
+    for _ in range(50):
+        assert await cache.get("a") is None
+    assert time.monotonic() - started < 1.5
+    server.close()
+    await cache.close()
+
+
+@pytest.mark.parametrize("url", ["", "redis://127.0.0.1:1"])
+async def test_every_cache_has_the_same_calls(url: str) -> None:
+    cache = connect(url)
+    await cache.set("k", b"v", 5)
+    assert await cache.get("k") == b"v"
+    await cache.close()

@@ -1,0 +1,88 @@
+"""The real stack, started once for the end-to-end and browser tests, on ports of its own.
+
+`OFICINA_URL` with `OFICINA_API_KEY` (and the services on their usual ports) uses a running one instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PORT_OFFSET = 20_000
+PORTS = {
+    "gateway": 8001,
+    "svc-chat": 8002,
+    "svc-image-gen": 8003,
+    "svc-vision": 8004,
+    "svc-translate": 8005,
+    "svc-rag": 8006,
+    "frontend": 8007,
+    "svc-tts": 5000,
+}
+START_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: where it answers and with what key."""
+
+    urls: dict[str, str]
+    api_key: str
+    link: str = ""
+    username: str = ""
+    password: str = ""
+    data_dir: Path | None = None
+    run: tuple[str, ...] = field(default=())
+    """The command line that started it, without the command; empty: it was running already."""
+
+    @property
+    def url(self) -> str:
+        """The gateway."""
+        return self.urls["gateway"]
+
+    def client(self, service: str = "gateway", *, key: str | None = None) -> httpx.Client:
+        """Return a client of one service with the owner's key."""
+        headers = {"Authorization": f"Bearer {key or self.api_key}"}
+        return httpx.Client(base_url=self.urls[service], headers=headers, timeout=120)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start everything as `make up` does, with empty data; stop it at the end."""
+    if running := os.environ.get("OFICINA_URL"):
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()} | {"gateway": running}
+        yield Stack(urls, os.environ["OFICINA_API_KEY"], link=os.environ.get("OFICINA_LINK", ""))
+        return
+    data_dir = tmp_path_factory.mktemp("stack")
+    run = (sys.executable, "-m", "deploy.run", "--port-offset", str(PORT_OFFSET), "--data-dir", str(data_dir))
+    limit = ("--timeout", str(START_TIMEOUT_S))
+    environment = {**os.environ, "GATEWAY_RATE_LIMIT": "100000/minute"}
+    started = subprocess.run(
+        (*run, *limit, "up"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=START_TIMEOUT_S + 120,
+        env=environment,
+    )
+    try:
+        if started.returncode != 0:
+            pytest.fail(f"the stack did not start:\n{started.stdout[-3000:]}\n{started.stderr[-3000:]}")
+        yield _started(data_dir, run)
+    finally:
+        subprocess.run((*run, "down"), cwd=ROOT, capture_output=True, timeout=120, check=False)
+
+
+def _started(data_dir: Path, run: tuple[str, ...]) -> Stack:
+    first = json.loads((data_dir / "gateway" / "first-start.json").read_text(encoding="utf-8"))
+    urls = {name: f"http://127.0.0.1:{port + PORT_OFFSET}" for name, port in PORTS.items()}
+    return Stack(urls, first["api_key"], first["link"], first["username"], first["password"], data_dir, run)
