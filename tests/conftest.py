@@ -65,7 +65,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     data_dir = tmp_path_factory.mktemp("stack")
     run = (sys.executable, "-m", "deploy.run", "--port-offset", str(PORT_OFFSET), "--data-dir", str(data_dir))
     limit = ("--timeout", str(START_TIMEOUT_S))
-    environment = {**os.environ, "GATEWAY_RATE_LIMIT": "100000/minute"}
+    environment = {
+        **os.environ,
+        "GATEWAY_RATE_LIMIT": "100000/minute",
+        "GATEWAY_RATE_LIMIT_HEAVY": "10000/minute",
+    }
     started = subprocess.run(
         (*run, *limit, "up"),
         cwd=ROOT,

@@ -207,7 +207,7 @@ def test_status_health_and_models_tell_of_everything(gateway: httpx.Client) -> N
     status = gateway.get("/api/status").json()
     assert {"ollama_status", "stable_diffusion_status", "system_info", "services"} <= status.keys()
     assert {"cpu_usage", "memory_usage", "gpu_usage"} <= status["system_info"].keys()
-    assert all(row["status"] == "ready" for row in status["services"].values()), status["services"]
+    assert all(row["status"] in ("ready", "slow") for row in status["services"].values()), status["services"]
     health = gateway.get("/api/health").json()
     assert health["status"] == "healthy"
     assert {"timestamp", "version"} <= health.keys()
