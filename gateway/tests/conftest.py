@@ -111,7 +111,8 @@ async def serve_gateway(fake: Fake, folder: Path, **more: Any) -> AsyncIterator[
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign]
     task = asyncio.create_task(server._serve() if hasattr(server, "_serve") else server.serve())
     await until(lambda: server.started or task.done())
-    url = "http://127.0.0.1:%d" % server.servers[0].sockets[0].getsockname()[1]
+    port = server.servers[0].sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
         try:
             yield Running(url, parts, edge.own, client, fake)

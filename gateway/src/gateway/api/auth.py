@@ -84,9 +84,13 @@ def router(parts: Parts) -> APIRouter:
         return response
 
     @routes.post("/introspect")
-    async def introspect(asked: Token) -> dict[str, Any]:
+    async def introspect(request: Request, asked: Token) -> dict[str, Any]:
         """Tell a service whose an API key or token is, with an identity token for it."""
-        caller = await parts.resolver.by_bearer(asked.token)
+        try:
+            caller = await parts.resolver.by_bearer(asked.token)
+        except Unauthorized:
+            parts.limiter.take("open", request.client.host if request.client else "unknown")
+            raise
         token = caller.identity.token
         claims = parts.signer.verify(token)
         return {"active": True, "claims": claims, "identity_token": token}

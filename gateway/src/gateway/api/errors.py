@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from servicekit.asgi import error_response, from_validation
-from servicekit.errors import NotFound, ServiceError, from_status
+from servicekit.errors import InternalError, NotFound, ServiceError, from_status
 from starlette.exceptions import HTTPException
 
 
@@ -28,6 +28,10 @@ def install(app: FastAPI) -> None:
             )
         return error_response(from_status(error.status_code, str(error.detail)))
 
+    async def unexpected(_: Request, __: Exception) -> Response:
+        return error_response(InternalError("Something broke here. The log has the request id."))
+
+    app.add_exception_handler(Exception, unexpected)
     app.add_exception_handler(ServiceError, service_error)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(HTTPException, http_error)

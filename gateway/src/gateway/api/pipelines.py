@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, ValidationError
 from servicekit.asgi import from_validation
 from servicekit.auth import Identity, identity_of
+from servicekit.disconnect import unless_disconnected
 from servicekit.errors import BadRequest, Forbidden, InvalidBody, PayloadTooLarge, UnsupportedMedia
 
 from gateway.domain.describe import Image, Order, Told, describe
@@ -60,8 +61,7 @@ def router(parts: Parts) -> APIRouter:
         steps = describe(order, abilities, told)
         if asked.stream:
             return StreamingResponse(_events(steps, told), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
-        async for _ in steps:
-            pass
+        await unless_disconnected(request, _finish(steps))
         failure = told.failure
         return JSONResponse(
             told.whole(), failure.status if failure else 200, headers=failure.headers() if failure else None
@@ -142,6 +142,11 @@ def _inline(text: str, param: str) -> Image:
     if len(content) > _MAX_IMAGE:
         raise PayloadTooLarge(f"The image is over the limit of {_MAX_IMAGE} bytes.", param=param)
     return Image(content, media_type)
+
+
+async def _finish(steps: AsyncIterator[dict[str, Any]]) -> None:
+    async for _ in steps:
+        pass
 
 
 async def _events(steps: AsyncIterator[dict[str, Any]], told: Told) -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from servicekit.errors import InternalError, ServiceError
 
 CAPTION_LANGUAGE = "en"
-"""The language that captions are made in."""
+"""The language of a caption that does not tell its own."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,11 @@ def _steps(
     async def translation() -> dict[str, Any]:
         if order.translation is not None:
             return {"text": order.translation, "target": order.target, "given": True}
-        text = (told.caption or {})["text"]
-        if order.target.split("-")[0].lower() == CAPTION_LANGUAGE:
+        caption = told.caption or {}
+        text, source = caption["text"], caption.get("language", CAPTION_LANGUAGE)
+        if order.target.split("-")[0].lower() == source.split("-")[0].lower():
             return {"text": text, "target": order.target}
-        return await abilities.translate(text, CAPTION_LANGUAGE, order.target)
+        return await abilities.translate(text, source, order.target)
 
     async def speech() -> dict[str, Any]:
         return await abilities.speak((told.translation or {})["text"], order.target, order.voice)

@@ -43,6 +43,7 @@ class Rates:
     def __init__(self, rate: Rate):
         self.rate = rate
         self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self._due: dict[str, None] = {}
 
     def take(self, key: str, now: float) -> float | None:
         """Count one call; return None, or the seconds to wait when the rate is reached (not counted)."""
@@ -54,6 +55,7 @@ class Rates:
             return min(left_s, rate.window_s / rate.count + 1) if count.here < rate.count else left_s
         count.here += 1
         count.unsent += 1
+        self._due[key] = None
         return None
 
     def _at(self, key: str, window: int) -> _Count:
@@ -67,13 +69,16 @@ class Rates:
             count.window, count.before, count.here, count.elsewhere, count.unsent = window, last, 0, 0, 0
         return count
 
-    def unsent(self, now: float) -> list[tuple[str, int, int]]:
-        """Return (key, window, calls) not yet told to the shared counter, and forget that they are due."""
-        window = int(now // self.rate.window_s)
-        due = [(k, c.window, c.unsent) for k, c in self._counts.items() if c.unsent and c.window == window]
-        for key, _, _ in due:
-            self._counts[key].unsent = 0
-        return due
+    def unsent(self, now: float, most: int = 200) -> list[tuple[str, int, int]]:
+        """Return (key, window, calls) not yet told to the shared counter, and take them as told."""
+        window, told = int(now // self.rate.window_s), []
+        for key in list(self._due)[:most]:
+            del self._due[key]
+            count = self._counts.get(key)
+            if count is not None and count.window == window and count.unsent:
+                told.append((key, window, count.unsent))
+                count.unsent = 0
+        return told
 
     def reconcile(self, key: str, window: int, total: int) -> None:
         """Take in the shared total of `key`: what is not ours was counted elsewhere."""

@@ -115,7 +115,7 @@ def _under(path: str, prefix: str) -> bool:
 _TABLE = _table()
 _PAGE = Route(Kind.PAGE, "page", open=True)
 _UNKNOWN = Route(Kind.UNKNOWN, "unmatched", open=False)
-_MODEL = Route(Kind.MODEL, "/v1/models/{id}")
+_MODEL = Route(Kind.MODEL, "/v1/models/{id}", scope="models")
 _PIPELINE = Route(Kind.OWN, "/v1/pipelines", heavy=True)
 
 

@@ -41,7 +41,8 @@ class ServiceAbilities:
         body = await self._post("vision", "/v1/vision/captions", json=json, form=form)
         first = (body.get("captions") or [body])[0]
         text = first if isinstance(first, str) else first.get("caption", first.get("text"))
-        return _with_text(text, body, "vision")
+        language = first.get("language") if isinstance(first, dict) else None
+        return _with_text(text, body, "vision") | ({"language": language} if language else {})
 
     async def translate(self, text: str, source: str, target: str) -> dict[str, Any]:
         """Translate one text."""

@@ -57,7 +57,7 @@ class Credentials:
             "user_id": user_id,
             "name": name,
             "secret_hash": hash_secret(secret),
-            "hint": secret[:8] + "…",
+            "prefix": secret[:8],
             "scopes": json.dumps(scopes),
             "created_at": time.time(),
             "expires_at": expires_at,
@@ -161,7 +161,7 @@ def _public_key(row: Any) -> dict[str, Any]:
     return {
         "id": row["id"],
         "name": row["name"],
-        "hint": row["hint"],
+        "prefix": row["prefix"],
         "scopes": json.loads(scopes),
         "created_at": row["created_at"],
         "expires_at": row["expires_at"],

@@ -39,7 +39,7 @@ KEYS = Table(
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("name", String(80), nullable=False),
     Column("secret_hash", String(64), nullable=False, unique=True),
-    Column("hint", String(16), nullable=False),
+    Column("prefix", String(16), nullable=False),
     Column("scopes", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float),

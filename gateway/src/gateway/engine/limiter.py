@@ -71,7 +71,7 @@ class Limiter:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _share_one(self, storage: Storage, name: str, rates: Rates) -> None:
-        for key, window, calls in rates.unsent(time.time())[:_BATCH]:
+        for key, window, calls in rates.unsent(time.time(), _BATCH):
             async with asyncio.timeout(_TIMEOUT_S):
                 total = await storage.incr(
                     f"oficina/{name}/{key}/{window}", rates.rate.window_s * 2, amount=calls
