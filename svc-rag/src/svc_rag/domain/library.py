@@ -31,7 +31,7 @@ class Library:
     def new_id(self, owner: str, idempotency_key: str | None) -> str:
         """Return a new id, or the same one for the same owner and key."""
         if idempotency_key:
-            return f"doc_{uuid.uuid5(_NAMESPACE, f'{owner}\n{idempotency_key}').hex}"
+            return f"doc_{uuid.uuid5(_NAMESPACE, f'{owner} {idempotency_key}').hex}"
         return f"doc_{uuid.uuid4().hex}"
 
     def take_in(

@@ -1,0 +1,49 @@
+"""What documents and training share: keeping a source safely, then submitting the job that reads it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from servicekit.errors import ServiceError
+from servicekit.jobs import JobQueue
+from svc_rag.domain.library import Library
+
+INGEST = "ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Acknowledges a document only when file, record and job are on disk."""
+
+    library: Library
+    queue: JobQueue
+
+    async def add(
+        self, owner: str, source: BinaryIO, name: str, declared: str | None, title: str | None, key: str | None = None
+    ) -> tuple[dict[str, Any], str]:
+        """Return (the job's JSON, the document's id); the same key gives the same document and job."""
+        return await asyncio.to_thread(self._add, owner, source, name, declared, title, key)
+
+    def _add(
+        self, owner: str, source: BinaryIO, name: str, declared: str | None, title: str | None, key: str | None
+    ) -> tuple[dict[str, Any], str]:
+        document_id = self.library.new_id(owner, key)
+        if self.library.record.get(document_id, owner) is None:
+            self.library.take_in(document_id, owner, source, name, declared, title)
+        try:
+            job = self.queue.submit(INGEST, {"document_id": document_id}, owner, document_id)
+        except ServiceError:
+            # Too many wait already: nothing was acknowledged, so nothing stays.
+            self.library.record.delete(document_id)
+            self.library.files.delete(document_id)
+            raise
+        self.library.record.update(document_id, job_id=job.id)
+        return job.as_dict(), document_id
+
+    async def remove(self, document_id: str, owner: str) -> None:
+        """Delete a document and cancel the job that may still read it."""
+        document = await asyncio.to_thread(self.library.delete, document_id, owner)
+        if document.job_id is not None and document.status in ("queued", "processing"):
+            await asyncio.to_thread(self.queue.cancel, document.job_id, owner)

