@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from svc_translate.engine.base import Pair
 from svc_translate.engine.convert import converted
-from svc_translate.engine.ct2 import CT2Translator
+from svc_translate.engine.ct2 import CT2Translator, split_pieces
 from svc_translate.engine.folders import MarianFolder
 from svc_translate.engine.marian import TransformersTranslator
 from svc_translate.engine.marian_engine import MarianEngine
@@ -58,6 +58,18 @@ def test_concurrent_requests_come_back_to_those_who_asked(folder: MarianFolder, 
     finally:
         engine.close()
     assert answers[0] == answers[3] == alone[0]
+
+
+def test_a_sentence_longer_than_the_model_goes_in_parts_at_words() -> None:
+    pieces = ["\u2581one", "\u2581tw", "o", "\u2581th", "ree"]
+    assert split_pieces(pieces, 3) == [["\u2581one", "\u2581tw", "o"], ["\u2581th", "ree"]]
+    assert split_pieces(["\u2581a", *"bcdef"], 4) == [["\u2581a", "b", "c", "d"], ["e", "f"]]
+    assert split_pieces(pieces, 9) == [pieces]
+
+
+def test_a_very_long_word_salad_still_answers(folder: MarianFolder, cache: Path) -> None:
+    (made,) = CT2Translator(folder, cache, beam=1).translate(["xyz " * 400])
+    assert isinstance(made, str)
 
 
 def test_a_folder_with_missing_files_is_left_out(tmp_path: Path) -> None:

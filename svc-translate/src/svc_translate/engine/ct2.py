@@ -6,6 +6,7 @@ batch of sentences and gives their translations.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ from typing import Any
 from svc_translate.engine.convert import converted
 from svc_translate.engine.folders import MarianFolder
 
-MAX_SOURCE_PIECES = 480
-"""Marian's positions end at 512; sentences are cut before that by the domain."""
+WORD_START = "\u2581"
 
 
 class CT2Translator:
@@ -32,6 +32,8 @@ class CT2Translator:
         self._workers = max(1, threads)
         self._beam = beam
         self._prefix = [folder.label] if folder.label else []
+        config = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))
+        self._positions = int(config.get("max_position_embeddings") or 512)
         self._source = sentencepiece.SentencePieceProcessor(model_file=str(folder.path / "source.spm"))
         self._target = sentencepiece.SentencePieceProcessor(model_file=str(folder.path / "target.spm"))
         self._translator: Any = ctranslate2.Translator(
@@ -43,18 +45,37 @@ class CT2Translator:
         )
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
-        """Translate a batch, in order."""
-        pieces = [[*self._prefix, *self._source.encode(s, out_type=str), "</s>"] for s in sentences]
+        """Translate a batch, in order. Nothing is cut off: what a model cannot hold goes in parts."""
+        # Room for the label and the end mark, and for a target that is a third longer.
+        limit = max(8, int(self._positions * 0.75) - len(self._prefix) - 1)
+        parts = [split_pieces(self._source.encode(s, out_type=str), limit) for s in sentences]
+        made = iter(self._run([[*self._prefix, *part, "</s>"] for group in parts for part in group]))
+        return [" ".join(next(made) for _ in group) for group in parts]
+
+    def close(self) -> None:
+        self._translator.unload_model()
+
+    def _run(self, pieces: list[list[str]]) -> list[str]:
         longest = max((len(piece) for piece in pieces), default=1)
         results = self._translator.translate_batch(
             pieces,
             beam_size=self._beam,
             # Half of the batch for each worker, else one of them sleeps.
             max_batch_size=max(1, min(32, -(-len(pieces) // self._workers))),
-            max_input_length=MAX_SOURCE_PIECES,
-            max_decoding_length=min(512, 3 * longest + 20),
+            max_input_length=self._positions,
+            max_decoding_length=min(self._positions - 1, 3 * longest + 20),
+            replace_unknowns=True,
         )
         return [self._target.decode(result.hypotheses[0]) for result in results]
 
-    def close(self) -> None:
-        self._translator.unload_model()
+
+def split_pieces(pieces: list[str], limit: int) -> list[list[str]]:
+    """Cut a sentence's pieces into parts of at most `limit`, between words where there is a border."""
+    parts: list[list[str]] = []
+    rest = pieces
+    while len(rest) > limit:
+        borders = [i for i in range(1, limit + 1) if rest[i].startswith(WORD_START)]
+        cut = borders[-1] if borders else limit
+        parts.append(rest[:cut])
+        rest = rest[cut:]
+    return [*parts, rest]

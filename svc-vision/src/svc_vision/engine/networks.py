@@ -45,6 +45,9 @@ class Captioner:
             folder, use_safetensors=True, local_files_only=True
         )
         self._model = model.to(device).eval()
+        # The decoder has no places beyond its own positions, whatever the settings say.
+        positions = getattr(model.config.decoder, "max_position_embeddings", None) or max_tokens + 1
+        max_tokens = min(max_tokens, positions - 1)
         self._options: dict[str, Any] = {
             "num_beams": beams,
             "do_sample": False,
