@@ -76,7 +76,9 @@ async def load(url: str, seconds: float, connections: int) -> tuple[int, float, 
         async def worker() -> None:
             while time.monotonic() < end:
                 start = time.perf_counter()
-                async with session.post(url, data=BODY, headers={"Content-Type": "application/json"}) as answer:
+                async with session.post(
+                    url, data=BODY, headers={"Content-Type": "application/json"}
+                ) as answer:
                     await answer.read()
                     assert answer.status == 200, answer.status
                 times.append(time.perf_counter() - start)
@@ -104,7 +106,8 @@ def measure(name: str, url: str, process: psutil.Process, seconds: float, connec
     start = time.monotonic()
     done, p50, p99 = asyncio.run(load(url, seconds, connections))
     took, cpu = time.monotonic() - start, sum(process.cpu_times()[:2]) - before
-    print(f"{name:34} {done / took:8.0f}/s {done / max(cpu, 0.01):8.0f}/cpu-s  p50 {p50:7.2f}  p99 {p99:7.2f} ms")
+    rates = f"{done / took:8.0f}/s {done / max(cpu, 0.01):8.0f}/cpu-s"
+    sys.stdout.write(f"{name:34} {rates}  p50 {p50:7.2f}  p99 {p99:7.2f} ms\n")
 
 
 def main() -> None:
@@ -113,7 +116,17 @@ def main() -> None:
     connections = int(sys.argv[2]) if len(sys.argv) > 2 else 64
     back, front = free_port(), free_port()
     folder = os.path.dirname(os.path.abspath(__file__))
-    serve = [sys.executable, "-m", "uvicorn", "--app-dir", folder, "--port", str(back), "--log-level", "error"]
+    serve = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--app-dir",
+        folder,
+        "--port",
+        str(back),
+        "--log-level",
+        "error",
+    ]
     env = {
         "GATEWAY_PORT": str(front), "GATEWAY_OWNER_API_KEY": KEY, "GATEWAY_RATE_LIMIT": "100000000/minute",
         "GATEWAY_DATA_DIR": tempfile.mkdtemp(), "GATEWAY_UPSTREAM_CHAT": f"http://127.0.0.1:{back}",
@@ -128,8 +141,12 @@ def main() -> None:
         for n in (connections, 1):
             measure(f"direct, {n} connections", f"http://127.0.0.1:{back}{json_path}", direct, seconds, n)
             measure(f"gateway, {n} connections", f"http://127.0.0.1:{front}{json_path}", gateway, seconds, n)
-        measure("direct, SSE of 200 chunks", f"http://127.0.0.1:{back}{sse_path}", direct, seconds, connections)
-        measure("gateway, SSE of 200 chunks", f"http://127.0.0.1:{front}{sse_path}", gateway, seconds, connections)
+        measure(
+            "direct, SSE of 200 chunks", f"http://127.0.0.1:{back}{sse_path}", direct, seconds, connections
+        )
+        measure(
+            "gateway, SSE of 200 chunks", f"http://127.0.0.1:{front}{sse_path}", gateway, seconds, connections
+        )
 
 
 if __name__ == "__main__":

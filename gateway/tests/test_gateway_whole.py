@@ -273,9 +273,11 @@ async def test_the_page_is_served_with_its_policy_and_routes_itself(fake, tmp_pa
 
 
 async def test_the_frontends_server_gets_no_identity(fake, tmp_path):
-    async with serve_gateway(fake, tmp_path, upstream_frontend=(fake.url,)) as gateway:
-        async with gateway.get("/some/page") as answer:
-            assert answer.status == 200 and "script-src" in answer.headers["content-security-policy"]
+    async with (
+        serve_gateway(fake, tmp_path, upstream_frontend=(fake.url,)) as gateway,
+        gateway.get("/some/page") as answer,
+    ):
+        assert answer.status == 200 and "script-src" in answer.headers["content-security-policy"]
     seen = fake.calls("/some/page")[0].headers
     assert not {"authorization", "cookie"} & {name.lower() for name in seen}
 

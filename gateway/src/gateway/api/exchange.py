@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from random import getrandbits
 from typing import Any
 
 import orjson
@@ -42,7 +43,9 @@ class Exchange:
         for name, value in scope["headers"]:
             if name in _READ and name not in self.seen:
                 self.seen[name] = value.decode("latin-1")
-        self.request_id = request_id_for(self.seen.get(b"x-request-id"))
+        given = self.seen.get(b"x-request-id")
+        # Not uuid4: an id is no secret, and a system call a request is dear.
+        self.request_id = request_id_for(given) if given else f"{getrandbits(128):032x}"
         self.started, self.gone, self._over = False, False, False
         self.status = 499
         self.extra: list[tuple[bytes, bytes]] = []
