@@ -26,10 +26,10 @@ class Site:
     password: str | None
 
 
-def site_of_environment(url: str | None = None) -> Site:
-    """Read OFICINA_URL, OFICINA_TOKEN, OWNER_USERNAME and OWNER_PASSWORD."""
+def site_of_environment() -> Site:
+    """Read OFICINA_URL and OFICINA_TOKEN, or OWNER_USERNAME and OWNER_PASSWORD."""
     return Site(
-        url=(url or os.environ.get("OFICINA_URL", "http://127.0.0.1:8001")).rstrip("/"),
+        url=os.environ.get("OFICINA_URL", "http://127.0.0.1:8001").rstrip("/"),
         token=os.environ.get("OFICINA_TOKEN"),
         username=os.environ.get("OWNER_USERNAME"),
         password=os.environ.get("OWNER_PASSWORD"),

@@ -1,6 +1,6 @@
 """Take a picture of every tab: wide and narrow, both languages, light and dark, into `shots/`.
 
-Run `python tests/browser/shots.py` with the environment of the browser tests, and look at them.
+Run `python -m tests.browser.shots` with the environment of the browser tests, and look at them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import itertools
 import sys
 from pathlib import Path
 
-from browser import NARROW, TABS, WIDE, chromium, open_tab, sign_in, site_of_environment
 from playwright.sync_api import Browser, Page
+
+from tests.browser.browser import NARROW, TABS, WIDE, chromium, open_tab, sign_in, site_of_environment
 
 FOLDER = Path(__file__).parent / "shots"
 SIZES = {"wide": WIDE, "narrow": NARROW}
@@ -29,7 +30,9 @@ def main(tabs: list[str]) -> None:
             _one_look(browser, cookies, tabs, size, language, scheme)
 
 
-def _one_look(browser: Browser, cookies: list, tabs: list[str], size: str, language: str, scheme: str) -> None:
+def _one_look(
+    browser: Browser, cookies: list, tabs: list[str], size: str, language: str, scheme: str
+) -> None:
     context = browser.new_context(viewport=SIZES[size], locale=language, color_scheme=scheme)  # type: ignore[arg-type]
     context.add_cookies(cookies)
     page = context.new_page()

@@ -1,5 +1,5 @@
 /** Owns the chat tab: puts history, messages, composer and settings together. */
-import { ActionIcon, Drawer, Group, Select, Tooltip } from "@mantine/core";
+import { ActionIcon, Drawer, Select, Tooltip } from "@mantine/core";
 import { useDisclosure, useMediaQuery } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
 import { modelsFor, useModels } from "@/shared/api/models";
@@ -79,14 +79,12 @@ function ChatBar({ choices, onChange, onSettings, onHistory }: BarProps) {
       )}
       <Select className="chat-select" aria-label={t("chat.model")} placeholder={t("chat.model")} allowDeselect={false} value={model?.id ?? null}
         data={models.map((one) => one.id)} onChange={(value) => onChange({ model: value })} />
-      <Select className="chat-select" aria-label={t("chat.persona")} placeholder={t("chat.noPersona")} clearable value={persona}
+      <Select className="chat-select chat-later" aria-label={t("chat.persona")} placeholder={t("chat.noPersona")} clearable value={persona}
         data={personas.map((one) => ({ value: one.id, label: one.name }))} onChange={(value) => onChange({ persona: value })} />
-      <Group gap="xs" wrap="nowrap" ml="auto">
-        {model?.builtin && <BuiltinBadge />}
-        <Tooltip label={t("chat.settings")}>
-          <ActionIcon variant="default" size={36} onClick={onSettings} aria-label={t("chat.settings")}><Icon name="settings" /></ActionIcon>
-        </Tooltip>
-      </Group>
+      {model?.builtin && <span className="chat-badge chat-later"><BuiltinBadge /></span>}
+      <Tooltip label={t("chat.settings")}>
+        <ActionIcon className="chat-settings" variant="default" size={36} onClick={onSettings} aria-label={t("chat.settings")}><Icon name="settings" /></ActionIcon>
+      </Tooltip>
     </div>
   );
 }

@@ -40,7 +40,7 @@ export default function DocumentsTab({ active }: { active: boolean }) {
         </Tabs>
         <div>
           <Uploads active={active} />
-          <Title order={2} fz={15} mt="lg" mb="xs">{t("documents.list", { count: list.length })}</Title>
+          {list.length > 0 && <Title order={2} fz={15} mt="lg" mb="xs">{t("documents.list", { count: list.length })}</Title>}
           {documents.error && <ErrorNotice error={documents.error} onRetry={() => void documents.refetch()} />}
           {remove.error && <ErrorNotice error={remove.error} onClose={remove.reset} />}
           {list.length === 0 && documents.isSuccess && <EmptyState icon="documents" title={t("documents.emptyTitle")} text={t("documents.emptyText")} />}

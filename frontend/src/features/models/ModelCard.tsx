@@ -25,8 +25,8 @@ export function ModelCard({ entry, taskName, actions }: Props) {
     <article className="card model" data-model={entry.id}>
       <Group gap={6} mb={6}>
         <Badge variant="light" color="gray" size="sm">{taskName}</Badge>
-        {entry.builtin && <Badge variant="light" color="yellow" size="sm">{t("common.builtin")}</Badge>}
-        {entry.loaded && <Badge variant="light" color="teal" size="sm">{t("models.loaded")}</Badge>}
+        {entry.builtin && <Badge variant="light" size="sm">{t("common.builtin")}</Badge>}
+        {entry.loaded && <Badge variant="filled" size="sm">{t("models.loaded")}</Badge>}
         {entry.noncommercial && <Badge variant="light" color="red" size="sm">{t("models.noncommercial")}</Badge>}
       </Group>
       <Text fw={600} size="sm" className="wrap">{entry.id}</Text>

@@ -30,10 +30,10 @@ export default function ModelsTab() {
   return (
     <Page title={t("tabs.models")} text={t("models.text")}>
       <Group gap="sm" mb="lg" align="flex-end">
-        <TextInput flex={1} miw={180} label={t("models.search")} value={filters.text} onChange={(event) => setFilters({ ...filters, text: event.target.value })} />
-        <Select w={180} label={t("models.taskLabel")} placeholder={t("models.all")} clearable value={filters.task} onChange={(task) => setFilters({ ...filters, task })}
+        <TextInput flex="2 1 220px" label={t("models.search")} value={filters.text} onChange={(event) => setFilters({ ...filters, text: event.target.value })} />
+        <Select flex="1 1 130px" maw={200} label={t("models.taskLabel")} placeholder={t("models.all")} clearable value={filters.task} onChange={(task) => setFilters({ ...filters, task })}
           data={tasksOf(entries).map((task) => ({ value: task, label: taskName(task) }))} />
-        <Select w={180} label={t("models.license")} placeholder={t("models.all")} clearable value={filters.license} onChange={(license) => setFilters({ ...filters, license })} data={licensesOf(entries)} />
+        <Select flex="1 1 130px" maw={200} label={t("models.license")} placeholder={t("models.all")} clearable value={filters.license} onChange={(license) => setFilters({ ...filters, license })} data={licensesOf(entries)} />
         <Switch mb={8} label={t("models.commercial")} checked={filters.commercial} onChange={(event) => setFilters({ ...filters, commercial: event.target.checked })} />
       </Group>
       {error && <ErrorNotice error={error} onRetry={() => { void models.refetch(); void catalogue.refetch(); }} />}

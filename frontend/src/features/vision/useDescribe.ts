@@ -21,6 +21,8 @@ interface StepEvent extends ErrorBody {
   result?: { text?: string; url?: string; image_url?: string; translations?: { text: string }[] } | null;
 }
 
+const SERVICES: Record<StepName, string> = { caption: "vision", translation: "translate", speech: "speech" };
+
 export type Steps = Record<StepName, Step>;
 
 const WAITING: Steps = { caption: { status: "waiting" }, translation: { status: "waiting" }, speech: { status: "waiting" } };
@@ -45,7 +47,7 @@ export function useDescribe() {
       for await (const event of readSse(response.body!)) {
         if (!event.data.startsWith("{")) continue;
         const told = JSON.parse(event.data) as StepEvent;
-        if (told.error) throw new ApiError(told.error.message ?? "", told.error.code ?? "unknown", 500, "vision");
+        if (told.error) throw new ApiError(told.error.message ?? "", told.error.code ?? "unknown", 500, SERVICES[told.step ?? "caption"]);
         if (told.step) setSteps((now) => ({ ...(now ?? WAITING), [told.step!]: stepOf(told) }));
       }
     } catch (reason) {

@@ -6,7 +6,7 @@ export function BuiltinBadge() {
   const { t } = useTranslation();
   return (
     <Tooltip label={t("common.builtinHint")} multiline maw={280}>
-      <Badge component="a" href="#/models" variant="light" color="yellow" size="sm" className="badge-link">
+      <Badge component="a" href="#/models" variant="light" size="sm" className="badge-link">
         {t("common.builtin")}
       </Badge>
     </Tooltip>

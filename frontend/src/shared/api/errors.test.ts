@@ -1,0 +1,46 @@
+import i18next, { type i18n } from "i18next";
+import { beforeAll, describe, expect, it } from "vitest";
+import { en } from "../i18n/en";
+import { ptBR } from "../i18n/pt-BR";
+import { ApiError, describeError, errorOfBody, serviceOfPath } from "./errors";
+
+let portuguese: i18n;
+
+beforeAll(async () => {
+  portuguese = i18next.createInstance();
+  const resources = { "pt-BR": { translation: ptBR }, en: { translation: en } };
+  await portuguese.init({ lng: "pt-BR", resources, interpolation: { escapeValue: false } });
+});
+
+const told = (error: unknown) => describeError(error, portuguese.t, (key) => portuguese.exists(key));
+
+describe("errors in the reader's language", () => {
+  it("are found by their code", () => {
+    const error = errorOfBody(401, '{"error":{"message":"Wrong.","code":"wrong_password"}}', "/auth/login");
+    expect(told(error)).toEqual({ title: "Usuário ou senha incorretos.", detail: null });
+  });
+
+  it("name the service that is down", () => {
+    const error = errorOfBody(503, '{"error":{"message":"svc-tts does not answer.","code":"service_down"}}', "/v1/audio/speech", 3);
+    expect(told(error).title).toContain("O serviço de fala");
+    expect([error.transient, error.retryAfterS]).toEqual([true, 3]);
+  });
+
+  it("keep what the server says where the value and the limit matter", () => {
+    const error = errorOfBody(400, '{"error":{"message":"\'steps\' is 900; 150 is the most.","code":"invalid_value"}}', "/v1/images/generations");
+    expect(told(error)).toEqual({ title: "O servidor recusou um dos valores.", detail: "'steps' is 900; 150 is the most." });
+  });
+
+  it("fall back to the server's message for a code not known here", () => {
+    expect(told(new ApiError("Something new.", "brand_new", 400)).title).toBe("Something new.");
+  });
+
+  it("survive an answer that is not JSON", () => {
+    expect(errorOfBody(502, "<html>Bad gateway</html>", "/v1/vision/captions")).toMatchObject({ code: "service_unavailable", service: "vision" });
+    expect(errorOfBody(500, "null", "/x")).toMatchObject({ code: "unknown", message: "HTTP 500" });
+  });
+
+  it("know which service a path belongs to", () => {
+    expect(["/ask/question", "/v1/personas", "/api/status"].map(serviceOfPath)).toEqual(["documents", "chat", "gateway"]);
+  });
+});
