@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from servicekit.logs import log_event
 from servicekit.media.store import MediaStore
@@ -12,10 +15,21 @@ log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Sweep `store` of items older than `max_age_days` every `every_s` seconds until stopped."""
+    """Sweep `store` of items older than `max_age_days` every `every_s` seconds until stopped.
 
-    def __init__(self, store: MediaStore, max_age_days: float, *, every_s: float = 3600.0) -> None:
+    `also` is called each time too, for what ages beside the media (finished jobs).
+    """
+
+    def __init__(
+        self,
+        store: MediaStore,
+        max_age_days: float,
+        *,
+        every_s: float = 3600.0,
+        also: Callable[[], object] | None = None,
+    ) -> None:
         self._store = store
+        self._also = also
         self._max_age_days = max_age_days
         self._every_s = every_s
         self._stopped = threading.Event()
@@ -37,7 +51,9 @@ class Sweeper:
         while True:
             try:
                 report = self._store.sweep(self._max_age_days)
-            except OSError as exc:
+                if self._also is not None:
+                    self._also()
+            except (OSError, RuntimeError, SQLAlchemyError) as exc:
                 log_event(log, "media not swept", level=logging.WARNING, reason=type(exc).__name__)
             else:
                 if report.removed or report.leftovers:

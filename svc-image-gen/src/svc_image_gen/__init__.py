@@ -1,0 +1,1 @@
+"""Pictures from text: the service of diffusion models."""

@@ -1,0 +1,63 @@
+"""Puts svc-image-gen together: the only place that picks concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from servicekit.asgi import install
+from servicekit.auth import Authenticator
+from servicekit.health import Readiness
+
+from servicekit import jobs, media, models
+from svc_image_gen.api import generations, simple
+from svc_image_gen.api.orders import Orders
+from svc_image_gen.build import build_engines, service_models, watch
+from svc_image_gen.domain.studio import KIND, Studio
+from svc_image_gen.engine.base import Engine
+from svc_image_gen.settings import Settings
+
+
+def create_app(
+    settings: Settings | None = None,
+    engine: Engine | None = None,
+    authenticator: Authenticator | None = None,
+) -> FastAPI:
+    """Return the app; tests pass a fake `engine` and an authenticator with keys of their own."""
+    settings = settings or Settings()
+    settings.prepared()
+    readiness = Readiness(settings.service)
+    engines = build_engines(settings) if engine is None else {engine.model.id: engine}
+    names = service_models(settings, engines)
+    store = media.MediaStore(settings.data_dir / "media", "img")
+    studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s)
+    queue = jobs.JobQueue(
+        settings.service, settings.sql_url, {KIND: studio.draw}, max_waiting=settings.max_waiting
+    )
+    days = settings.media_retention_days
+    sweeper = media.Sweeper(store, days, also=lambda: queue.sweep(days))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(queue.start)
+        readiness.watch_queue(queue.load)
+        sweeper.start()
+        loading = asyncio.create_task(watch(names, engines, readiness))
+        yield
+        await loading
+        await asyncio.to_thread(sweeper.stop)
+        await asyncio.to_thread(queue.stop)
+        for one in engines.values():
+            one.close()
+
+    app = FastAPI(title="svc-image-gen", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    install(app, settings, readiness=readiness, authenticator=authenticator)
+    orders = Orders(queue, settings.sync_timeout_s)
+    app.include_router(generations.router(studio, orders))
+    app.include_router(simple.router(studio, orders))
+    app.include_router(jobs.router(queue))
+    app.include_router(media.router(store))
+    app.include_router(models.router(names))
+    return app

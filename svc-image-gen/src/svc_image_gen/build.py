@@ -1,0 +1,92 @@
+"""Builds the engines that the settings name, and says when they are ready. Part of `app`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from servicekit.errors import ServiceError
+from servicekit.health import Readiness
+from servicekit.logs import log_event
+from servicekit.models import Catalogue, ServiceModels
+
+from svc_image_gen.engine.base import Engine
+from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from
+from svc_image_gen.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def build_engines(settings: Settings) -> dict[str, Engine]:
+    """Return the engines that `settings` ask for, the default one first; loads nothing yet."""
+    options = LoadOptions(
+        device=settings.device,
+        precision=settings.precision,
+        threads=settings.threads,
+        niceness=settings.niceness,
+        vae_slicing=settings.enable_vae_slicing,
+        memory_efficient_attention=settings.enable_memory_efficient_attention,
+        idle_unload_s=settings.idle_unload_s or None,
+    )
+    wanted: list[tuple[str | None, Path | None]] = []
+    if settings.stable_diffusion_model:
+        wanted.append((settings.stable_diffusion_model, _find(settings.stable_diffusion_model)))
+    wanted += [(None, settings.model_path), *((None, Path(path)) for path in settings.extra_model_paths)]
+    engines: dict[str, Engine] = {}
+    for name, folder in wanted:
+        try:
+            if folder is None:
+                raise ServiceError("It is neither a diffusers folder nor in the local cache of the hub.")
+            builtin = folder.resolve() == settings.builtin_model_path
+            model_id = None if name is None or Path(name).is_dir() else name
+            model = installed_from(folder, builtin=builtin, model_id=model_id)
+        except ServiceError as error:
+            log_event(log, "model not installed", level=logging.WARNING, model=name, reason=error.message)
+            continue
+        engines.setdefault(model.id, DiffusersEngine(model, folder, options))
+    return engines
+
+
+def service_models(settings: Settings, engines: Mapping[str, Engine]) -> ServiceModels:
+    """Return names, aliases and slots of `engines`; a configured model that is missing becomes an alias."""
+    aliases = dict(settings.model_aliases)
+    if settings.stable_diffusion_model:
+        aliases.setdefault(settings.stable_diffusion_model, "image")
+    return ServiceModels(
+        settings.service,
+        [engine.model for engine in engines.values()],
+        aliases=aliases,
+        slots={name: engine.slot for name, engine in engines.items()},
+        catalogue=Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml"),
+        folder=settings.data_dir,
+    )
+
+
+async def watch(models: ServiceModels, engines: Mapping[str, Engine], readiness: Readiness) -> None:
+    """Load the default model and keep `readiness` true about it."""
+    if models.default is None:
+        readiness.set(status="not_ready", reason="no image model is installed")
+        return
+    engine = engines[models.default]
+    readiness.set(status="loading", reason=f"loading {models.default}", model=models.default)
+    try:
+        await asyncio.to_thread(engine.slot.load)
+    except ServiceError as error:
+        readiness.set(status="not_ready", reason=error.message)
+    else:
+        readiness.set(status="ready", device=engine.device)
+
+
+def _find(name: str) -> Path | None:
+    """Find a model by folder, or by hub id in the local cache; never goes to the network."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
+        return None

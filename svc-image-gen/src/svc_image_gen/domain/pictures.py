@@ -1,0 +1,112 @@
+"""What may be asked of a picture: size, steps, how many. Knows no HTTP and no model."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from svc_image_gen.engine.base import DrawRequest, Recommended, Scheduler
+from svc_image_gen.errors import InvalidSize
+
+MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 1024, 8
+DEFAULT_SIZE = (512, 512)
+MAX_STEPS = 100
+MAX_PICTURES = 4
+MAX_SEED = 2**32 - 1
+#: OpenAI's `quality` as a factor on the recommended steps.
+QUALITY = {"low": 0.5, "medium": 1.0, "standard": 1.0, "auto": 1.0, "high": 1.5, "hd": 1.5}
+
+
+@dataclass(frozen=True)
+class PictureSpec:
+    """What a job draws: `n` pictures of one prompt. Everything is decided: drawing it again repeats it."""
+
+    model: str
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    seed: int
+    scheduler: Scheduler | None = None
+    n: int = 1
+
+    def request(self, index: int) -> DrawRequest:
+        """Give the request of picture number `index`, whose seed is so much higher."""
+        return DrawRequest(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            width=self.width,
+            height=self.height,
+            steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            seed=(self.seed + index) % (MAX_SEED + 1),
+            scheduler=self.scheduler,
+        )
+
+    def as_payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def parameters(self) -> dict[str, Any]:
+        """Give what a picture's metadata tell, without the prompt."""
+        return {
+            "negative_prompt": self.negative_prompt,
+            "width": self.width,
+            "height": self.height,
+            "num_inference_steps": self.steps,
+            "guidance_scale": self.guidance_scale,
+            "seed": self.seed,
+            "scheduler": self.scheduler,
+        }
+
+
+def from_payload(payload: dict[str, Any]) -> PictureSpec:
+    return PictureSpec(**payload)
+
+
+def parse_size(size: str | None) -> tuple[int, int]:
+    """Read OpenAI's `size`, such as `512x512`; None and `auto` mean DEFAULT_SIZE."""
+    if size is None or size == "auto":
+        return DEFAULT_SIZE
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", size)
+    if match is None:
+        raise InvalidSize(f"The size '{size[:40]}' cannot be read. Write it as '512x512'.", param="size")
+    return checked_size(int(match[1]), int(match[2]), "size", "size")
+
+
+def checked_size(width: int, height: int, width_param: str, height_param: str) -> tuple[int, int]:
+    """Return the size if it can be drawn; raises InvalidSize naming the field that is wrong."""
+    for value, param in ((width, width_param), (height, height_param)):
+        if not MIN_SIDE <= value <= MAX_SIDE or value % SIDE_STEP:
+            raise InvalidSize(
+                f"A side of {value} pixels cannot be drawn. "
+                f"Use a multiple of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE}.",
+                param=param,
+            )
+    return width, height
+
+
+def chosen_steps(wanted: int | None, quality: str | None, recommended: Recommended) -> int:
+    """Give the number of steps: the caller's, or the model's own by quality."""
+    if wanted is not None:
+        return wanted
+    return max(1, min(MAX_STEPS, round(recommended.steps * QUALITY[quality or "auto"])))
+
+
+def chosen_seed(wanted: int | None) -> int:
+    return secrets.randbelow(MAX_SEED + 1) if wanted is None else wanted
+
+
+def metadata_text(spec: PictureSpec, index: int, model: str, native_size: tuple[int, int]) -> str:
+    """Give the JSON that is written into a picture's file."""
+    told = spec.parameters() | {
+        "prompt": spec.prompt,
+        "seed": spec.request(index).seed,
+        "model": model,
+        "native_size": list(native_size),
+    }
+    return json.dumps(told, ensure_ascii=False)

@@ -1,0 +1,130 @@
+"""Draws the pictures of a job and keeps them: the handler behind every way of asking.
+
+Owns the order of durable steps, progress and previews. Knows nothing about HTTP or tensors.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from servicekit.errors import NotFound
+from servicekit.jobs import JobContext
+from servicekit.media import MediaStore
+from servicekit.models import ServiceModels
+from servicekit.timing import Timing
+
+from svc_image_gen.domain.pictures import PictureSpec, from_payload, metadata_text
+from svc_image_gen.engine.base import Engine, OnStep, Preview
+
+KIND = "image"
+
+
+class Studio:
+    """The engines of this service and the store of their pictures."""
+
+    def __init__(
+        self, engines: Mapping[str, Engine], models: ServiceModels, media: MediaStore, *, preview_every_s: float
+    ) -> None:
+        self.engines = dict(engines)
+        self.models = models
+        self.media = media
+        self._preview_every_s = preview_every_s
+
+    def engine(self, name: str | None) -> Engine:
+        """Find the engine of a model or alias. Raises ModelNotFound."""
+        return self.engines[self.models.resolve(name).id]
+
+    def draw(self, ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
+        """Handle one job: each picture is a durable step, so that a crash loses only the one in the making."""
+        spec = from_payload(payload)
+        engine = self.engine(spec.model)
+        timing = Timing()
+        timing.add("queue", ctx.queue_s)
+        if not engine.slot.loaded:
+            ctx.loading()
+        try:
+            pictures = [
+                ctx.step(f"picture-{index}", self._picture, ctx, engine, spec, index, timing)
+                for index in range(spec.n)
+            ]
+        finally:
+            self._drop_preview(ctx)
+        return {
+            "model": engine.model.id,
+            "device": engine.device,
+            "created": int(time.time()),
+            "prompt": spec.prompt,
+            "pictures": pictures,
+            "parameters": spec.parameters(),
+            "timing": timing.as_dict(),
+        }
+
+    def _picture(
+        self, ctx: JobContext, engine: Engine, spec: PictureSpec, index: int, timing: Timing
+    ) -> dict[str, Any]:
+        request = spec.request(index)
+        drawing = engine.draw(request, self._teller(ctx, spec, index), timing)
+        ctx.check_cancelled()
+        info = PngInfo()
+        info.add_itxt("parameters", metadata_text(spec, index, engine.model.id, drawing.native_size))
+        # The id follows from the job: done again after a crash, the step replaces its own picture.
+        item = self.media.put(
+            _png(drawing.image, info),
+            "image/png",
+            ctx.owner,
+            item_id=self.media.new_id(f"{ctx.job_id}/{index}"),
+        )
+        return {
+            "id": item.id,
+            "url": item.url,
+            "seed": request.seed,
+            "width": drawing.image.width,
+            "height": drawing.image.height,
+            "native_size": list(drawing.native_size),
+            "size_bytes": item.size_bytes,
+        }
+
+    def _teller(self, ctx: JobContext, spec: PictureSpec, index: int) -> OnStep:
+        """Make the callback that tells each step, with a preview now and then."""
+        total = spec.steps * spec.n
+        shown_at = 0.0
+
+        def on_step(step: int, preview: Preview) -> None:
+            nonlocal shown_at
+            ctx.check_cancelled()
+            url = None
+            done = index * spec.steps + step
+            due = self._preview_every_s > 0 and time.monotonic() - shown_at >= self._preview_every_s
+            if due and step < spec.steps:
+                url = self._show(ctx, preview, done)
+                shown_at = time.monotonic()
+            ctx.progress(done, total, f"Picture {index + 1} of {spec.n}, step {step} of {spec.steps}", url)
+
+        return on_step
+
+    def _show(self, ctx: JobContext, preview: Preview, step: int) -> str | None:
+        picture = preview()
+        if picture is None:
+            return None
+        item = self.media.put(_png(picture), "image/png", ctx.owner, item_id=self._preview_id(ctx))
+        return f"{item.url}?step={step}"  # one file, replaced each time; the query keeps caches apart
+
+    def _drop_preview(self, ctx: JobContext) -> None:
+        try:
+            self.media.delete(self._preview_id(ctx), ctx.owner)
+        except NotFound:
+            pass
+
+    def _preview_id(self, ctx: JobContext) -> str:
+        return self.media.new_id(f"{ctx.job_id}/preview")
+
+
+def _png(picture: Image.Image, info: PngInfo | None = None) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG", pnginfo=info)
+    return out.getvalue()

@@ -1,0 +1,40 @@
+"""A deterministic engine without weights: one colour by prompt and seed, a bar for the steps."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+from PIL import Image
+from servicekit.models import InstalledModel, ModelSlot
+from servicekit.timing import Timing
+
+from svc_image_gen.engine.base import Drawing, DrawRequest, OnStep, Recommended
+
+NATIVE = (64, 64)
+
+
+class FakeEngine:
+    """Draw at once, or in steps of `step_s` seconds; `requests` tells what was drawn."""
+
+    def __init__(self, step_s: float = 0.0, model_id: str = "fake") -> None:
+        self.model = InstalledModel(model_id, "image", builtin=True, license="MIT", languages=("pt-BR", "en"))
+        self.device = "cpu"
+        self.recommended = Recommended(steps=4, guidance_scale=1.0)
+        self.slot: ModelSlot[str] = ModelSlot(lambda: model_id, name=model_id)
+        self.requests: list[DrawRequest] = []
+        self._step_s = step_s
+        self._pause = threading.Event()
+
+    def draw(self, request: DrawRequest, on_step: OnStep, timing: Timing) -> Drawing:
+        self.requests.append(request)
+        with self.slot.use(timing), timing.measure("run"):
+            digest = hashlib.sha256(f"{request.prompt}/{request.seed}".encode()).digest()
+            native = Image.new("RGB", NATIVE, (digest[0], digest[1], digest[2]))
+            for step in range(1, request.steps + 1):
+                self._pause.wait(self._step_s)
+                on_step(step, native.copy)
+            return Drawing(native.resize((request.width, request.height)), NATIVE)
+
+    def close(self) -> None:
+        self.slot.close()

@@ -1,0 +1,43 @@
+"""Errors that only svc-image-gen raises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from servicekit.errors import BadRequest, Conflict, DeadlineExceeded, ServiceError
+
+
+class InvalidSize(BadRequest):
+    """The picture asked for is too large, too small or not in steps of eight pixels."""
+
+    code = "invalid_size"
+
+
+class DrawingCancelled(Conflict):
+    """Somebody cancelled the job that this call waits for."""
+
+    code = "job_cancelled"
+
+
+class StillDrawing(DeadlineExceeded):
+    """The pictures are not ready within the time of one call; their job goes on."""
+
+    code = "still_drawing"
+
+
+class DrawingFailed(ServiceError):
+    """The job ended in an error; told to the caller in that error's own words."""
+
+    def __init__(self, error: dict[str, Any] | None) -> None:
+        self._error = error or {}
+        super().__init__(str(self._error.get("message", "The picture could not be drawn.")))
+
+    @property
+    def status(self) -> int:  # type: ignore[override]
+        """400 when the request was at fault, 503 when something was not ready, else 500."""
+        if self._error.get("code") == "not_ready":
+            return 503
+        return 400 if self._error.get("type") == "invalid_request_error" else 500
+
+    def body(self) -> dict[str, Any]:
+        return {"error": {name: self._error.get(name) for name in ("message", "type", "param", "code")}}
