@@ -1,12 +1,12 @@
 """Settings of the whole test run.
 
-`servicekit` and `gateway` are folders of the repository and packages of the same name: pytest would
+`servicekit`, `gateway` and `miniatures` are folders of the repository and packages of the same name: pytest would
 take the folders for packages unless the real ones are imported first.
 """
 
 import contextlib
 import importlib
 
-for _name in ("servicekit", "gateway"):
+for _name in ("servicekit", "gateway", "miniatures"):
     with contextlib.suppress(ImportError):
         importlib.import_module(_name)

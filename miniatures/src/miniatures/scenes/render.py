@@ -22,7 +22,7 @@ DIAMETERS = {
     2: {"small": (0.20, 0.23), "medium": (0.295, 0.325), "large": (0.395, 0.425)},
     3: {"medium": (0.24, 0.27)},
 }
-CENTRES = {"centre": (0.5, 0.5), "left": (0.3, 0.5), "right": (0.7, 0.5), "top": (0.5, 0.3), "bottom": (0.5, 0.7)}
+CENTRES = {"centre": (0.5, 0.5), "left": (0.32, 0.5), "right": (0.68, 0.5), "top": (0.5, 0.32), "bottom": (0.5, 0.68)}
 FIRST, SECOND = 0.265, 0.735
 ROW_CENTRES = (0.18, 0.5, 0.82)
 
@@ -112,7 +112,8 @@ def _draw(
     ]
     pen.polygon(points, fill=fill)
     xs, ys = [p[0] for p in points], [p[1] for p in points]
-    return Box(min(xs), min(ys), max(xs), max(ys))
+    # The tip of a large star may leave the picture by a hair.
+    return Box(max(0, min(xs)), max(0, min(ys)), min(side, max(xs)), min(side, max(ys)))
 
 
 def _outline(kind: str) -> list[Point]:

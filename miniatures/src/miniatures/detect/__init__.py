@@ -1,0 +1,1 @@
+"""The detector: a small YOLOS that puts boxes around shapes."""
