@@ -13,6 +13,7 @@ from svc_translate.engine.ct2 import CT2Translator, split_pieces
 from svc_translate.engine.folders import MarianFolder
 from svc_translate.engine.marian import TransformersTranslator
 from svc_translate.engine.marian_engine import MarianEngine
+from svc_translate.engine.marian_spec import convert
 
 pytestmark = pytest.mark.model
 EN_PT = Pair("en", "pt")
@@ -58,6 +59,23 @@ def test_concurrent_requests_come_back_to_those_who_asked(folder: MarianFolder, 
     finally:
         engine.close()
     assert answers[0] == answers[3] == alone[0]
+
+
+def test_our_converter_gives_what_ctranslate2s_own_gives(folder: MarianFolder, tmp_path: Path) -> None:
+    import ctranslate2
+    from ctranslate2.converters import TransformersConverter
+
+    convert(folder.path, tmp_path / "ours")
+    TransformersConverter(str(folder.path)).convert(str(tmp_path / "theirs"), quantization="int8")
+    pieces = [["\u2581a", "\u2581red", "\u2581circle", "</s>"], ["\u2581a", "\u2581b", "</s>"]]
+    made = [
+        ctranslate2.Translator(str(tmp_path / name)).score_batch(pieces, [["\u2581um", "\u2581a"]] * 2)
+        for name in ("ours", "theirs")
+    ]
+    ours, theirs = ([value for result in side for value in result.log_probs] for side in made)
+    assert ours == pytest.approx(theirs, abs=1e-4)
+    words = [(tmp_path / name / "shared_vocabulary.json").read_bytes() for name in ("ours", "theirs")]
+    assert words[0] == words[1]
 
 
 def test_a_sentence_longer_than_the_model_goes_in_parts_at_words() -> None:

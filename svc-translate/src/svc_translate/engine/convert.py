@@ -1,7 +1,7 @@
-"""Converts a transformers Marian folder to CTranslate2's format; run as a process of its own.
+"""Keeps int8 copies of Marian folders in CTranslate2's format; makes one where it is missing.
 
-`python -m svc_translate.engine.convert SOURCE TARGET`. The conversion needs torch and transformers
-(about 500 MB); in a child process that memory is gone when it ends and the server stays small.
+Owns where copies lie and that they are whole. `python -m svc_translate.engine.convert SOURCE TARGET` is
+the child process that makes one (`marian_spec.py` does the work); its memory is gone when it ends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from servicekit.errors import NotReady
 
 from svc_translate.engine.folders import MarianFolder
 
-CONVERT_TIMEOUT_S = 600.0
+CONVERT_TIMEOUT_S = 300.0
 
 
 def converted(folder: MarianFolder, cache_dir: Path) -> Path:
@@ -59,13 +59,9 @@ def _run_child(folder: MarianFolder, target: Path) -> None:
         )
 
 
-def convert(source: Path, target: Path) -> None:
-    """Convert in this process: int8 weights, no code from the folder is run."""
-    from ctranslate2.converters import TransformersConverter
-
-    converter = TransformersConverter(str(source), trust_remote_code=False)
-    converter.convert(str(target), quantization="int8")
-
-
 if __name__ == "__main__":
+    # CTranslate2's specs import torch where it is installed (some seconds, 300 MB) and do not need it.
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    from svc_translate.engine.marian_spec import convert
+
     convert(Path(sys.argv[1]), Path(sys.argv[2]))
