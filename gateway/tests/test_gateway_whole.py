@@ -10,6 +10,7 @@ import time
 import aiohttp
 import pytest
 from aiohttp import web
+from gateway.engine.poller import ServiceState
 
 from .conftest import serve_fake, serve_gateway, until
 
@@ -32,6 +33,7 @@ async def test_status_is_quick_and_true_while_a_service_hangs(fake, tmp_path):
         other.routes |= {"/readyz": hang, "/v1/models": hang, "/v1/jobs": hang}
         fake.routes["/v1/models"] = models("tiny")
         async with serve_gateway(fake, tmp_path, upstream_chat=(other.url,)) as gateway:
+            gateway.parts.poller.states["chat"] = ServiceState("ready", answered_at=time.monotonic() - 3)
             for path in (
                 "/api/status",
                 "/v1/models",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -19,6 +19,10 @@ from gateway.engine.upstreams import Upstreams
 _EVERY_S = 1.0
 _BUDGET_S = 0.8
 LIVE_BUDGET_S = 0.3
+_FRESH_S = 2.0
+"""An answer this young still counts when the service does not answer a second time as quickly."""
+_DOWN_AFTER_S = 10.0
+"""Silence after which a service that takes connections and does not answer counts as down."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class ServiceState:
     device: str | None = None
     reason: str | None = "not asked yet"
     queue: dict[str, Any] = field(default_factory=lambda: {"running": 0, "waiting": 0})
+    answered_at: float = float("-inf")
+    """Monotonic seconds of its last answer."""
 
     def public(self) -> dict[str, Any]:
         """Return the service's entry in `/api/status`."""
@@ -84,10 +90,13 @@ class Poller:
         self.states = states
 
     def _silent(self, service: str, why: BaseException) -> ServiceState:
-        if not isinstance(why, TimeoutError):
-            return ServiceState(reason="does not answer")
         last = self.states[service]
-        return ServiceState("slow", None, last.model, last.device, "does not answer in time", last.queue)
+        silent_s = time.monotonic() - last.answered_at
+        if not isinstance(why, TimeoutError) or silent_s > _DOWN_AFTER_S:
+            return ServiceState(reason="does not answer")
+        if silent_s < _FRESH_S:
+            return last
+        return replace(last, status="slow", latency_ms=None, reason="does not answer in time")
 
     async def _ask(self, service: str) -> ServiceState:
         urls = self._upstreams.urls(service)
@@ -120,4 +129,5 @@ def _state(body: bytes, status: int, latency_ms: float) -> ServiceState:
         report.get("device"),
         report.get("reason"),
         queue if isinstance(queue, dict) else {"running": 0, "waiting": 0},
+        time.monotonic(),
     )
