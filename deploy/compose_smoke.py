@@ -23,7 +23,7 @@ from deploy.console import say, step
 from deploy.layout import ROOT
 
 PROJECT = "oficina-smoke"
-PORT_OFFSET = 20000
+PORT_OFFSET = 21000
 HEALTHY_TIMEOUT_S = 420
 
 
