@@ -79,7 +79,7 @@ async function describe(res) {
 
 function addDocument(body) {
   const title = /filename="([^"]+)"/.exec(body.raw)?.[1] ?? "documento.txt";
-  const document = { id: `doc_${state.documents.length + 1}${Date.now()}`, title: Buffer.from(title, "latin1").toString(), media_type: "text/plain", size_bytes: body.bytes, pages: 1, chunks: 3, status: "indexing", created_at: now() };
+  const document = { id: `doc_${state.documents.length + 1}${Date.now()}`, title: Buffer.from(title, "latin1").toString(), media_type: "text/plain", size_bytes: body.bytes, pages: 1, chunks: 3, status: "processing", created_at: now() };
   state.documents.unshift(document);
   return makeJob("document", 4, () => { document.status = "ready"; return { document_id: document.id }; });
 }
@@ -109,7 +109,7 @@ const ROUTES = [
   ["POST /v1/personas", (body, res) => { const made = { id: `per_${Date.now()}`, ...body }; state.personas.push(made); json(res, made, 201); }],
   ["DELETE /v1/personas/(.+)", (_, res, [, id]) => { state.personas = state.personas.filter((one) => one.id !== id); json(res, { deleted: true }); }],
   ["POST /v1/chat/completions", (body, res) => chat(res, body)],
-  ["POST /v1/images/generations", (body, res) => json(res, makeJob("image", body.steps ?? 8, (job) => ({ data: [{ url: `/media/img_${job.id.slice(-8)}` }], metadata: { prompt: body.prompt, parameters: { width: 256, height: 256, steps: body.steps ?? 8, guidance_scale: 7.5, seed: 42 } }, model: "scenes-diffusion", device: "cpu" })), 202)],
+  ["POST /v1/images/generations", (body, res) => json(res, makeJob("image", body.steps ?? 8, (job) => ({ prompt: body.prompt, pictures: [{ id: `img_${job.id.slice(-8)}`, url: `/media/img_${job.id.slice(-8)}`, seed: 42, width: 256, height: 256 }], parameters: { steps: body.steps ?? 8, guidance_scale: 7.5 }, model: "scenes-diffusion", device: "cpu" })), 202)],
   ["POST /v1/vision/detections", (_, res) => json(res, { detections: [{ label: "red circle", score: 0.98, box: [78, 78, 178, 178] }, { label: "yellow star", score: 0.71, box: [10, 20, 60, 70] }], width: 256, height: 256 })],
   ["POST /v1/vision/classifications", (_, res) => json(res, { classifications: [{ label: "circle", score: 0.93 }, { label: "ring", score: 0.05 }, { label: "star", score: 0.02 }] })],
   ["POST /v1/vision/analysis", (_, res) => json(res, analysis)],
@@ -123,7 +123,7 @@ const ROUTES = [
   ["POST /v1/documents", (body, res) => json(res, addDocument(body), 202)],
   ["DELETE /v1/documents/(.+)", (_, res, [, id]) => { state.documents = state.documents.filter((one) => one.id !== id); json(res, { deleted: true }); }],
   ["POST /ask/question", async (body, res) => { await wait(300); json(res, ask(body.question)); }],
-  ["POST /v1/search", (_, res) => json(res, { hits: state.documents.slice(0, 1).map((one) => ({ document_id: one.id, chunk_id: "c1", text: DOCUMENT_TEXT.slice(0, 180), score: 0.8, page: 1, start: 0, end: 180 })) })],
+  ["POST /v1/search", (_, res) => json(res, { hits: state.documents.slice(0, 1).map((one) => ({ document_id: one.id, chunk_id: "c1", title: one.title, text: DOCUMENT_TEXT.slice(0, 180), score: 0.8, page: 1, start: 0, end: 180 })) })],
   ["GET /v1/jobs", (_, res) => json(res, list(state.jobs))],
   ["GET /v1/jobs/([^/]+)/events", (_, res, [, id]) => jobEvents(res, state.jobs.find((job) => job.id === id))],
   ["GET /v1/jobs/([^/]+)", (_, res, [, id]) => json(res, state.jobs.find((job) => job.id === id))],

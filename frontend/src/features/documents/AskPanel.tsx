@@ -51,7 +51,7 @@ function AnswerCard({ answer, question, onOpen }: { answer: Answer; question: st
             {answer.citations.map((citation, index) => (
               <li key={index}>
                 <UnstyledButton className="citation" onClick={() => onOpen(citation)}>
-                  <span className="citation-title"><Icon name="documents" size={15} />{citation.title}{citation.page ? ` · ${t("documents.page", { page: citation.page })}` : ""}</span>
+                  <span className="citation-title"><Icon name="documents" size={15} />[{index + 1}] {citation.title}{citation.page ? ` · ${t("documents.page", { page: citation.page })}` : ""}</span>
                   <span className="quote">“{citation.quote}”</span>
                 </UnstyledButton>
               </li>

@@ -15,8 +15,6 @@ import { PassageDialog } from "./PassageDialog";
 import { SearchPanel } from "./SearchPanel";
 import { Uploads } from "./Uploads";
 
-const READY = new Set(["ready", "indexed", "completed", "done", undefined]);
-
 export default function DocumentsTab({ active }: { active: boolean }) {
   const { t } = useTranslation();
   const [span, setSpan] = useState<Span | null>(null);
@@ -36,7 +34,7 @@ export default function DocumentsTab({ active }: { active: boolean }) {
             <Tabs.Tab value="search">{t("documents.searchTab")}</Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="ask"><AskPanel onOpen={setSpan} /></Tabs.Panel>
-          <Tabs.Panel value="search"><SearchPanel documents={list} onOpen={setSpan} /></Tabs.Panel>
+          <Tabs.Panel value="search"><SearchPanel onOpen={setSpan} /></Tabs.Panel>
         </Tabs>
         <div>
           <Uploads active={active} />
@@ -56,6 +54,7 @@ export default function DocumentsTab({ active }: { active: boolean }) {
 
 function DocumentRow({ document, onOpen, onRemove }: { document: Doc; onOpen: () => void; onRemove: () => void }) {
   const { t, i18n } = useTranslation();
+  const statusKey = `documents.status.${document.status}`;
   const facts = [
     formatBytes(document.size_bytes, i18n.language),
     document.pages ? t("documents.pages", { count: document.pages }) : null,
@@ -67,14 +66,11 @@ function DocumentRow({ document, onOpen, onRemove }: { document: Doc; onOpen: ()
       <Icon name="documents" />
       <button type="button" className="row-main" onClick={onOpen}>
         <Text component="span" size="sm" fw={500} className="ellipsis" display="block">{document.title}</Text>
-        <Text component="span" size="xs" c="dimmed">{facts.filter(Boolean).join(" · ")}</Text>
+        <Text component="span" size="xs" c="dimmed" display="block">{facts.filter(Boolean).join(" · ")}</Text>
+        {document.error && <Text component="span" size="xs" c="red" className="wrap">{document.error}</Text>}
       </button>
-      {!READY.has(document.status) && <Badge variant="light" color={document.status === "failed" ? "red" : "yellow"} size="sm">{statusText(document.status!)}</Badge>}
+      {document.status && document.status !== "ready" && <Badge variant="light" color={document.status === "failed" ? "red" : "yellow"} size="sm">{i18n.exists(statusKey) ? t(statusKey) : document.status}</Badge>}
       <ActionIcon variant="subtle" color="red" onClick={onRemove} aria-label={t("documents.delete", { title: document.title })}><Icon name="trash" /></ActionIcon>
     </Group>
   );
-
-  function statusText(status: string): string {
-    return i18n.exists(`jobs.${status}`) ? t(`jobs.${status}`) : status;
-  }
 }

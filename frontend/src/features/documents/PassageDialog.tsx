@@ -24,7 +24,8 @@ function PassageText({ span }: { span: Span }) {
   });
   const mark = useRef<HTMLElement>(null);
   const passage = useMemo(() => (text.data === undefined ? null : passageOf(text.data, span)), [text.data, span]);
-  useEffect(() => mark.current?.scrollIntoView({ block: "center" }), [passage]);
+  // In braces: browsers begin to answer with a promise, which is no clean-up.
+  useEffect(() => { mark.current?.scrollIntoView({ block: "center" }); }, [passage]);
   if (text.error) return <ErrorNotice error={text.error} onRetry={() => void text.refetch()} />;
   if (!passage) return <Center p="xl"><Loader /></Center>;
   return (

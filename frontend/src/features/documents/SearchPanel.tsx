@@ -4,28 +4,25 @@ import { useMutation } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
-import type { List } from "@/shared/api/types";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
-import type { Doc, Hit, Span } from "./documents";
+import type { Hit, Span } from "./documents";
 
 const MODES = ["hybrid", "text", "vector"] as const;
 
-export function SearchPanel({ documents, onOpen }: { documents: Doc[]; onOpen: (span: Span) => void }) {
+export function SearchPanel({ onOpen }: { onOpen: (span: Span) => void }) {
   const { t } = useTranslation();
   const [query, setQuery] = useState("");
   const [mode, setMode] = useState<string>("hybrid");
   const search = useMutation({
     mutationFn: async () => {
-      const answer = await api<Partial<List<Hit>> & { hits?: Hit[]; results?: Hit[] }>("/v1/search", { method: "POST", json: { query: query.trim(), top_k: 10, mode } });
-      return answer.hits ?? answer.data ?? answer.results ?? [];
+      return (await api<{ hits: Hit[] }>("/v1/search", { method: "POST", json: { query: query.trim(), top_k: 10, mode } })).hits;
     },
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (query.trim()) search.mutate();
   };
-  const titleOf = (hit: Hit) => hit.title ?? documents.find((one) => one.id === hit.document_id)?.title ?? hit.document_id;
   return (
     <Stack gap="md">
       <form onSubmit={submit}>
@@ -39,8 +36,8 @@ export function SearchPanel({ documents, onOpen }: { documents: Doc[]; onOpen: (
       {search.error && <ErrorNotice error={search.error} onRetry={() => search.mutate()} />}
       {search.data?.length === 0 && <Text size="sm" c="dimmed">{t("documents.noHits")}</Text>}
       {search.data?.map((hit, index) => (
-        <UnstyledButton key={index} className="citation" onClick={() => onOpen({ ...hit, title: titleOf(hit), quote: undefined })}>
-          <span className="citation-title"><Icon name="documents" size={15} />{titleOf(hit)}{hit.page ? ` · ${t("documents.page", { page: hit.page })}` : ""}</span>
+        <UnstyledButton key={index} className="citation" onClick={() => onOpen({ ...hit, quote: undefined })}>
+          <span className="citation-title"><Icon name="documents" size={15} />{hit.title}{hit.page ? ` · ${t("documents.page", { page: hit.page })}` : ""}</span>
           <span className="quote">{hit.text}</span>
         </UnstyledButton>
       ))}

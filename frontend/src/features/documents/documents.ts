@@ -10,7 +10,8 @@ export interface Doc {
   size_bytes?: number;
   pages?: number | null;
   chunks?: number | null;
-  status?: string;
+  status?: "queued" | "processing" | "ready" | "failed";
+  error?: string | null;
   created_at?: string | number;
 }
 

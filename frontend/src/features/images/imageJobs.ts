@@ -64,13 +64,8 @@ function remember(jobId: string, prompt: string): void {
 }
 
 export function promptOf(job: Job): string {
-  const told = { ...record(job.result?.parameters), ...record(record(job.result?.metadata)?.parameters), ...record(job.result?.metadata), ...job.result };
-  const text = told.prompt ?? load<Record<string, string>>(REMEMBERED, {})[job.id];
+  const text = job.result?.prompt ?? load<Record<string, string>>(REMEMBERED, {})[job.id];
   return typeof text === "string" ? text : "";
-}
-
-function record(value: unknown): Record<string, unknown> | null {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
 }
 
 export function useImageJobs() {
@@ -83,23 +78,27 @@ export function useImageJobs() {
   };
 }
 
-function picturesOf(job: Job): Picture[] {
-  const items = Array.isArray(job.result?.data) ? (job.result.data as unknown[]) : [];
-  return items.flatMap((item) => {
-    const url = record(item)?.url;
-    if (typeof url !== "string") return [];
-    const id = url.split("/").pop() ?? url;
-    return [{ id, url, prompt: promptOf(job), createdAt: job.updated_at ?? job.created_at, parameters: parametersOf(job, record(item)!) }];
-  });
+/** What svc-image-gen keeps as the result of a job. */
+interface DrawingResult {
+  pictures?: ({ id: string; url: string } & Record<string, unknown>)[];
+  parameters?: Record<string, unknown>;
+  model?: string;
+  device?: string;
 }
 
-const NOT_PARAMETERS = new Set(["url", "b64_json", "prompt", "created", "revised_prompt"]);
+function picturesOf(job: Job): Picture[] {
+  const { pictures = [], parameters, model, device } = (job.result ?? {}) as DrawingResult;
+  return pictures.filter(({ url }) => OWN_MEDIA.test(url)).map(({ id, url, ...own }) => ({
+    id, url, prompt: promptOf(job), createdAt: job.updated_at, parameters: shown({ ...parameters, ...own, model, device }),
+  }));
+}
 
-function parametersOf(job: Job, item: Record<string, unknown>): Picture["parameters"] {
-  const result = job.result ?? {};
-  const all = { ...result, ...record(result.metadata), ...record(result.parameters), ...record(record(result.metadata)?.parameters), ...item };
+const OWN_MEDIA = /^\/media\/[\w.-]+$/;
+const NOT_SHOWN = new Set(["prompt", "size_bytes", "n"]);
+
+function shown(parameters: Record<string, unknown>): Picture["parameters"] {
   return Object.fromEntries(
-    Object.entries(all).filter(([key, value]) => !NOT_PARAMETERS.has(key) && ["string", "number", "boolean"].includes(typeof value) && value !== ""),
+    Object.entries(parameters).filter(([key, value]) => !NOT_SHOWN.has(key) && value !== "" && ["string", "number", "boolean"].includes(typeof value)),
   ) as Picture["parameters"];
 }
 

@@ -81,7 +81,7 @@ export const en: Dictionary = {
     emptyText: "Add a file and ask a question about it.", pages_one: "{{count}} page", pages_other: "{{count}} pages",
     chunks_one: "{{count}} passage", chunks_other: "{{count}} passages", page: "page {{page}}", delete: "Delete the document {{title}}",
     askTab: "Ask", searchTab: "Search", question: "Question", questionHint: "What would you like to know?", ask: "Ask",
-    askHint: "The answer cites the passages it came from; each citation opens the document at the right place.", reading: "Reading the documents ...",
+    askHint: "The answer cites the passages it came from; each citation opens the document at the right place.", status: { queued: "queued", processing: "reading", failed: "failed" }, reading: "Reading the documents ...",
     notFound: "The documents do not answer this question.", citations: "Where it stands", search: "Search", searchLabel: "Search",
     searchHint: "Words or an idea", noHits: "Nothing found.", mode: { label: "Way of searching", hybrid: "Hybrid", text: "Words", vector: "Meaning" },
   },

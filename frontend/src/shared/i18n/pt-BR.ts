@@ -79,7 +79,7 @@ export const ptBR = {
     emptyText: "Adicione um arquivo e faça uma pergunta sobre ele.", pages_one: "{{count}} página", pages_other: "{{count}} páginas",
     chunks_one: "{{count}} trecho", chunks_other: "{{count}} trechos", page: "página {{page}}", delete: "Apagar o documento {{title}}",
     askTab: "Perguntar", searchTab: "Buscar", question: "Pergunta", questionHint: "O que você quer saber?", ask: "Perguntar",
-    askHint: "A resposta cita os trechos de onde veio; cada citação abre o documento no lugar certo.", reading: "Lendo os documentos ...",
+    askHint: "A resposta cita os trechos de onde veio; cada citação abre o documento no lugar certo.", status: { queued: "na fila", processing: "lendo", failed: "falhou" }, reading: "Lendo os documentos ...",
     notFound: "Os documentos não respondem a essa pergunta.", citations: "De onde vem", search: "Buscar", searchLabel: "Busca",
     searchHint: "Palavras ou uma ideia", noHits: "Nada encontrado.", mode: { label: "Modo de busca", hybrid: "Híbrida", text: "Palavras", vector: "Sentido" },
   },
