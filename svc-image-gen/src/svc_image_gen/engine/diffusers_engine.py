@@ -48,6 +48,14 @@ class LoadOptions:
     idle_unload_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A pipeline and the scheduler that came with it: callers may choose others from picture to picture."""
+
+    pipeline: Any
+    own_scheduler: Any
+
+
 class DiffusersEngine:
     """One pipeline folder. All drawing happens in one thread of its own, at the priority `niceness`."""
 
@@ -57,7 +65,7 @@ class DiffusersEngine:
         self.model = model
         self.device = "cpu" if options.device == "auto" else options.device
         self.recommended = recommended or read_recommended(folder)
-        self.slot: ModelSlot[Any] = ModelSlot(
+        self.slot: ModelSlot[Loaded] = ModelSlot(
             lambda: self._in_thread(self._load), idle_unload_s=options.idle_unload_s, name=model.id
         )
         self._folder = folder
@@ -65,8 +73,8 @@ class DiffusersEngine:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="draw", initializer=self._lower_priority)
 
     def draw(self, request: DrawRequest, on_step: OnStep, timing: Timing) -> Drawing:
-        with self.slot.use(timing) as pipeline, timing.measure("run"):
-            return self._in_thread(lambda: self._draw(pipeline, request, on_step))
+        with self.slot.use(timing) as loaded, timing.measure("run"):
+            return self._in_thread(lambda: _draw(loaded, request, on_step))
 
     def close(self) -> None:
         self.slot.close()
@@ -80,7 +88,7 @@ class DiffusersEngine:
         if self._options.niceness > 0:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._options.niceness)
 
-    def _load(self) -> Any:
+    def _load(self) -> Loaded:
         import torch
         from diffusers import DiffusionPipeline
         from diffusers.utils import logging as diffusers_logging
@@ -105,34 +113,36 @@ class DiffusersEngine:
             torch.nn.functional, "scaled_dot_product_attention"
         ):
             pipeline.enable_attention_slicing()
-        return pipeline
+        return Loaded(pipeline, pipeline.scheduler)
 
-    def _draw(self, pipeline: Any, request: DrawRequest, on_step: OnStep) -> Drawing:
-        import torch
 
-        native = native_size(pipeline, request)
-        # A fresh scheduler for each picture: it keeps state, and callers choose among several.
-        pipeline.scheduler = _scheduler(pipeline.scheduler, request.scheduler)
+def _draw(loaded: Loaded, request: DrawRequest, on_step: OnStep) -> Drawing:
+    import torch
 
-        def step_done(_: Any, index: int, __: Any, state: dict[str, Any]) -> dict[str, Any]:
-            latents = state["latents"]
-            on_step(min(index + 1, request.steps), lambda: preview_of(pipeline, latents))
-            return state
+    pipeline = loaded.pipeline
+    native = native_size(pipeline, request)
+    # Fresh for each picture: a scheduler keeps state.
+    pipeline.scheduler = _scheduler(loaded.own_scheduler, request.scheduler)
 
-        generator = torch.Generator("cpu").manual_seed(request.seed)
-        with torch.inference_mode():
-            result = pipeline(
-                prompt=request.prompt,
-                negative_prompt=request.negative_prompt or None,
-                width=native[0],
-                height=native[1],
-                num_inference_steps=request.steps,
-                guidance_scale=request.guidance_scale,
-                generator=generator,
-                callback_on_step_end=step_done,
-            )
-        image: Image.Image = result.images[0]
-        return Drawing(fitted(image.convert("RGB"), request.width, request.height), native)
+    def step_done(_: Any, index: int, __: Any, state: dict[str, Any]) -> dict[str, Any]:
+        latents = state["latents"]
+        on_step(min(index + 1, request.steps), lambda: preview_of(pipeline, latents))
+        return state
+
+    generator = torch.Generator("cpu").manual_seed(request.seed)
+    with torch.inference_mode():
+        result = pipeline(
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt or None,
+            width=native[0],
+            height=native[1],
+            num_inference_steps=request.steps,
+            guidance_scale=request.guidance_scale,
+            generator=generator,
+            callback_on_step_end=step_done,
+        )
+    image: Image.Image = result.images[0]
+    return Drawing(fitted(image.convert("RGB"), request.width, request.height), native)
 
 
 def native_size(pipeline: Any, request: DrawRequest) -> tuple[int, int]:
@@ -141,11 +151,12 @@ def native_size(pipeline: Any, request: DrawRequest) -> tuple[int, int]:
     return (own, own) if own < SMALL_SIDE else (request.width, request.height)
 
 
-def _scheduler(current: Any, wanted: str | None) -> Any:
+def _scheduler(own: Any, wanted: str | None) -> Any:
+    """Make a new scheduler: of the kind `wanted`, or the model's own, with the model's noise schedule."""
     import diffusers
 
-    kind = type(current) if wanted is None else getattr(diffusers, _SCHEDULERS[wanted])
-    return kind.from_config(current.config)
+    kind = type(own) if wanted is None else getattr(diffusers, _SCHEDULERS[wanted])
+    return kind.from_config(own.config)
 
 
 def installed_from(folder: Path, *, builtin: bool, model_id: str | None = None) -> InstalledModel:
