@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,23 @@ from svc_rag.settings import Settings
 
 
 class Service:
-    """One running service, its keys and its chat."""
+    """One running service, its keys and its chat; users are this test's own."""
 
-    def __init__(self, client: TestClient, keys: TestKeys, chat: FakeChat):
-        self.client, self.keys, self.chat = client, keys, chat
+    def __init__(self, client: TestClient, keys: TestKeys, chat: FakeChat, data_dir: Path):
+        self.client, self.keys, self.chat, self.data_dir = client, keys, chat, data_dir
+        self.suffix = ""
+
+    def for_one_test(self) -> Service:
+        """Return the service with users nobody was before and a chat that is away."""
+        self.suffix = uuid.uuid4().hex[:8]
+        self.chat.text = None
+        self.chat.asked.clear()
+        self.chat.bearers.clear()
+        return self
 
     def call(self, method: str, path: str, user: str = "ana", **options: Any) -> Any:
         """Send a request as `user`."""
-        headers = {**self.keys.headers(user), **options.pop("headers", {})}
+        headers = {**self.keys.headers(user + self.suffix), **options.pop("headers", {})}
         return self.client.request(method, path, headers=headers, **options)
 
     def upload(self, content: bytes, name: str = "notes.txt", user: str = "ana", **options: Any) -> Any:
@@ -55,30 +65,42 @@ class Service:
         return str(answer.json()["document_id"])
 
 
+def started(data_dir: Path, chat: FakeChat | None = None, **settings: Any) -> Service:
+    """Start a service; the caller leaves its client's context."""
+    keys, chat = TestKeys(), chat or FakeChat()
+    defaults = {"data_dir": data_dir, "allowed_hosts": ("testserver",), "embedder": "hashing"}
+    chosen = Settings(**defaults | settings)
+    client = TestClient(create_app(chosen, chat, keys.authenticator(chosen)))
+    client.__enter__()
+    return Service(client, keys, chat, data_dir)
+
+
+@pytest.fixture(scope="module")
+def module_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all tests of a module: starting one takes seconds, and only one runs at a time."""
+    service = started(tmp_path_factory.mktemp("service") / "data")
+    yield service
+    service.client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def service(module_service: Service) -> Service:
+    return module_service.for_one_test()
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Return a function that starts the service; the last one started is stopped first."""
-    opened: list[TestClient] = []
+    """Return a function that starts a service of the test's own; the last one started is stopped first."""
+    opened: list[Service] = []
 
     def stop() -> None:
         while opened:
-            opened.pop().__exit__(None, None, None)
+            opened.pop().client.__exit__(None, None, None)
 
     def begin(chat: FakeChat | None = None, **settings: Any) -> Service:
         stop()
-        keys, chat = TestKeys(), chat or FakeChat()
-        chosen = Settings(
-            **{"data_dir": tmp_path / "data", "allowed_hosts": ("testserver",), "embedder": "hashing"} | settings
-        )
-        client = TestClient(create_app(chosen, chat, keys.authenticator(chosen)))
-        client.__enter__()
-        opened.append(client)
-        return Service(client, keys, chat)
+        opened.append(started(tmp_path / "data", chat, **settings))
+        return opened[-1]
 
     yield begin
     stop()
-
-
-@pytest.fixture
-def service(start: Callable[..., Service]) -> Service:
-    return start()

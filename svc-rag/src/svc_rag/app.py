@@ -16,7 +16,7 @@ from servicekit.models import router as model_routes
 from svc_rag.api import documents, embeddings, later, questions, training
 from svc_rag.api.intake import INGEST, Intake
 from svc_rag.build import StoreWatch, build_engines, load_model, models_of
-from svc_rag.domain.answering import Answerer
+from svc_rag.domain.answering import MINILM_THRESHOLDS, Answerer
 from svc_rag.domain.chunking import ChunkSizes
 from svc_rag.domain.ingest import Ingest
 from svc_rag.domain.library import Library
@@ -35,7 +35,7 @@ def create_app(
     engines = build_engines(settings, chat)
     library = Library(engines.record, engines.files, engines.store, engines.parser, settings.max_document_bytes)
     answerer = Answerer(
-        Retriever(engines.record, engines.store, engines.embedder), engines.chat, engines.thresholds,
+        Retriever(engines.record, engines.store, engines.embedder), engines.chat, MINILM_THRESHOLDS,
         settings.max_answer_tokens,
     )  # fmt: skip
     ingest = Ingest(library, engines.embedder, ChunkSizes(settings.chunk_chars, settings.chunk_overlap_chars))

@@ -11,7 +11,6 @@ from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import InstalledModel, ModelSlot, ServiceModels
 from servicekit.models.catalogue import Catalogue
-from svc_rag.domain.answering import Thresholds
 from svc_rag.engine.base import ChatModel, ChunkStore, Embedder, Parser
 from svc_rag.engine.chat_server import ChatServer
 from svc_rag.engine.database import Database
@@ -40,7 +39,6 @@ class Engines:
     embedder: Embedder
     store: ChunkStore
     chat: ChatModel
-    thresholds: Thresholds
     database: Database
 
     async def close(self) -> None:
@@ -62,7 +60,6 @@ def build_engines(settings: Settings, chat: ChatModel | None = None) -> Engines:
         embedder=embedder,
         store=_store(settings, database, embedder),
         chat=chat or ChatServer(settings.chat_url, settings.chat_timeout_s),
-        thresholds=Thresholds(),
         database=database,
     )
 

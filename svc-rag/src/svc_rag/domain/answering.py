@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from servicekit.errors import ServiceError
 from servicekit.logs import log_event
@@ -19,7 +20,7 @@ from svc_rag.domain.relevance import Sentence, rank_sentences, relevance
 from svc_rag.domain.retrieval import Found, Retriever
 from svc_rag.domain.sentences import sentence_spans
 from svc_rag.engine.base import ChatModel, ChatReply
-from svc_rag.words import language_of
+from svc_rag.words import Language, language_of
 
 log = logging.getLogger(__name__)
 EXTRACTIVE = "extractive"
@@ -27,14 +28,21 @@ EXTRACTIVE = "extractive"
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Scores of the best sentence, in [0, 1]; calibrated in bench/calibrate.py."""
+    """Scores of the best sentence, in [0, 1]; measured by bench/calibrate.py."""
 
-    ask: float = 0.25
+    ask: float
     """Below it nothing was found and the chat model is not asked."""
-    quote: float = 0.40
+    quote: float
     """From it on the best sentence may be the answer."""
-    overrule: float = 0.55
+    overrule: float
     """From it on the sentence is quoted though the chat model says that there is no answer."""
+
+
+MINILM_THRESHOLDS: Mapping[Language, Thresholds] = MappingProxyType(
+    # Two sets, because the built-in embedder was made for English: unrelated Portuguese sentences
+    # have a cosine of about 0.5, unrelated English ones of about 0.1.
+    {"en": Thresholds(0.15, 0.45, 0.70), "pt": Thresholds(0.30, 0.56, 0.75)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Answerer:
 
     retriever: Retriever
     chat: ChatModel
-    thresholds: Thresholds
+    thresholds: Mapping[Language, Thresholds]
     max_answer_tokens: int = 160
 
     async def answer(
@@ -75,7 +83,7 @@ class Answerer:
     ) -> Answer:
         """Return an answer. Raises StoreNotReady; a chat model that fails is done without."""
         sentences = await asyncio.to_thread(self._sentences, owner, question, top_k, document_ids)
-        if not sentences or sentences[0].score < self.thresholds.ask:
+        if not sentences or sentences[0].score < self.thresholds[language_of(question)].ask:
             return self._nothing(question)
         passages = prompting.passages_around(sentences, question)
         reply = await self._ask(question, passages, bearer)
@@ -105,7 +113,8 @@ class Answerer:
                     citations = tuple(citation for citation in cited if citation is not None)
                     return Answer(grounded.answer, citations, True, False, reply.model)
         denied = reply is not None and grounding.denies(reply.text)
-        if best.score >= (self.thresholds.overrule if denied else self.thresholds.quote):
+        limits = self.thresholds[language_of(question)]
+        if best.score >= (limits.overrule if denied else limits.quote):
             citation = self._stands(best)
             if citation is not None:
                 return Answer(f"{' '.join(citation.quote.split())} [1]", (citation,), True, True, EXTRACTIVE)

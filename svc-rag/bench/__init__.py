@@ -1,0 +1,1 @@
+"""Measurements of svc-rag that print tables; none of them is a timed test."""
