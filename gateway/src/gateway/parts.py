@@ -66,6 +66,7 @@ def assemble(settings: Settings) -> Parts:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect(settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'gateway.db'}")
     accounts, credentials, passwords = Accounts(database), Credentials(database), Passwords()
+    credentials.purge()
     first_start = ensure_owner(settings, accounts, credentials, passwords)
     signer = Signer(settings.data_dir / "signing-key.pem")
     upstreams = Upstreams(

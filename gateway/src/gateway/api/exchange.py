@@ -75,7 +75,7 @@ class Exchange:
     def declared_length(self) -> int | None:
         """The Content-Length, or None."""
         length = self.header(b"content-length")
-        return int(length) if length.isdigit() else None
+        return int(length) if length.isdecimal() else None
 
     @property
     def has_body(self) -> bool:

@@ -100,6 +100,11 @@ class Credentials:
             )
         return session
 
+    def purge(self) -> None:
+        """Remove sessions that ended more than a day ago."""
+        with self._engine.begin() as db:
+            db.execute(SESSIONS.delete().where(SESSIONS.c.expires_at < time.time() - 86400))
+
     def end_session(self, session_id: str) -> None:
         """End a session; nothing happens when it has ended."""
         with self._engine.begin() as db:
