@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 import xmlrpc.client
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy import redis, services
@@ -124,17 +125,23 @@ def own_pid(layout: Layout) -> int:
 
 
 def stop(layout: Layout) -> None:
-    """Let every process finish what it does, then end supervisord."""
-    pid_file = layout.run_dir / "supervisord.pid"
-    pid = int(pid_file.read_text()) if pid_file.is_file() else None
+    """Let every process finish what it does, all at once, then end supervisord."""
+    pid = own_pid(layout)
+    # shutdown() alone would stop one process after the other
+    _rpc(layout).supervisor.stopAllProcesses(False)
+    _until(lambda: all(p["pid"] == 0 for p in processes(layout)), STOP_WAIT_S + 5)
     _rpc(layout).supervisor.shutdown()
-    deadline = time.monotonic() + STOP_WAIT_S + 10
-    while time.monotonic() < deadline:
-        if pid is None and not running(layout) or pid is not None and not _alive(pid):
-            return
-        time.sleep(0.1)
-    if pid is not None:
+    if not _until(lambda: not _alive(pid), 10):
         os.kill(pid, signal.SIGKILL)
+
+
+def _until(true: Callable[[], bool], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _program(layout: Layout, name: str, command: list[str], told: dict[str, str], priority: int) -> str:
