@@ -34,9 +34,10 @@ class DrawingFailed(ServiceError):
 
     @property
     def status(self) -> int:  # type: ignore[override]
-        """400 when the request was at fault, 503 when something was not ready, else 500."""
-        if self._error.get("code") == "not_ready":
-            return 503
+        """404 or 400 when the request was at fault, 503 when something was not ready, else 500."""
+        known = {"not_ready": 503, "model_not_found": 404}
+        if self._error.get("code") in known:
+            return known[self._error["code"]]
         return 400 if self._error.get("type") == "invalid_request_error" else 500
 
     def body(self) -> dict[str, Any]:
