@@ -42,8 +42,8 @@ function makeJob(kind, total, finish) {
 async function jobEvents(res, job) {
   stream(res);
   for (let id = 1, last = ""; !res.destroyed; id++) {
-    const { id: _, kind, result, created_at, ...progress } = job;
-    const text = JSON.stringify(progress);
+    const { status, step, total, percent, eta_s, message, preview_url } = job;
+    const text = JSON.stringify({ status, step, total, percent, eta_s, message, preview_url });
     if (text !== last) res.write(`id: ${id}\ndata: ${text}\n\n`);
     last = text;
     if (["completed", "failed", "cancelled"].includes(job.status)) break;
