@@ -1,34 +1,43 @@
-"""`python -m miniatures train all|NAME...`: runs the trainers, one after another, each in its own process.
+"""`python -m miniatures train|evaluate all|NAME...`: runs scripts one after another, each in its own process.
 
-Owns the list of trainers. Knows nothing about what any of them does.
+Owns the list of trainers and of the measurements that write the model cards. Knows nothing about what any of them does.
 """
 
 import argparse
 import subprocess
 import sys
 
-# In the order they depend on each other: the captioner also learns from pictures the drawer makes.
+from miniatures import text
+
+# In the order they depend on each other.
 TRAINERS = {
     "vae": "miniatures.vae.train",
     "draw": "miniatures.draw.train",
     "caption": "miniatures.caption.train",
     "detect": "miniatures.detect.train",
-    "translate": "miniatures.text.translate.train",
-    "chat": "miniatures.text.chat.train",
+    **text.trainers(),
+}
+MEASUREMENTS = {
+    "draw": "miniatures.draw.evaluate",
+    "caption": "miniatures.caption.evaluate",
+    "detect": "miniatures.detect.evaluate",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the trainers named on the command line; stop at the first that fails."""
+    """Run the scripts named on the command line; stop at the first that fails."""
     parser = argparse.ArgumentParser(prog="miniatures", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train miniatures (resumes from checkpoints)")
     train.add_argument("names", nargs="+", choices=["all", *TRAINERS])
+    evaluate = commands.add_parser("evaluate", help="measure miniatures and write their cards")
+    evaluate.add_argument("names", nargs="+", choices=["all", *MEASUREMENTS])
     options = parser.parse_args(arguments)
-    names = list(TRAINERS) if "all" in options.names else options.names
+    scripts = TRAINERS if options.command == "train" else MEASUREMENTS
+    names = list(scripts) if "all" in options.names else options.names
     for name in names:
         # A process each: memory goes back to the system and thread settings do not leak.
-        code = subprocess.run([sys.executable, "-m", TRAINERS[name]], check=False).returncode
+        code = subprocess.run([sys.executable, "-m", scripts[name]], check=False).returncode
         if code:
             return code
     return 0

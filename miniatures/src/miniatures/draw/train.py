@@ -105,9 +105,9 @@ def _write(trainer: Trainer, folder: Path) -> None:
     """Write the averaged networks and the pipeline's own files."""
     network, encoder = trainer.modules["unet"], trainer.modules["encoder"]
     network.save_config(folder / "unet")
-    encoder.config.save_pretrained(folder / "text_encoder")
     write_halves(trainer.averaged("unet"), folder / "unet" / "diffusion_pytorch_model.safetensors")
-    write_halves(trainer.averaged("encoder"), folder / "text_encoder" / "model.safetensors")
+    # Whole numbers for the text encoder: transformers would load halves as halves, and CPUs are slow at those.
+    encoder.save_pretrained(folder / "text_encoder", state_dict=trainer.averaged("encoder"))
     scheduler().save_pretrained(folder / "scheduler")
     write_index(folder)
 
