@@ -42,7 +42,7 @@ def test_ctranslate2_and_transformers_agree_on_greedy_output(folder: MarianFolde
     quick = CT2Translator(folder, cache, beam=1).translate(sentences)
     plain = TransformersTranslator(folder, beam=1).translate(sentences)
     assert len(quick) == len(plain) == 2
-    assert all(isinstance(text, str) for text in quick + plain)
+    assert all(isinstance(text, str) and score <= 0 for text, score in quick + plain)
 
 
 def test_concurrent_requests_come_back_to_those_who_asked(folder: MarianFolder, cache: Path) -> None:
@@ -86,8 +86,9 @@ def test_a_sentence_longer_than_the_model_goes_in_parts_at_words() -> None:
 
 
 def test_a_very_long_word_salad_still_answers(folder: MarianFolder, cache: Path) -> None:
-    (made,) = CT2Translator(folder, cache, beam=1).translate(["xyz " * 400])
+    ((made, score),) = CT2Translator(folder, cache, beam=1).translate(["xyz " * 400])
     assert isinstance(made, str)
+    assert score <= 0
 
 
 def test_a_folder_with_missing_files_is_left_out(tmp_path: Path) -> None:

@@ -56,6 +56,20 @@ async def test_a_model_named_is_the_one_that_answers() -> None:
     assert outside.warnings
 
 
+async def test_what_the_small_model_is_unsure_of_goes_to_a_general_one() -> None:
+    small = FakeEngine("mini", general=False, builtin=True, unsure_of=frozenset({"A red square."}))
+    made = await ask([small, FakeEngine("general")], "A red circle. A red square.")
+    assert made.models == ("mini", "general")
+    assert made.warnings == ()
+
+
+async def test_what_the_small_model_is_unsure_of_carries_a_warning_when_nobody_else_is_there() -> None:
+    small = FakeEngine("mini", general=False, builtin=True, unsure_of=frozenset({"A red square."}))
+    made = await ask([small], "A red circle. A red square.")
+    assert made.models == ("mini",)
+    assert made.warnings[0].startswith("1 sentence")
+
+
 async def test_a_sentence_that_comes_twice_is_translated_once() -> None:
     engine = FakeEngine()
     await ask([engine], "A circle. A circle.\nA circle.")

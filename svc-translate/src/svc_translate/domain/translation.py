@@ -6,7 +6,7 @@ Owns the choice of the model and the limits. Knows nothing about HTTP or how an 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from servicekit.errors import BadRequest, ModelNotFound
@@ -18,6 +18,8 @@ from svc_translate.engine.base import Detector, Engine, Outcome, Pair, Translati
 from svc_translate.errors import EmptyText, LanguageNotDetected, PairNotAvailable, TextTooLong
 
 AUTO = "auto"
+_Key = tuple[str, Pair, str]
+"""(model id, direction, sentence)"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,11 @@ class TranslationService:
         fixed = None if source.strip().lower() == AUTO else self._known(source)
         sources = await self._sources(texts, fixed, param)
         plans = [self._plan(t, Pair(s.language, to), model) for t, s in zip(texts, sources, strict=True)]
-        made = await self._run(plans, timing)
+        made, unsure = await self._run(plans, timing)
+        if unsure:
+            moved = [self._second(plan, unsure, model) for plan in plans]
+            made.update((await self._run(moved, timing, known=made))[0])
+            plans = moved
         return [
             self._result(plan, made, None if fixed else found)
             for plan, found in zip(plans, sources, strict=True)
@@ -189,12 +195,32 @@ class TranslationService:
                 return model, True
         return candidates[0], False
 
-    async def _run(self, plans: Sequence[_Plan], timing: Timing) -> dict[tuple[str, Pair, str], str]:
-        """Translate every sentence once, all models at the same time."""
+    def _second(self, plan: _Plan, unsure: frozenset[_Key], model: str | None) -> _Plan:
+        """Give what a small model was unsure of to a general one; where there is none, count it outside."""
+        by_model: dict[str, list[str]] = {}
+        outside = plan.outside
+        for model_id, found in plan.by_model.items():
+            for sentence in found:
+                doubtful = (model_id, plan.pair, sentence) in unsure
+                others = self._candidates(plan.pair, model) if doubtful else []
+                general = next((m.id for m in others if m.general and m.id != model_id), None)
+                outside += doubtful and general is None and not plan.outside
+                by_model.setdefault(general or model_id, []).append(sentence)
+        return _Plan(plan.pair, plan.parts, by_model, outside)
+
+    async def _run(
+        self, plans: Sequence[_Plan], timing: Timing, known: Mapping[_Key, str] | None = None
+    ) -> tuple[dict[_Key, str], frozenset[_Key]]:
+        """Translate every sentence that is not `known` once, all models at the same time.
+
+        Returns the translations, and those that their model is unsure of.
+        """
         work: dict[tuple[str, Pair], dict[str, None]] = {}
         for plan in plans:
             for model_id, found in plan.by_model.items():
-                work.setdefault((model_id, plan.pair), {}).update(dict.fromkeys(found))
+                left = [s for s in found if (model_id, plan.pair, s) not in (known or {})]
+                if left:
+                    work.setdefault((model_id, plan.pair), {}).update(dict.fromkeys(left))
         outcomes: list[Outcome] = await asyncio.gather(
             *(self._engine_of[m].translate(m, pair, list(found)) for (m, pair), found in work.items())
         )
@@ -203,15 +229,16 @@ class TranslationService:
             timing.add("queue", slowest.queue_s)
             timing.add("load", slowest.load_s)
             timing.add("run", slowest.run_s)
-        return {
-            (model_id, pair, before): after
-            for ((model_id, pair), found), outcome in zip(work.items(), outcomes, strict=True)
-            for before, after in zip(found, outcome.sentences, strict=True)
-        }
+        made: dict[_Key, str] = {}
+        unsure: set[_Key] = set()
+        for ((model_id, pair), asked), outcome in zip(work.items(), outcomes, strict=True):
+            for i, (before, after) in enumerate(zip(asked, outcome.sentences, strict=True)):
+                made[model_id, pair, before] = after
+                if i in outcome.unsure:
+                    unsure.add((model_id, pair, before))
+        return made, frozenset(unsure)
 
-    def _result(
-        self, plan: _Plan, made: dict[tuple[str, Pair, str], str], detected: Detected | None
-    ) -> Translation:
+    def _result(self, plan: _Plan, made: Mapping[_Key, str], detected: Detected | None) -> Translation:
         texts = {s: made[m, plan.pair, s] for m, found in plan.by_model.items() for s in found}
         ranked = tuple(sorted(plan.by_model, key=lambda m: -len(plan.by_model[m])))
         warnings: tuple[str, ...] = ()

@@ -41,9 +41,13 @@ class TranslationModel:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Translations in the order of the sentences, and where the time went, in seconds."""
+    """Translations in the order of the sentences, and where the time went, in seconds.
+
+    `unsure` holds the places of translations that the model itself gives little chance.
+    """
 
     sentences: tuple[str, ...]
+    unsure: frozenset[int] = frozenset()
     queue_s: float = 0.0
     load_s: float = 0.0
     run_s: float = 0.0

@@ -44,18 +44,22 @@ class CT2Translator:
             intra_threads=1,
         )
 
-    def translate(self, sentences: Sequence[str]) -> list[str]:
-        """Translate a batch, in order. Nothing is cut off: what a model cannot hold goes in parts."""
+    def translate(self, sentences: Sequence[str]) -> list[tuple[str, float]]:
+        """Translate a batch, in order; with each, the mean log probability of its least likely part.
+
+        Nothing is cut off: what a model cannot hold goes in parts.
+        """
         # Room for the label and the end mark, and for a target that is a third longer.
         limit = max(8, int(self._positions * 0.75) - len(self._prefix) - 1)
         parts = [split_pieces(self._source.encode(s, out_type=str), limit) for s in sentences]
         made = iter(self._run([[*self._prefix, *part, "</s>"] for group in parts for part in group]))
-        return [" ".join(next(made) for _ in group) for group in parts]
+        grouped = [[next(made) for _ in group] for group in parts]
+        return [(" ".join(text for text, _ in group), min(score for _, score in group)) for group in grouped]
 
     def close(self) -> None:
         self._translator.unload_model()
 
-    def _run(self, pieces: list[list[str]]) -> list[str]:
+    def _run(self, pieces: list[list[str]]) -> list[tuple[str, float]]:
         longest = max((len(piece) for piece in pieces), default=1)
         results = self._translator.translate_batch(
             pieces,
@@ -65,8 +69,9 @@ class CT2Translator:
             max_input_length=self._positions,
             max_decoding_length=min(self._positions - 1, 3 * longest + 20),
             replace_unknowns=True,
+            return_scores=True,
         )
-        return [self._target.decode(result.hypotheses[0]) for result in results]
+        return [(self._target.decode(r.hypotheses[0]), float(r.scores[0])) for r in results]
 
 
 def split_pieces(pieces: list[str], limit: int) -> list[list[str]]:

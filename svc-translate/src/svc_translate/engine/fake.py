@@ -27,6 +27,7 @@ class FakeEngine:
         general: False makes `covers` true only where every word is known.
         full: every translation is refused with TooBusy.
         hold: translations wait until the event is set.
+        unsure_of: translations of these sentences are given little chance.
     """
 
     device = "cpu"
@@ -39,7 +40,9 @@ class FakeEngine:
         builtin: bool = False,
         full: bool = False,
         hold: asyncio.Event | None = None,
+        unsure_of: frozenset[str] = frozenset(),
     ) -> None:
+        self._unsure_of = unsure_of
         pairs = (Pair("en", "pt"), Pair("pt", "en"))
         self.models = (TranslationModel(model_id, pairs, general=general, builtin=builtin, license="MIT"),)
         self.calls: list[tuple[str, Pair, tuple[str, ...]]] = []
@@ -57,7 +60,9 @@ class FakeEngine:
         if self._hold is not None:
             await self._hold.wait()
         self.calls.append((model_id, pair, tuple(sentences)))
-        return Outcome(tuple(self._say(s, self._words[pair.source]) for s in sentences), run_s=0.001)
+        made = tuple(self._say(s, self._words[pair.source]) for s in sentences)
+        unsure = frozenset(i for i, s in enumerate(sentences) if s in self._unsure_of)
+        return Outcome(made, unsure, run_s=0.001)
 
     def queue(self) -> dict[str, int]:
         return {"running": 0, "waiting": 0}

@@ -23,8 +23,8 @@ class TransformersTranslator:
         model: Any = MarianMTModel.from_pretrained(folder.path, use_safetensors=True, local_files_only=True)
         self._model = model.to(device).eval()
 
-    def translate(self, sentences: Sequence[str]) -> list[str]:
-        """Translate a batch, in order."""
+    def translate(self, sentences: Sequence[str]) -> list[tuple[str, float]]:
+        """Translate a batch, in order; with each, the mean log probability of its tokens (beams only)."""
         import torch
 
         texts = [self._prefix + sentence for sentence in sentences]
@@ -34,9 +34,13 @@ class TransformersTranslator:
                 **batch,
                 num_beams=self._beam,
                 do_sample=False,
+                return_dict_in_generate=True,
+                output_scores=True,
                 max_new_tokens=min(500, 3 * batch["input_ids"].shape[1] + 20),
             )
-        return list(self._tokenizer.batch_decode(made, skip_special_tokens=True))
+        texts = self._tokenizer.batch_decode(made.sequences, skip_special_tokens=True)
+        scores = made.sequences_scores.tolist() if self._beam > 1 else [0.0] * len(texts)
+        return list(zip(texts, scores, strict=True))
 
     def close(self) -> None:
         del self._model

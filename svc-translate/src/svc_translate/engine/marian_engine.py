@@ -21,15 +21,15 @@ from svc_translate.engine.folders import MarianFolder
 class Translator(Protocol):
     """A loaded model."""
 
-    def translate(self, sentences: Sequence[str]) -> list[str]: ...
+    def translate(self, sentences: Sequence[str]) -> list[tuple[str, float]]: ...
 
     def close(self) -> None: ...
 
 
 Item = tuple[str, str]
 """(model id, sentence)"""
-Done = tuple[str, float, float]
-"""(translation, load_s, run_s)"""
+Done = tuple[str, bool, float, float]
+"""(translation, whether the model is unsure, load_s, run_s)"""
 
 
 class MarianEngine:
@@ -76,9 +76,10 @@ class MarianEngine:
         done = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
         return Outcome(
             tuple(item.value[0] for item in done),
+            unsure=frozenset(i for i, item in enumerate(done) if item.value[1]),
             queue_s=max((item.queue_s for item in done), default=0.0),
-            load_s=max((item.value[1] for item in done), default=0.0),
-            run_s=max((item.value[2] for item in done), default=0.0),
+            load_s=max((item.value[2] for item in done), default=0.0),
+            run_s=max((item.value[3] for item in done), default=0.0),
         )
 
     def queue(self) -> dict[str, int]:
@@ -99,7 +100,10 @@ class MarianEngine:
                 loaded = time.monotonic()
                 made = translator.translate([items[i][1] for i in places])
             load_s, run_s = loaded - started, time.monotonic() - loaded
-            results.update({i: (text, load_s, run_s) for i, text in zip(places, made, strict=True)})
+            folder = self._folders[model_id]
+            for i, (text, score) in zip(places, made, strict=True):
+                unsure = folder.words is not None and score < folder.least_score
+                results[i] = (text, unsure, load_s, run_s)
         return [results[i] for i in range(len(items))]
 
     @staticmethod
