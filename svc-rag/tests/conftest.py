@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-
 from servicekit.contract import TestKeys
 from svc_rag.app import create_app
 from svc_rag.engine.fake import FakeChat
@@ -43,7 +42,9 @@ class Service:
 
     def finish(self, job_id: str, user: str = "ana", timeout_s: float = 60) -> dict[str, Any]:
         """Wait until a job is final and return it."""
-        return self.until(lambda job: job["status"] in ("completed", "failed", "cancelled"), job_id, user, timeout_s)
+        return self.until(
+            lambda job: job["status"] in ("completed", "failed", "cancelled"), job_id, user, timeout_s
+        )
 
     def until(
         self, holds: Callable[[dict[str, Any]], bool], job_id: str, user: str = "ana", timeout_s: float = 60

@@ -20,7 +20,13 @@ def test_a_document_is_taken_in_listed_read_and_deleted(service):
     assert taken.status_code == 202
     job = service.finish(taken.json()["id"])
     document_id = taken.json()["document_id"]
-    assert (job["status"], job["kind"], job["result"]["chunks"], job["step"], job["total"]) == ("completed", "ingest", 1, 4, 4)
+    assert (job["status"], job["kind"], job["result"]["chunks"], job["step"], job["total"]) == (
+        "completed",
+        "ingest",
+        1,
+        4,
+        4,
+    )
     (listed,) = service.call("GET", "/v1/documents").json()["data"]
     assert listed == service.call("GET", f"/v1/documents/{document_id}").json()
     assert {k: listed[k] for k in ("id", "title", "media_type", "size_bytes", "pages", "chunks", "status")} == {
@@ -49,13 +55,17 @@ def test_a_search_can_be_kept_to_a_document(service):
     service.add(TEXT, "one.txt")
     other = service.add("Ships and paintings of another museum.", "two.txt")
     body = {"query": "museum paintings", "filter": {"document_ids": [other]}}
-    assert {hit["document_id"] for hit in service.call("POST", "/v1/search", json=body).json()["hits"]} == {other}
+    assert {hit["document_id"] for hit in service.call("POST", "/v1/search", json=body).json()["hits"]} == {
+        other
+    }
 
 
 def test_a_supported_answer_is_given_with_citations_that_stand_in_the_document(service):
     service.add(TEXT)
     service.chat.text = "The museum keeps twelve paintings [1]."
-    answer = service.call("POST", "/ask/question", json={"question": "How many paintings does the museum keep?"}).json()
+    answer = service.call(
+        "POST", "/ask/question", json={"question": "How many paintings does the museum keep?"}
+    ).json()
     assert answer["found"] is True and answer["extractive"] is False and answer["model"] == "fake-chat"
     (citation,) = answer["citations"]
     assert citation["quote"] == TEXT[citation["start"] : citation["end"]]
@@ -71,7 +81,9 @@ def test_a_supported_answer_is_given_with_citations_that_stand_in_the_document(s
 def test_a_portuguese_question_is_put_in_portuguese(service):
     service.add(TEXT)
     service.chat.text = "Às sete horas [1]."
-    answer = service.call("POST", "/ask/question", json={"question": "Quando abre a padaria da praça?"}).json()
+    answer = service.call(
+        "POST", "/ask/question", json={"question": "Quando abre a padaria da praça?"}
+    ).json()
     assert answer["found"] and answer["citations"][0]["quote"] == "A padaria da praça abre às sete horas."
     system, user = service.chat.asked[0]
     assert system["content"].startswith("Responda apenas com os trechos numerados.")
@@ -93,7 +105,9 @@ def test_a_portuguese_question_is_put_in_portuguese(service):
 def test_an_unsupported_answer_is_replaced_by_the_sentence_itself(service, said):
     service.add(TEXT)
     service.chat.text = said
-    answer = service.call("POST", "/ask/question", json={"question": "How many paintings does the museum keep?"}).json()
+    answer = service.call(
+        "POST", "/ask/question", json={"question": "How many paintings does the museum keep?"}
+    ).json()
     assert answer["found"] is True and answer["extractive"] is True
     assert answer["answer"] == "The museum keeps twelve paintings of old ships. [1]"
     assert answer["citations"][0]["quote"] == "The museum keeps twelve paintings of old ships."
@@ -135,11 +149,18 @@ def test_training_adds_texts_that_questions_find(service):
     answer = service.call("POST", "/training/train", json=body)
     assert answer.json()["message"] == "Dados de treinamento adicionados com sucesso!"
     assert service.finish(answer.json()["job_id"])["status"] == "completed"
-    body = {"documents": [{"title": "Ilha", "text": "A ilha tem um porto."}, {"title": "Rio", "text": "O rio é largo."}]}
+    body = {
+        "documents": [
+            {"title": "Ilha", "text": "A ilha tem um porto."},
+            {"title": "Rio", "text": "O rio é largo."},
+        ]
+    }
     many = service.call("POST", "/training/train", json=body).json()
     assert all(service.finish(job)["status"] == "completed" for job in many["job_ids"])
     assert {d["title"] for d in service.call("GET", "/v1/documents").json()["data"]} >= {"Ilha", "Rio"}
-    asked = service.call("POST", "/ask/question", json={"question": "Quando foi construído o farol da ilha?"}).json()
+    asked = service.call(
+        "POST", "/ask/question", json={"question": "Quando foi construído o farol da ilha?"}
+    ).json()
     assert "1887" in asked["answer"]
 
 
@@ -157,14 +178,24 @@ def test_what_belongs_to_another_is_not_there(service):
     assert service.call("GET", f"/v1/documents/{document_id}").status_code == 200
 
 
-@pytest.mark.parametrize("bad", ["x", "doc_" + "0" * 32, "../../etc/passwd", "%2e%2e%2f", "doc_" + "Z" * 32, "a" * 3000])
+@pytest.mark.parametrize(
+    "bad", ["x", "doc_" + "0" * 32, "../../etc/passwd", "%2e%2e%2f", "doc_" + "Z" * 32, "a" * 3000]
+)
 def test_ids_that_are_none_are_404(service, bad):
     for path in (f"/v1/documents/{bad}", f"/v1/documents/{bad}/text"):
         assert service.call("GET", path).status_code == 404
 
 
 @pytest.mark.parametrize(
-    "name", ["../../../../etc/cron.d/x.txt", "C:\\windows\\x.txt", "a\x01b.txt", "<script>.txt", ".txt", "x" * 900 + ".txt"]
+    "name",
+    [
+        "../../../../etc/cron.d/x.txt",
+        "C:\\windows\\x.txt",
+        "a\x01b.txt",
+        "<script>.txt",
+        ".txt",
+        "x" * 900 + ".txt",
+    ],
 )
 def test_hostile_file_names_become_plain_titles(service, name):
     answer = service.upload(b"some words here", name)
@@ -172,7 +203,11 @@ def test_hostile_file_names_become_plain_titles(service, name):
     service.finish(answer.json()["id"])
     title = service.call("GET", f"/v1/documents/{answer.json()['document_id']}").json()["title"]
     assert 0 < len(title) <= 300 and not set("/\\<>\x01") & set(title)
-    outside = [p for p in service.data_dir.parent.rglob("*") if p.is_file() and not p.is_relative_to(service.data_dir)]
+    outside = [
+        p
+        for p in service.data_dir.parent.rglob("*")
+        if p.is_file() and not p.is_relative_to(service.data_dir)
+    ]
     assert outside == []
     kept = service.data_dir / "documents" / answer.json()["document_id"]
     assert [path.name for path in kept.iterdir()] == ["source"]
@@ -208,7 +243,10 @@ def test_bad_uploads_are_clear_4xx_and_leave_nothing(service, options, status):
 
 
 def test_a_data_url_is_a_document(service):
-    url = "data:text/html;base64," + base64.b64encode(b"<title>Farm</title><p>Geese guard the farm.</p>").decode()
+    url = (
+        "data:text/html;base64,"
+        + base64.b64encode(b"<title>Farm</title><p>Geese guard the farm.</p>").decode()
+    )
     taken = service.call("POST", "/v1/documents", json={"url": url})
     assert taken.status_code == 202, taken.text
     assert service.finish(taken.json()["id"])["status"] == "completed"
@@ -254,7 +292,11 @@ def test_embeddings_have_openais_shape_in_both_encodings(service):
 
 
 def test_rerank_has_jinas_shape(service):
-    body = {"query": "old ships", "documents": ["a bakery", {"text": "old ships at sea"}, "the library"], "top_n": 2}
+    body = {
+        "query": "old ships",
+        "documents": ["a bakery", {"text": "old ships at sea"}, "the library"],
+        "top_n": 2,
+    }
     answer = service.call("POST", "/v1/rerank", json=body).json()
     assert [len(answer["results"]), answer["results"][0]["index"]] == [2, 1]
     assert answer["results"][0]["document"] == {"text": "old ships at sea"}
@@ -268,6 +310,8 @@ def test_vector_stores_are_said_to_come_later(service):
 
 def test_the_official_client_can_embed(service):
     openai = pytest.importorskip("openai")
-    client = openai.OpenAI(api_key=service.keys.token(), base_url="http://testserver/v1", http_client=service.client)
+    client = openai.OpenAI(
+        api_key=service.keys.token(), base_url="http://testserver/v1", http_client=service.client
+    )
     found = client.embeddings.create(model="text-embedding-3-small", input="hello world")
     assert len(found.data[0].embedding) == 64

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from svc_rag.domain.chunking import ChunkSizes, chunk_document
 from svc_rag.domain.sentences import sentence_spans
 from svc_rag.engine.base import Page
@@ -68,7 +67,10 @@ def test_sentences_are_disjoint_and_cover_the_text(text):
     [
         ("O Dr. Silva chegou. Ele saiu às 3.5 horas!", ["O Dr. Silva chegou.", "Ele saiu às 3.5 horas!"]),
         ("See e.g. the list. Then stop.", ["See e.g. the list.", "Then stop."]),
-        ("Título\n\nPrimeira frase. “Segunda frase.” Fim", ["Título", "Primeira frase.", "“Segunda frase.”", "Fim"]),
+        (
+            "Título\n\nPrimeira frase. “Segunda frase.” Fim",
+            ["Título", "Primeira frase.", "“Segunda frase.”", "Fim"],
+        ),
         ("uma linha\nque continua. Outra.", ["uma linha\nque continua.", "Outra."]),
         ("lista:\n- um\n- dois", ["lista:", "- um", "- dois"]),
         ("Custa R$ 3. Pague agora.", ["Custa R$ 3.", "Pague agora."]),

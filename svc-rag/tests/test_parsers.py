@@ -12,7 +12,6 @@ from openpyxl import Workbook
 from pptx import Presentation
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
-
 from servicekit.errors import ServiceError
 from svc_rag.engine.parsers import media_types
 from svc_rag.engine.parsers.isolated import IsolatedParser
@@ -111,7 +110,9 @@ def test_every_kind_of_file_is_read_with_its_pages(tmp_path, content, name, hold
     document = parse(tmp_path, content, name)
     assert holds in document.text
     assert len(document.pages) == pages
-    assert all(document.text[p.start : p.end] == document.text[p.start : p.end].strip() for p in document.pages)
+    assert all(
+        document.text[p.start : p.end] == document.text[p.start : p.end].strip() for p in document.pages
+    )
 
 
 def test_titles_come_from_the_file(tmp_path):
@@ -192,4 +193,6 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path):
 
 def test_a_parser_that_needs_more_memory_than_allowed_is_refused(tmp_path):
     with pytest.raises(DocumentTooComplex, match="MiB"):
-        parse(tmp_path, b"word " * 30_000_000, "a.txt", ParseLimits(max_chars=10**9, memory_bytes=300 * 2**20))
+        parse(
+            tmp_path, b"word " * 30_000_000, "a.txt", ParseLimits(max_chars=10**9, memory_bytes=300 * 2**20)
+        )

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-
 from svc_rag.engine.base import Chunk, ChunkStore, SearchQuery
 from svc_rag.engine.database import Database
 from svc_rag.engine.hashing import HashingEmbedder
@@ -116,7 +115,9 @@ def test_a_deleted_document_is_gone(store):
     assert {hit.document_id for hit in find(store, "ana", "ships padaria library", top_k=10)} == {"d2"}
 
 
-@pytest.mark.parametrize("text", ["", "?!", '" OR * NEAR(', "AND NOT", "a o de", "x" * 5_000, "palavra " * 2_000])
+@pytest.mark.parametrize(
+    "text", ["", "?!", '" OR * NEAR(', "AND NOT", "a o de", "x" * 5_000, "palavra " * 2_000]
+)
 def test_no_question_breaks_the_query(store, text):
     put(store, "d1", "ana", *TEXTS)
     find(store, "ana", text)

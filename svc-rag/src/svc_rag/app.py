@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-
-from servicekit import jobs
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import router as model_routes
+
+from servicekit import jobs
 from svc_rag.api import documents, embeddings, later, questions, training
 from svc_rag.api.intake import INGEST, Intake
 from svc_rag.build import StoreWatch, build_engines, load_model, models_of
@@ -26,20 +26,26 @@ from svc_rag.settings import Settings
 
 
 def create_app(
-    settings: Settings | None = None, chat: ChatModel | None = None, authenticator: Authenticator | None = None
+    settings: Settings | None = None,
+    chat: ChatModel | None = None,
+    authenticator: Authenticator | None = None,
 ) -> FastAPI:
     """Return the app; tests pass a fake `chat` and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
     engines = build_engines(settings, chat)
-    library = Library(engines.record, engines.files, engines.store, engines.parser, settings.max_document_bytes)
+    library = Library(
+        engines.record, engines.files, engines.store, engines.parser, settings.max_document_bytes
+    )
     answerer = Answerer(
         Retriever(engines.record, engines.store, engines.embedder), engines.chat, MINILM_THRESHOLDS,
         settings.max_answer_tokens,
     )  # fmt: skip
     ingest = Ingest(library, engines.embedder, ChunkSizes(settings.chunk_chars, settings.chunk_overlap_chars))
-    queue = jobs.JobQueue(settings.service, settings.sql_url, {INGEST: ingest}, max_waiting=settings.max_waiting_jobs)
+    queue = jobs.JobQueue(
+        settings.service, settings.sql_url, {INGEST: ingest}, max_waiting=settings.max_waiting_jobs
+    )
     watch = StoreWatch(engines.store)
 
     @asynccontextmanager
@@ -59,7 +65,9 @@ def create_app(
     app = FastAPI(title="svc-rag", version=readiness.version, lifespan=lifespan, redoc_url=None)
     install(app, settings, readiness=readiness, authenticator=authenticator)
     intake, models = Intake(library, queue), models_of(settings, engines.embedder)
-    app.include_router(documents.router(intake, settings, settings.max_document_bytes, settings.fetch_timeout_s))
+    app.include_router(
+        documents.router(intake, settings, settings.max_document_bytes, settings.fetch_timeout_s)
+    )
     app.include_router(questions.router(answerer))
     app.include_router(training.router(intake))
     app.include_router(embeddings.router(engines.embedder, models))

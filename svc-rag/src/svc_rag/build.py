@@ -11,6 +11,7 @@ from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import InstalledModel, ModelSlot, ServiceModels
 from servicekit.models.catalogue import Catalogue
+
 from svc_rag.engine.base import ChatModel, ChunkStore, Embedder, Parser
 from svc_rag.engine.chat_server import ChatServer
 from svc_rag.engine.database import Database
@@ -75,14 +76,18 @@ def _embedder(settings: Settings) -> Embedder:
 
         return MiniLm(get_model_path(), settings.embed_threads)
 
-    slot: ModelSlot[Embedder] = ModelSlot(load, idle_unload_s=settings.idle_unload_s or None, name="all-MiniLM-L6-v2")
+    slot: ModelSlot[Embedder] = ModelSlot(
+        load, idle_unload_s=settings.idle_unload_s or None, name="all-MiniLM-L6-v2"
+    )
     return SlotEmbedder(slot, "all-MiniLM-L6-v2", _MINILM_DIMENSION)
 
 
 def _store(settings: Settings, database: Database, embedder: Embedder) -> ChunkStore:
     dimension, model = embedder.dimension, embedder.model_id
     if settings.search_store == "opensearch":
-        return OpenSearchStore(settings.opensearch_url, dimension, model, settings.text_weight, settings.fusion)
+        return OpenSearchStore(
+            settings.opensearch_url, dimension, model, settings.text_weight, settings.fusion
+        )
     return SqliteStore(database, dimension, model, settings.text_weight, settings.fusion)
 
 
@@ -94,7 +99,9 @@ def models_of(settings: Settings, embedder: Embedder) -> ServiceModels:
     )  # fmt: skip
     slots = {entry.id: embedder.slot} if isinstance(embedder, SlotEmbedder) else {}
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
-    return ServiceModels(settings.service, [entry], aliases=settings.model_aliases, slots=slots, catalogue=catalogue)
+    return ServiceModels(
+        settings.service, [entry], aliases=settings.model_aliases, slots=slots, catalogue=catalogue
+    )
 
 
 class StoreWatch:

@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
-
 from servicekit.models import DEFAULT_ALIASES
 from servicekit.settings import ServiceSettings
 
@@ -27,7 +26,7 @@ class Settings(ServiceSettings):
     """The OpenSearch server, when `search_store` is opensearch."""
     fusion: Literal["minmax", "rrf"] = "minmax"
     """How words and vectors become one ranking: weighted mean of min-max scores, or reciprocal ranks."""
-    text_weight: float = Field(0.5, ge=0.0, le=1.0)
+    text_weight: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of the words in the weighted mean."""
 
     chat_url: str = "http://127.0.0.1:8002"

@@ -10,21 +10,23 @@ Language = Literal["pt", "en"]
 
 _TOKEN = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
-_STOP_PT = frozenset(
+_STOP_PT_TEXT = (
     "a à ao aos as às o os um uma uns umas de do da dos das em no na nos nas por pelo pela pelos pelas para com sem "
     "sob sobre entre até e ou mas se que quem qual quais quando quanto quanta quantos quantas onde como porque é são "
     "era eram foi foram ser sendo sido está estão estava estar tem têm tinha ter há havia esse essa esses essas este "
     "esta estes estas isso isto aquele aquela ele ela eles elas eu tu você vocês nós me te lhe lhes nosso nossa seu "
     "sua seus suas meu minha não sim já também muito mais menos só ainda depois antes então num numa dele dela deles "
-    "delas neste nesta nesse nessa cada fica ficam diz dizem segundo trecho trechos".split()
+    "delas neste nesta nesse nessa cada fica ficam diz dizem segundo trecho trechos"
 )
-_STOP_EN = frozenset(
+_STOP_PT = frozenset(_STOP_PT_TEXT.split())
+_STOP_EN_TEXT = (
     "a an the of in on at by for with without to from into over under between and or but if that which who whom whose "
     "what when where why how is are was were be been being am do does did done have has had having it its this these "
     "those he she they them his her their i you we me us my your our not no yes so than then there here as about up "
     "down out can could will would should may might must also just only very more most some any each s t many much "
-    "according passage passages says".split()
+    "according passage passages says"
 )
+_STOP_EN = frozenset(_STOP_EN_TEXT.split())
 _ONLY_PT = (_STOP_PT - _STOP_EN) | {"qual", "quais"}
 _ONLY_EN = _STOP_EN - _STOP_PT
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
-
 from servicekit.asgi import from_validation
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import InvalidBody, UnsupportedMedia
 from servicekit.fetch import fetch
 from servicekit.settings import ServiceSettings
+from starlette.datastructures import UploadFile
+
 from svc_rag.api.intake import Intake
 from svc_rag.api.schemas import DocumentUrl, document_json
 
@@ -44,11 +44,18 @@ def router(intake: Intake, settings: ServiceSettings, max_bytes: int, fetch_time
         elif content_type == "application/json":
             body = _url_body(await request.body())
             got = await fetch(
-                body.url, max_bytes=max_bytes, timeout_s=fetch_timeout_s, allow_hosts=settings.fetch_allow_hosts
+                body.url,
+                max_bytes=max_bytes,
+                timeout_s=fetch_timeout_s,
+                allow_hosts=settings.fetch_allow_hosts,
             )
-            name = "document" if body.url[:5].lower() == "data:" else got.final_url.split("?")[0].split("#")[0]
+            name = (
+                "document" if body.url[:5].lower() == "data:" else got.final_url.split("?")[0].split("#")[0]
+            )
             source = io.BytesIO(got.content)
-            taken = await intake.add(caller.user_id, source, name, got.media_type, body.title, idempotency_key)
+            taken = await intake.add(
+                caller.user_id, source, name, got.media_type, body.title, idempotency_key
+            )
         else:
             raise UnsupportedMedia("Send multipart/form-data with a field 'file', or JSON with 'url'.")
         job, document_id = taken
@@ -98,7 +105,10 @@ _UPLOAD: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}, "title": {"type": "string"}},
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "title": {"type": "string"},
+                    },
                 }
             },
             "application/json": {

@@ -7,10 +7,10 @@ import base64
 from typing import Any
 
 from fastapi import APIRouter
-
 from servicekit.errors import BadRequest
 from servicekit.models import ServiceModels
 from servicekit.timing import Timing
+
 from svc_rag.api.schemas import EmbeddingsRequest, RerankRequest
 from svc_rag.domain.embedding import embed_whole, rerank
 from svc_rag.engine.base import Embedder, Vectors
@@ -28,7 +28,10 @@ def router(embedder: Embedder, models: ServiceModels) -> APIRouter:
         model = models.resolve(body.model)
         texts = _texts(body)
         if body.dimensions not in (None, embedder.dimension):
-            raise BadRequest(f"{model.id} makes {embedder.dimension} dimensions; leave 'dimensions' out.", param="dimensions")
+            raise BadRequest(
+                f"{model.id} makes {embedder.dimension} dimensions; leave 'dimensions' out.",
+                param="dimensions",
+            )
         timing = Timing()
         with timing.measure("run"):
             vectors, tokens = await asyncio.to_thread(_embed, texts, embedder)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from servicekit.errors import ServiceError
 from servicekit.jobs import JobQueue
+
 from svc_rag.domain.library import Library
 
 INGEST = "ingest"
@@ -21,13 +22,25 @@ class Intake:
     queue: JobQueue
 
     async def add(
-        self, owner: str, source: BinaryIO, name: str, declared: str | None, title: str | None, key: str | None = None
+        self,
+        owner: str,
+        source: BinaryIO,
+        name: str,
+        declared: str | None,
+        title: str | None,
+        key: str | None = None,
     ) -> tuple[dict[str, Any], str]:
         """Return (the job's JSON, the document's id); the same key gives the same document and job."""
         return await asyncio.to_thread(self._add, owner, source, name, declared, title, key)
 
     def _add(
-        self, owner: str, source: BinaryIO, name: str, declared: str | None, title: str | None, key: str | None
+        self,
+        owner: str,
+        source: BinaryIO,
+        name: str,
+        declared: str | None,
+        title: str | None,
+        key: str | None,
     ) -> tuple[dict[str, Any], str]:
         document_id = self.library.new_id(owner, key)
         if self.library.record.get(document_id, owner) is None:

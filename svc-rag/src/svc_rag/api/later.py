@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NoReturn
 
 from fastapi import APIRouter
-
 from servicekit.errors import NotImplementedYet
 
 
@@ -14,9 +13,7 @@ def router() -> APIRouter:
     routes = APIRouter(prefix="/v1", include_in_schema=False)
 
     async def later() -> NoReturn:
-        raise NotImplementedYet(
-            "'/v1/vector_stores' is not available yet. Use /v1/documents and /v1/search."
-        )
+        raise NotImplementedYet("'/v1/vector_stores' is not available yet. Use /v1/documents and /v1/search.")
 
     methods = ["GET", "POST", "DELETE", "PATCH"]
     routes.add_api_route("/vector_stores", later, methods=methods, response_model=None)

@@ -71,7 +71,9 @@ class TrainingDocument(Body):
 class TrainRequest(Body):
     """`training_data` (a text or several) or `documents`."""
 
-    training_data: Filled | Annotated[list[Filled | TrainingDocument], Field(min_length=1, max_length=100)] | None = None
+    training_data: (
+        Filled | Annotated[list[Filled | TrainingDocument], Field(min_length=1, max_length=100)] | None
+    ) = None
     documents: Annotated[list[TrainingDocument], Field(min_length=1, max_length=100)] | None = None
 
     @model_validator(mode="after")

@@ -6,8 +6,8 @@ import io
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-
 from servicekit.auth import Identity, identity_of
+
 from svc_rag.api.intake import Intake
 from svc_rag.api.schemas import TrainRequest
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from servicekit.errors import ServiceError
 from servicekit.logs import log_event
+
 from svc_rag.domain import grounding, prompting
 from svc_rag.domain.prompting import Passage
 from svc_rag.domain.relevance import Sentence, rank_sentences, relevance
@@ -79,7 +80,12 @@ class Answerer:
     max_answer_tokens: int = 160
 
     async def answer(
-        self, owner: str, question: str, top_k: int, bearer: Mapping[str, str], document_ids: tuple[str, ...] = ()
+        self,
+        owner: str,
+        question: str,
+        top_k: int,
+        bearer: Mapping[str, str],
+        document_ids: tuple[str, ...] = (),
     ) -> Answer:
         """Return an answer. Raises StoreNotReady; a chat model that fails is done without."""
         sentences = await asyncio.to_thread(self._sentences, owner, question, top_k, document_ids)
@@ -89,11 +95,15 @@ class Answerer:
         reply = await self._ask(question, passages, bearer)
         return await asyncio.to_thread(self._checked, question, sentences, passages, reply)
 
-    def _sentences(self, owner: str, question: str, top_k: int, document_ids: tuple[str, ...]) -> list[Sentence]:
+    def _sentences(
+        self, owner: str, question: str, top_k: int, document_ids: tuple[str, ...]
+    ) -> list[Sentence]:
         passages = self.retriever.search(owner, question, top_k, document_ids=document_ids)
         return rank_sentences(question, passages, self.retriever.embedder)
 
-    async def _ask(self, question: str, passages: Sequence[Passage], bearer: Mapping[str, str]) -> ChatReply | None:
+    async def _ask(
+        self, question: str, passages: Sequence[Passage], bearer: Mapping[str, str]
+    ) -> ChatReply | None:
         prompt = prompting.messages(question, passages, language_of(question))
         try:
             return await self.chat.reply(prompt, bearer, self.max_answer_tokens)
@@ -102,7 +112,11 @@ class Answerer:
             return None
 
     def _checked(
-        self, question: str, sentences: Sequence[Sentence], passages: Sequence[Passage], reply: ChatReply | None
+        self,
+        question: str,
+        sentences: Sequence[Sentence],
+        passages: Sequence[Passage],
+        reply: ChatReply | None,
     ) -> Answer:
         best = sentences[0]
         if reply is not None and not grounding.denies(reply.text):

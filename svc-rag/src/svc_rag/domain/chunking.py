@@ -22,7 +22,9 @@ class ChunkSizes:
 
     def __post_init__(self) -> None:
         if self.max_chars < 16 or not 0 <= self.overlap_chars <= self.max_chars // 2:
-            raise ValueError(f"overlap {self.overlap_chars} must be at most half of max_chars {self.max_chars} (≥ 16)")
+            raise ValueError(
+                f"overlap {self.overlap_chars} must be at most half of max_chars {self.max_chars} (≥ 16)"
+            )
 
 
 def chunk_document(text: str, pages: Sequence[Page], sizes: ChunkSizes | None = None) -> list[Chunk]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-
 from servicekit.errors import ServiceError
+
 from svc_rag.domain.chunking import ChunkSizes, chunk_document
 from svc_rag.domain.library import Library
 from svc_rag.engine.base import Chunk, Document, Embedder
@@ -59,7 +59,9 @@ class Ingest:
         except Exception as error:
             # A cancelled job, or a fault of ours. A process that stops raises no Exception here: its
             # job is resumed, and the document stays in the state it is in.
-            record.update(document_id, status="failed", error=f"The job ended early ({type(error).__name__}).")
+            record.update(
+                document_id, status="failed", error=f"The job ended early ({type(error).__name__})."
+            )
             raise
         return result
 
@@ -74,7 +76,9 @@ class Ingest:
         context.check_cancelled()
         context.progress(4, STEPS, "index")
         context.step("index", self._index, context, document_id)
-        if not self.library.record.update(document_id, status="ready", pages=pages, chunks=chunks, error=None):
+        if not self.library.record.update(
+            document_id, status="ready", pages=pages, chunks=chunks, error=None
+        ):
             self._undo(document_id)
             return {"document_id": document_id, "status": "deleted"}
         self.library.files.drop_vectors(document_id)

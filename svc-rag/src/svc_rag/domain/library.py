@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from servicekit.errors import ServiceError
+
 from svc_rag.engine.base import ChunkStore, Document, DocumentRecord, Page, Parser, SourceFiles
 from svc_rag.errors import DocumentNotFound, DocumentNotReady
 
@@ -59,7 +60,9 @@ class Library:
         """Return the owner's document. Raises DocumentNotFound."""
         found = self.record.get(document_id, owner) if _ID.fullmatch(document_id) else None
         if found is None:
-            raise DocumentNotFound("There is no such document. GET /v1/documents lists yours.", param="document_id")
+            raise DocumentNotFound(
+                "There is no such document. GET /v1/documents lists yours.", param="document_id"
+            )
         return found
 
     def list(self, owner: str) -> list[Document]:

@@ -63,7 +63,7 @@ def _window(sentence: Sentence, max_chars: int) -> Passage:
     while grown:
         grown = False
         for low, high in ((first, last + 1), (first - 1, last)):
-            if 0 <= low and high < len(spans) and spans[high].end - spans[low].start <= max_chars:
+            if low >= 0 and high < len(spans) and spans[high].end - spans[low].start <= max_chars:
                 first, last, grown = low, high, True
                 break
     start, end = spans[first].start, min(spans[last].end, spans[first].start + max(max_chars, 80))

@@ -49,7 +49,9 @@ def rank_sentences(question: str, passages: Sequence[Found], embedder: Embedder)
     if not sentences:
         return []
     scores = relevance(question, [sentence.text for sentence in sentences], embedder)
-    ranked = [Sentence(s.found, s.span, s.text, float(score)) for s, score in zip(sentences, scores, strict=True)]
+    ranked = [
+        Sentence(s.found, s.span, s.text, float(score)) for s, score in zip(sentences, scores, strict=True)
+    ]
     return sorted(ranked, key=lambda sentence: -sentence.score)
 
 

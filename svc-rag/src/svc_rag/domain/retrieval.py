@@ -24,7 +24,12 @@ class Retriever:
     embedder: Embedder
 
     def search(
-        self, owner: str, text: str, top_k: int, mode: SearchMode = "hybrid", document_ids: tuple[str, ...] = ()
+        self,
+        owner: str,
+        text: str,
+        top_k: int,
+        mode: SearchMode = "hybrid",
+        document_ids: tuple[str, ...] = (),
     ) -> list[Found]:
         """Return up to top_k passages, best first. Raises StoreNotReady."""
         vector = None if mode == "text" else self.embedder.embed([text])[0]

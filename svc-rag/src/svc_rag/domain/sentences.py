@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Words that end in a full stop without ending the sentence (Portuguese and English).
-_ABBREVIATIONS = frozenset(
+_ABBREVIATIONS_TEXT = (
     "sr sra srs sras dr dra drs prof profa eng av art arts inc fig figs pág págs pag p pp ed etc ex vol cap n no nº "
     "núm tel séc obs ltda mr mrs ms st vs e.g i.e eg ie cf al jr no nos approx dept gen col rev jan fev mar "
-    "abr mai jun jul ago set out nov dez feb apr may aug sep sept oct dec".split()
+    "abr mai jun jul ago set out nov dez feb apr may aug sep sept oct dec"
 )
+_ABBREVIATIONS = frozenset(_ABBREVIATIONS_TEXT.split())
 # Of those, the ones that do end a sentence when a capital follows often enough.
-_MAY_CLOSE = frozenset("etc jr inc ltda no ex".split())
+_MAY_CLOSE = frozenset({"etc", "jr", "inc", "ltda", "no", "ex"})
 _BREAK = re.compile(
     r"(?P<blank>\n[ \t]*\n\s*)"
     r"|(?P<line>\n(?=[ \t]*(?:[-*•–▪#|>]|\d{1,3}[.)]\s)))"

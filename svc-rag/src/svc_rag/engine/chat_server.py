@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import httpx
-
 from servicekit.errors import DeadlineExceeded, NotReady, UpstreamFailed
+
 from svc_rag.engine.base import ChatReply
 
 
@@ -26,7 +26,9 @@ class ChatServer:
             answer = await self._client.post("/v1/chat/completions", json=body, headers=dict(bearer))
             answer.raise_for_status()
             found = answer.json()
-            return ChatReply(str(found["choices"][0]["message"]["content"] or ""), str(found.get("model", "chat")))
+            return ChatReply(
+                str(found["choices"][0]["message"]["content"] or ""), str(found.get("model", "chat"))
+            )
         except httpx.ConnectError as exc:
             raise NotReady("The chat service does not answer; try again in a moment.") from exc
         except httpx.TimeoutException as exc:

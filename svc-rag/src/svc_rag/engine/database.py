@@ -26,7 +26,9 @@ class Database:
         """Return this thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self._path, timeout=10.0, check_same_thread=False, isolation_level=None)
+            connection = sqlite3.connect(
+                self._path, timeout=10.0, check_same_thread=False, isolation_level=None
+            )
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
             # FULL: what was acknowledged survives a power cut, not only a killed process.

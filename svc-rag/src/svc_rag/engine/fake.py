@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from servicekit.errors import NotReady
+
 from svc_rag.engine.base import ChatReply
 
 

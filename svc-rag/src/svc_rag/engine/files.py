@@ -77,7 +77,9 @@ class FolderFiles:
                 while block := source.read(_BLOCK_BYTES):
                     size += len(block)
                     if max_bytes is not None and size > max_bytes:
-                        raise DocumentTooLarge(f"The file is over the limit of {max_bytes} bytes; split it.", param="file")
+                        raise DocumentTooLarge(
+                            f"The file is over the limit of {max_bytes} bytes; split it.", param="file"
+                        )
                     file.write(block)
                 file.flush()
                 os.fsync(file.fileno())

@@ -7,8 +7,8 @@ pruned 1.6 ms.
 
 from __future__ import annotations
 
-from svc_rag.words import content_words, tokens
 from svc_rag.engine.database import Database
+from svc_rag.words import content_words, tokens
 
 _PRUNE_FROM_CHUNKS = 2_000
 _COMMON_SHARE = 0.08
@@ -50,6 +50,10 @@ class RareTerms:
     def _documents_with(self, word: str) -> int:
         frequency = self._frequency.get(word)
         if frequency is None:
-            row = self._database.read().execute("SELECT doc FROM store_vocabulary WHERE term = ?", (word,)).fetchone()
+            row = (
+                self._database.read()
+                .execute("SELECT doc FROM store_vocabulary WHERE term = ?", (word,))
+                .fetchone()
+            )
             frequency = self._frequency[word] = int(row[0]) if row else 0
         return frequency

@@ -20,7 +20,9 @@ def fuse(
         parts = (_min_max(text), _min_max(vector))
     keys = sorted(set(text) | set(vector))
     weights = (text_weight, 1.0 - text_weight)
-    scored = [(key, sum(w * part.get(key, 0.0) for w, part in zip(weights, parts, strict=True))) for key in keys]
+    scored = [
+        (key, sum(w * part.get(key, 0.0) for w, part in zip(weights, parts, strict=True))) for key in keys
+    ]
     return sorted(scored, key=lambda item: (-item[1], item[0]))
 
 

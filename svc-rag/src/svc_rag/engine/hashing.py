@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from svc_rag.words import content_words
 from svc_rag.engine.base import Vectors
+from svc_rag.words import content_words
 
 
 class HashingEmbedder:

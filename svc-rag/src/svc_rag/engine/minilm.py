@@ -47,7 +47,9 @@ class MiniLm:
         kind = weights["embeddings.token_type_embeddings.weight"][0]
         self._positions = weights["embeddings.position_embeddings.weight"] + kind
         self._norm = (weights["embeddings.LayerNorm.weight"], weights["embeddings.LayerNorm.bias"])
-        self._layers = [_Layer(weights, n, self._heads, self._epsilon) for n in range(config["num_hidden_layers"])]
+        self._layers = [
+            _Layer(weights, n, self._heads, self._epsilon) for n in range(config["num_hidden_layers"])
+        ]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return (len(texts), 384) float32, rows of length one."""
@@ -94,13 +96,19 @@ class _Layer:
         parts = [linear(f"attention.self.{part}") for part in ("query", "key", "value")]
         self._qkv = (np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts]))
         self._out, self._norm_out = linear("attention.output.dense"), norm("attention.output")
-        self._up, self._down, self._norm_down = linear("intermediate.dense"), linear("output.dense"), norm("output")
+        self._up, self._down, self._norm_down = (
+            linear("intermediate.dense"),
+            linear("output.dense"),
+            norm("output"),
+        )
         self._heads, self._epsilon = heads, epsilon
 
     def __call__(self, hidden: Vectors, penalty: Vectors) -> Vectors:
         batch, length, width = hidden.shape
         flat = hidden.reshape(-1, width)
-        qkv = (flat @ self._qkv[0] + self._qkv[1]).reshape(batch, length, 3, self._heads, width // self._heads)
+        qkv = (flat @ self._qkv[0] + self._qkv[1]).reshape(
+            batch, length, 3, self._heads, width // self._heads
+        )
         query, key, value = qkv.transpose(2, 0, 3, 1, 4)
         scores = query @ key.transpose(0, 1, 3, 2)
         scores *= np.float32((width // self._heads) ** -0.5)
@@ -113,7 +121,8 @@ class _Layer:
         up = attended @ self._up[0] + self._up[1]
         up *= np.float32(0.5) * (np.float32(1.0) + erf(up * np.float32(2**-0.5)))
         down = up @ self._down[0] + self._down[1] + attended
-        return _layer_norm(down, self._norm_down, self._epsilon).reshape(batch, length, width)
+        normed = _layer_norm(down.astype(np.float32, copy=False), self._norm_down, self._epsilon)
+        return normed.reshape(batch, length, width)
 
 
 def _layer_norm(x: Vectors, norm: tuple[Vectors, Vectors], epsilon: float) -> Vectors:

@@ -64,11 +64,11 @@ def index_body(dimension: int, embedding_model: str) -> dict[str, Any]:
 def pipeline_body(text_weight: float, fusion: str) -> dict[str, Any]:
     """Return the search pipeline that fuses the two parts of a hybrid query."""
     if fusion == "rrf":
-        processor = {"score-ranker-processor": {"combination": {"technique": "rrf"}}}
+        processor: dict[str, Any] = {"score-ranker-processor": {"combination": {"technique": "rrf"}}}
     else:
         weights = [round(text_weight, 4), round(1 - text_weight, 4)]
-        combination = {"technique": "arithmetic_mean", "parameters": {"weights": weights}}
-        normalization = {"technique": "min_max"}
+        combination: dict[str, Any] = {"technique": "arithmetic_mean", "parameters": {"weights": weights}}
+        normalization: dict[str, Any] = {"technique": "min_max"}
         processor = {"normalization-processor": {"normalization": normalization, "combination": combination}}
     return {"description": "Fuses words and vectors.", "phase_results_processors": [processor]}
 
@@ -80,7 +80,9 @@ def ensure(client: OpenSearch, dimension: int, embedding_model: str, text_weight
     client.transport.perform_request("PUT", f"/_search/pipeline/{PIPELINE}", body=body)
     if not client.indices.exists(index=name):
         try:
-            client.indices.create(index=name, body=index_body(dimension, embedding_model) | {"aliases": {ALIAS: {}}})
+            client.indices.create(
+                index=name, body=index_body(dimension, embedding_model) | {"aliases": {ALIAS: {}}}
+            )
         except RequestError as exc:
             # Another service made it between the two calls.
             if exc.error != "resource_already_exists_exception":

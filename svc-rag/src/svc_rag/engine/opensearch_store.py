@@ -37,7 +37,9 @@ class OpenSearchStore:
         self, url: str, dimension: int, embedding_model: str, text_weight: float = 0.5,
         fusion: Fusion = "minmax", candidates: int = 50, timeout_s: float = 10.0,
     ):  # fmt: skip
-        self._client = OpenSearch([url], timeout=timeout_s, max_retries=0, retry_on_timeout=False, pool_maxsize=16)
+        self._client = OpenSearch(
+            [url], timeout=timeout_s, max_retries=0, retry_on_timeout=False, pool_maxsize=16
+        )
         self._dimension, self._model = dimension, embedding_model
         self._text_weight, self._fusion, self._candidates = text_weight, fusion, candidates
         self._connecting = threading.Lock()
@@ -52,16 +54,22 @@ class OpenSearchStore:
                 layout.ensure(self._client, self._dimension, self._model, self._text_weight, self._fusion)
                 made_with = layout.made_with(self._client)
             if made_with != (self._model, self._dimension):
-                raise StoreNotReady(f"The index was made with {made_with[0]}; this service embeds with {self._model}.")
+                raise StoreNotReady(
+                    f"The index was made with {made_with[0]}; this service embeds with {self._model}."
+                )
             self._connected = True
 
     def check(self) -> None:
         """Raise StoreNotReady unless the server answers and the index is there."""
         self.connect()
         with self._reaching_server():
-            health = self._client.cluster.health(index=layout.ALIAS, params={"timeout": "1s"}, request_timeout=2)
+            health = self._client.cluster.health(
+                index=layout.ALIAS, params={"timeout": "1s"}, request_timeout=2
+            )
         if health["status"] == "red":
-            raise StoreNotReady("The search store is recovering its index; try again in a moment.", retry_after_s=5)
+            raise StoreNotReady(
+                "The search store is recovering its index; try again in a moment.", retry_after_s=5
+            )
 
     def index(self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Write all chunks under `<document>:<n>`, so that writing them again changes nothing.
@@ -75,7 +83,14 @@ class OpenSearchStore:
                 self._bulk(document_id, owner, chunks[part], vectors[part])
             self._client.indices.refresh(index=layout.ALIAS)
             self._delete_where(
-                {"bool": {"filter": [{"term": {"document_id": document_id}}, {"range": {"n": {"gte": len(chunks)}}}]}}
+                {
+                    "bool": {
+                        "filter": [
+                            {"term": {"document_id": document_id}},
+                            {"range": {"n": {"gte": len(chunks)}}},
+                        ]
+                    }
+                }
             )
 
     def _bulk(self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
@@ -91,7 +106,9 @@ class OpenSearchStore:
         answer = self._client.bulk(body=lines, params={"require_alias": "true"}, request_timeout=60)
         if answer["errors"]:
             kinds = {item["index"].get("error", {}).get("type") for item in answer["items"]} - {None}
-            raise StoreNotReady(f"The search store refused chunks ({', '.join(sorted(kinds))}); they are sent again.")
+            raise StoreNotReady(
+                f"The search store refused chunks ({', '.join(sorted(kinds))}); they are sent again."
+            )
 
     def delete(self, document_id: str) -> None:
         """Remove a document's chunks; they are found no more when this returns."""
@@ -102,7 +119,9 @@ class OpenSearchStore:
 
     def _delete_where(self, query: dict[str, Any]) -> None:
         params = {"refresh": "true", "conflicts": "proceed"}
-        self._client.delete_by_query(index=layout.ALIAS, body={"query": query}, params=params, request_timeout=60)
+        self._client.delete_by_query(
+            index=layout.ALIAS, body={"query": query}, params=params, request_timeout=60
+        )
 
     def search(self, query: SearchQuery) -> list[Hit]:
         """Return the best chunks of the query's owner by one request."""
@@ -137,7 +156,9 @@ class OpenSearchStore:
         if ids:
             within.append({"terms": {"document_id": ids}})
         with self._reaching_server():
-            return int(self._client.count(index=layout.ALIAS, body={"query": {"bool": {"filter": within}}})["count"])
+            return int(
+                self._client.count(index=layout.ALIAS, body={"query": {"bool": {"filter": within}}})["count"]
+            )
 
     def close(self) -> None:
         """Close the connections."""
@@ -150,7 +171,9 @@ class OpenSearchStore:
             yield
         except ServerAway as exc:
             self._connected = False
-            raise StoreNotReady("The search store does not answer; try again in a moment.", retry_after_s=5) from exc
+            raise StoreNotReady(
+                "The search store does not answer; try again in a moment.", retry_after_s=5
+            ) from exc
         except NotFoundError as exc:
             self._connected = False
             raise StoreNotReady("The search store lost its index; it is made anew.", retry_after_s=2) from exc
@@ -158,7 +181,9 @@ class OpenSearchStore:
             if exc.status_code not in _BUSY:
                 raise
             self._connected = False
-            raise StoreNotReady("The search store is busy or recovering; try again in a moment.", retry_after_s=5) from exc
+            raise StoreNotReady(
+                "The search store is busy or recovering; try again in a moment.", retry_after_s=5
+            ) from exc
         except OpenSearchException as exc:
             raise StoreNotReady("The search store gave an answer that cannot be read; try again.") from exc
 
@@ -167,4 +192,12 @@ def _hit(hit: dict[str, Any], vector_only: bool) -> Hit:
     source = hit["_source"]
     # Lucene reports (1 + cosine) / 2; the other store and its thresholds speak of cosine.
     score = 2 * hit["_score"] - 1 if vector_only else hit["_score"]
-    return Hit(hit["_id"], source["document_id"], source["text"], score, source["page"], source["start"], source["end"])
+    return Hit(
+        hit["_id"],
+        source["document_id"],
+        source["text"],
+        score,
+        source["page"],
+        source["start"],
+        source["end"],
+    )

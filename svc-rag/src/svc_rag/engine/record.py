@@ -55,7 +55,9 @@ class SqliteRecord:
             raise ValueError(f"no such fields: {sorted(unknown)}")
         assignments = ", ".join(f"{name} = ?" for name in fields)
         with self._database.write() as db:
-            done = db.execute(f"UPDATE documents SET {assignments} WHERE id = ?", (*fields.values(), document_id))
+            done = db.execute(
+                f"UPDATE documents SET {assignments} WHERE id = ?", (*fields.values(), document_id)
+            )
         return done.rowcount > 0
 
     def delete(self, document_id: str) -> None:
@@ -74,16 +76,23 @@ class SqliteRecord:
 
     def text(self, document_id: str) -> tuple[str, tuple[Page, ...]] | None:
         """Return the parsed text and its pages."""
-        row = self._database.read().execute(
-            "SELECT text, pages FROM document_texts WHERE document_id = ?", (document_id,)
-        ).fetchone()
+        row = (
+            self._database.read()
+            .execute("SELECT text, pages FROM document_texts WHERE document_id = ?", (document_id,))
+            .fetchone()
+        )
         return (row["text"], tuple(Page(*span) for span in json.loads(row["pages"]))) if row else None
 
     def slice(self, document_id: str, start: int, end: int) -> str | None:
         """Return text[start:end] without reading the whole text into Python."""
-        row = self._database.read().execute(
-            "SELECT substr(text, ?, ?) FROM document_texts WHERE document_id = ?", (start + 1, end - start, document_id)
-        ).fetchone()
+        row = (
+            self._database.read()
+            .execute(
+                "SELECT substr(text, ?, ?) FROM document_texts WHERE document_id = ?",
+                (start + 1, end - start, document_id),
+            )
+            .fetchone()
+        )
         return row[0] if row else None
 
 

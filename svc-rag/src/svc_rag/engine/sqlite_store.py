@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from svc_rag.engine.fusion import Fusion, fuse
 from svc_rag.engine.base import Chunk, Hit, SearchQuery, Vectors
 from svc_rag.engine.database import Database
 from svc_rag.engine.fts_terms import RareTerms
+from svc_rag.engine.fusion import Fusion, fuse
 from svc_rag.engine.vector_matrix import VectorMatrix
 from svc_rag.errors import StoreNotReady
 
@@ -61,7 +61,9 @@ class SqliteStore:
         db.execute("INSERT OR IGNORE INTO store_meta VALUES ('embedding', ?)", (made_by,))
         found = db.execute("SELECT value FROM store_meta WHERE name = 'embedding'").fetchone()[0]
         if found != made_by:
-            raise StoreNotReady(f"The index was made with {found}; this service embeds with {made_by}. Index anew.")
+            raise StoreNotReady(
+                f"The index was made with {found}; this service embeds with {made_by}. Index anew."
+            )
         self._load_matrix()
         self._connected = True
 
@@ -91,7 +93,9 @@ class SqliteStore:
             with self._database.write() as db:
                 old_code = _remove(db, document_id)
                 db.execute("INSERT OR IGNORE INTO store_owners (owner) VALUES (?)", (owner,))
-                owner_code = db.execute("SELECT code FROM store_owners WHERE owner = ?", (owner,)).fetchone()[0]
+                owner_code = db.execute("SELECT code FROM store_owners WHERE owner = ?", (owner,)).fetchone()[
+                    0
+                ]
                 sql = "INSERT INTO store_documents (id, owner_code) VALUES (?, ?)"
                 code = int(db.execute(sql, (document_id, owner_code)).lastrowid or 0)
                 keys = _insert(db, owner_code, code, chunks, vectors)
@@ -113,9 +117,11 @@ class SqliteStore:
     def search(self, query: SearchQuery) -> list[Hit]:
         """Return the best chunks of the query's owner."""
         self.check()
-        owner = self._database.read().execute(
-            "SELECT code FROM store_owners WHERE owner = ?", (query.owner,)
-        ).fetchone()
+        owner = (
+            self._database.read()
+            .execute("SELECT code FROM store_owners WHERE owner = ?", (query.owner,))
+            .fetchone()
+        )
         if owner is None:
             return []
         documents = self._document_codes(query.document_ids)
@@ -136,7 +142,9 @@ class SqliteStore:
         if not ids:
             return None
         marks = ", ".join("?" * len(ids))
-        rows = self._database.read().execute(f"SELECT code FROM store_documents WHERE id IN ({marks})", tuple(ids))
+        rows = self._database.read().execute(
+            f"SELECT code FROM store_documents WHERE id IN ({marks})", tuple(ids)
+        )
         return np.array([row["code"] for row in rows], np.int32)
 
     def _search_words(
@@ -146,9 +154,16 @@ class SqliteStore:
         if not match:
             return {}
         if documents is None and self._matrix.owns_all(owner):
-            sql, values = "SELECT rowid, rank FROM store_words WHERE store_words MATCH ? ORDER BY rank LIMIT ?", [match, k]
+            sql, values = (
+                "SELECT rowid, rank FROM store_words WHERE store_words MATCH ? ORDER BY rank LIMIT ?",
+                [match, k],
+            )
         else:
-            within = "" if documents is None else f" AND c.document_code IN ({', '.join(map(str, documents)) or 'NULL'})"
+            within = (
+                ""
+                if documents is None
+                else f" AND c.document_code IN ({', '.join(map(str, documents)) or 'NULL'})"
+            )
             sql = (
                 "SELECT c.key, rank FROM store_words JOIN store_chunks c ON c.key = store_words.rowid "
                 f"WHERE store_words MATCH ? AND c.owner_code = ?{within} ORDER BY rank LIMIT ?"
@@ -197,7 +212,9 @@ def _insert(
         (int(key), owner_code, code, chunk.n, chunk.page, chunk.start, chunk.end, chunk.text)
         for key, chunk in zip(keys, chunks, strict=True)
     ]
-    blobs = [(int(key), np.asarray(row, np.float32).tobytes()) for key, row in zip(keys, vectors, strict=True)]
+    blobs = [
+        (int(key), np.asarray(row, np.float32).tobytes()) for key, row in zip(keys, vectors, strict=True)
+    ]
     db.executemany("INSERT INTO store_chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     db.executemany("INSERT INTO store_vectors VALUES (?, ?)", blobs)
     db.executemany("INSERT INTO store_words (rowid, text) VALUES (?, ?)", [(row[0], row[-1]) for row in rows])
@@ -215,7 +232,10 @@ def _remove(db: sqlite3.Connection, document_id: str) -> int | None:
         "INSERT INTO store_words (store_words, rowid, text) "
         "SELECT 'delete', key, text FROM store_chunks WHERE document_code = ?", (code,)
     )  # fmt: skip
-    db.execute("DELETE FROM store_vectors WHERE key IN (SELECT key FROM store_chunks WHERE document_code = ?)", (code,))
+    db.execute(
+        "DELETE FROM store_vectors WHERE key IN (SELECT key FROM store_chunks WHERE document_code = ?)",
+        (code,),
+    )
     db.execute("DELETE FROM store_chunks WHERE document_code = ?", (code,))
     db.execute("DELETE FROM store_documents WHERE code = ?", (code,))
     return code

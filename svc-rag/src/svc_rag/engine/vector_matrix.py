@@ -50,8 +50,7 @@ class VectorMatrix:
         now, used = self._now, self._now.used + len(keys)
         if used > len(now.keys):
             grown = self._empty(max(used, len(now.keys) * 3 // 2))
-            for old, new in zip(_arrays(now), _arrays(grown), strict=True):
-                new[: now.used] = old[: now.used]
+            _copy(now, slice(0, now.used), grown, now.used)
             now = _Snapshot(*_arrays(grown), self._now.used, self._now.only_owner)
         rows = slice(now.used, used)
         now.vectors[rows], now.keys[rows] = vectors, keys
@@ -76,12 +75,13 @@ class VectorMatrix:
         if now.used < 512 or len(alive) > now.used // 2:
             return
         packed = self._empty(max(256, len(alive) * 3 // 2))
-        for old, new in zip(_arrays(now), _arrays(packed), strict=True):
-            new[: len(alive)] = old[alive]
+        _copy(now, alive, packed, len(alive))
         owners = set(packed.owners[: len(alive)].tolist())
         self._now = _Snapshot(*_arrays(packed), len(alive), owners.pop() if len(owners) == 1 else None)
 
-    def search(self, vector: Vectors, owner: int, documents: NDArray[np.int32] | None, k: int) -> dict[int, float]:
+    def search(
+        self, vector: Vectors, owner: int, documents: NDArray[np.int32] | None, k: int
+    ) -> dict[int, float]:
         """Return the k best of the owner's rows as {key: cosine}."""
         now = self._now
         if now.used == 0:
@@ -102,3 +102,11 @@ class VectorMatrix:
 
 def _arrays(s: _Snapshot) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
     return s.vectors, s.keys, s.owners, s.documents
+
+
+def _copy(source: _Snapshot, rows: slice | NDArray[np.intp], target: _Snapshot, used: int) -> None:
+    """Copy rows of every array to the beginning of the target's."""
+    target.vectors[:used] = source.vectors[rows]
+    target.keys[:used] = source.keys[rows]
+    target.owners[:used] = source.owners[rows]
+    target.documents[:used] = source.documents[rows]

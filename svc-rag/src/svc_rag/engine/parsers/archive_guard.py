@@ -16,7 +16,9 @@ _RATIO_COUNTS_FROM_BYTES = 2**20
 _BLOCK_BYTES = 2**16
 # OOXML never holds a document type; one is the door to entity bombs and to files of this machine.
 _FORBIDDEN = tuple(
-    mark.encode(encoding) for mark in ("<!DOCTYPE", "<!ENTITY") for encoding in ("utf-8", "utf-16-le", "utf-16-be")
+    mark.encode(encoding)
+    for mark in ("<!DOCTYPE", "<!ENTITY")
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be")
 )
 _LONGEST_MARK = max(map(len, _FORBIDDEN))
 
@@ -33,7 +35,15 @@ def check_archive(path: Path, limits: ParseLimits) -> None:
                     unpacked += _check_xml(archive, member)
                     if unpacked > limits.max_unpacked_bytes:
                         raise _too_large(limits)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as exc:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as exc:
         raise DocumentUnreadable("The Office file is damaged.", param="file") from exc
 
 
@@ -47,11 +57,15 @@ def _check_directory(members: list[zipfile.ZipInfo], limits: ParseLimits) -> Non
             raise DocumentEncrypted("The file is encrypted; save it without a password.", param="file")
         packed = max(member.compress_size, 1)
         if member.file_size >= _RATIO_COUNTS_FROM_BYTES and member.file_size / packed > limits.max_ratio:
-            raise DocumentTooComplex(f"A part of the file unpacks to more than {limits.max_ratio} times its size.")
+            raise DocumentTooComplex(
+                f"A part of the file unpacks to more than {limits.max_ratio} times its size."
+            )
 
 
 def _too_large(limits: ParseLimits) -> DocumentTooComplex:
-    return DocumentTooComplex(f"The file unpacks to more than {limits.max_unpacked_bytes // 2**20} MiB; split it.")
+    return DocumentTooComplex(
+        f"The file unpacks to more than {limits.max_unpacked_bytes // 2**20} MiB; split it."
+    )
 
 
 def _check_xml(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
@@ -62,6 +76,8 @@ def _check_xml(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
             size += len(block)
             window = tail + block
             if any(mark in window for mark in _FORBIDDEN):
-                raise DocumentUnreadable("The Office file declares XML entities, which are not read.", param="file")
+                raise DocumentUnreadable(
+                    "The Office file declares XML entities, which are not read.", param="file"
+                )
             tail = window[-_LONGEST_MARK:]
     return size

@@ -24,7 +24,8 @@ from svc_rag.errors import (
 )
 
 _ERRORS = {
-    cls.__name__: cls for cls in (DocumentEncrypted, DocumentTooComplex, DocumentUnreadable, DocumentUnsupported)
+    cls.__name__: cls
+    for cls in (DocumentEncrypted, DocumentTooComplex, DocumentUnreadable, DocumentUnsupported)
 }
 _OUT_OF_MEMORY = 12
 _PROBED = (media_types.PDF, media_types.DOCX, media_types.PPTX, media_types.XLSX)
@@ -64,7 +65,12 @@ class IsolatedParser:
             str(source), str(target), media_type, json.dumps(asdict(self._limits)), task,
         ]  # fmt: skip
         # Own environment: no secrets, and no thread pools whose stacks count as address space.
-        environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "LANG": "C.UTF-8"}
+        environment = {
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
+            "LANG": "C.UTF-8",
+        }
         try:
             done = subprocess.run(
                 command, timeout=self._limits.timeout_s, cwd=target.parent, env=environment, check=False,
@@ -78,6 +84,7 @@ class IsolatedParser:
             return
         if done.returncode == _OUT_OF_MEMORY or done.returncode < 0:
             raise DocumentTooComplex(
-                f"Reading the file takes more than {self._limits.memory_bytes // 2**20} MiB; split it.", param="file"
+                f"Reading the file takes more than {self._limits.memory_bytes // 2**20} MiB; split it.",
+                param="file",
             )
         raise DocumentUnreadable("The file cannot be read; it may be damaged.", param="file")

@@ -38,7 +38,9 @@ def detect(path: Path, name: str, declared: str | None = None) -> str:
         return PDF
     if head.startswith(b"PK\x03\x04"):
         return _office_type(path)
-    if head.startswith((b"PK", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"\x7fELF", b"MZ\x90")):
+    if head.startswith(
+        (b"PK", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"\x7fELF", b"MZ\x90")
+    ):
         raise DocumentUnsupported(f"This kind of file is not read; send {_KINDS}.", param="file")
     if not _looks_like_text(head):
         raise DocumentUnsupported(f"The file holds no text; send {_KINDS}.", param="file")

@@ -41,7 +41,9 @@ def _open(path: Path, limits: ParseLimits) -> PdfReader:
     if reader.is_encrypted and not reader.decrypt(""):
         raise DocumentEncrypted("The PDF is encrypted; save it without a password.", param="file")
     if len(reader.pages) > limits.max_pages:
-        raise DocumentTooComplex(f"The PDF has {len(reader.pages)} pages; at most {limits.max_pages} are read.")
+        raise DocumentTooComplex(
+            f"The PDF has {len(reader.pages)} pages; at most {limits.max_pages} are read."
+        )
     return reader
 
 

@@ -13,10 +13,11 @@ from svc_rag.engine.parsers.limits import ParseLimits
 from svc_rag.engine.parsers.text_cleaning import join_pages
 from svc_rag.errors import DocumentUnreadable
 
-_BLOCKS = frozenset(
+_BLOCKS_TEXT = (
     "address article aside blockquote body caption dd details div dl dt fieldset figcaption figure footer form h1 h2 "
-    "h3 h4 h5 h6 header hr li main nav ol p pre section summary table tbody tfoot thead tr ul".split()
+    "h3 h4 h5 h6 header hr li main nav ol p pre section summary table tbody tfoot thead tr ul"
 )
+_BLOCKS = frozenset(_BLOCKS_TEXT.split())
 _UNREAD = ("script", "style", "noscript", "template", "svg", "iframe", "object", "head")
 _HEADING = re.compile(r"^#{1,3}\s+(.{1,200}?)\s*#*$", re.MULTILINE)
 

@@ -43,5 +43,7 @@ def join_pages(title: str, pages: Iterable[str], limits: ParseLimits) -> ParsedD
             raise DocumentTooComplex(f"The document holds more than {limits.max_chars} characters; split it.")
     joined = "\n\n".join(parts)
     if not joined.strip():
-        raise DocumentUnreadable("The document holds no text (a scan needs text recognition first).", param="file")
+        raise DocumentUnreadable(
+            "The document holds no text (a scan needs text recognition first).", param="file"
+        )
     return ParsedDocument(clean(title)[:300].replace("\n", " "), joined, tuple(spans))
