@@ -20,7 +20,7 @@ from dbos import _dbos as dbos_globals
 APPLICATION_VERSION = "1"
 #: A job that takes the process down so often is given up.
 MAX_RECOVERIES = 60
-POLL_S = 0.2
+POLL_S = 0.25
 
 
 class DbosRuntime:

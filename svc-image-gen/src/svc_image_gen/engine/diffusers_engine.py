@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -57,7 +58,7 @@ class Loaded:
 
 
 class DiffusersEngine:
-    """One pipeline folder. All drawing happens in one thread of its own, at the priority `niceness`."""
+    """One pipeline folder. Drawing happens in one thread of its own at the priority `niceness`; loading does not."""
 
     def __init__(
         self, model: InstalledModel, folder: Path, options: LoadOptions, recommended: Recommended | None = None
@@ -66,7 +67,7 @@ class DiffusersEngine:
         self.device = "cpu" if options.device == "auto" else options.device
         self.recommended = recommended or read_recommended(folder)
         self.slot: ModelSlot[Loaded] = ModelSlot(
-            lambda: self._in_thread(self._load), idle_unload_s=options.idle_unload_s, name=model.id
+            self._load, idle_unload_s=options.idle_unload_s, name=model.id
         )
         self._folder = folder
         self._options = options
@@ -100,9 +101,11 @@ class DiffusersEngine:
         torch.set_num_threads(self._options.threads)
         self.device = choose_device(self._options.device)
         dtype = choose_dtype(self._options.precision, self.device, self.model.size_bytes or 0)
-        pipeline = DiffusionPipeline.from_pretrained(
-            self._folder, dtype=dtype, local_files_only=True, use_safetensors=True
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # diffusers' advice to the makers of models
+            pipeline = DiffusionPipeline.from_pretrained(
+                self._folder, dtype=dtype, local_files_only=True, use_safetensors=True
+            )
         pipeline.set_progress_bar_config(disable=True)
         pipeline.to(self.device)
         pipeline.unet.to(memory_format=torch.channels_last)
