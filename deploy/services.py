@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from dataclasses import dataclass
 
 from deploy import redis
 from deploy.layout import Layout
 
 MODEL_THREADS_MAX = 8
+BATCH_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,10 @@ def environment(service: Service, layout: Layout) -> dict[str, str]:
 
 
 def command(service: Service, layout: Layout) -> list[str]:
-    """Return how `service` is started; batch services run only when nobody else wants the processor."""
+    """Return how `service` is started.
+
+    A batch service yields to the others but still answers its health checks beside a busy model: it
+    lowers the threads that do the work itself, further than this.
+    """
     started = [str(layout.python), "-m", service.module]
-    if service.batch and shutil.which("chrt") and sys.platform == "linux":
-        return ["chrt", "--idle", "0", "nice", "-n", "19", *started]
-    return ["nice", "-n", "19", *started] if service.batch else started
+    return ["nice", "-n", str(BATCH_NICENESS), *started] if service.batch else started
