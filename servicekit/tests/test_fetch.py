@@ -174,7 +174,12 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def get(site: Site, path: str, **options: object) -> Fetched:
-    settings = {"max_bytes": 1000, "timeout_s": 5, "allow_hosts": site.hosts, "resolve": to_loopback} | options
+    settings = {
+        "max_bytes": 1000,
+        "timeout_s": 5,
+        "allow_hosts": site.hosts,
+        "resolve": to_loopback,
+    } | options
     return await fetch(site.url(path), **settings)  # type: ignore[arg-type]
 
 
@@ -210,7 +215,13 @@ async def test_a_redirect_within_the_rules_is_followed(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["http://127.0.0.1:{port}/png", "http://[::1]:{port}/", "file:///etc/passwd", "data:,x", "http://u:p@site.test/"],
+    [
+        "http://127.0.0.1:{port}/png",
+        "http://[::1]:{port}/",
+        "file:///etc/passwd",
+        "data:,x",
+        "http://u:p@site.test/",
+    ],
 )
 async def test_a_redirect_is_checked_like_the_first_address(site: Site, target: str) -> None:
     async def as_written(host: str, port: int) -> list[str]:

@@ -41,7 +41,11 @@ def test_other_formats_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
-    picture = Image.new("I;16", (9, 7), 65535) if mode == "I;16" else Image.new("RGB", (9, 7), "white").convert(mode)
+    picture = (
+        Image.new("I;16", (9, 7), 65535)
+        if mode == "I;16"
+        else Image.new("RGB", (9, 7), "white").convert(mode)
+    )
     assert decode(encoded(picture, "PNG")).getpixel((3, 3)) == (255, 255, 255)
 
 
@@ -55,7 +59,9 @@ def test_the_exif_orientation_is_applied() -> None:
     assert decode(encoded(RED, "JPEG", exif=exif)).size == (20, 40)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM" + b"\0" * 60, b"<svg/>"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM" + b"\0" * 60, b"<svg/>"]
+)
 def test_what_is_no_picture_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidImage):
         decode(content)
@@ -92,8 +98,14 @@ def webp_header(side: int) -> bytes:
         png_header(2**31 - 1, 2**31 - 1),
         png_header(40_000, 1),
         webp_header(16_383),
-        b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\0\0\0,\0\0\0\0" + struct.pack("<HH", 65535, 65535) + b"\0\2\0;",
-        b"BM" + struct.pack("<IHHI", 100, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0),
+        b"GIF89a"
+        + struct.pack("<HH", 65535, 65535)
+        + b"\0\0\0,\0\0\0\0"
+        + struct.pack("<HH", 65535, 65535)
+        + b"\0\2\0;",
+        b"BM"
+        + struct.pack("<IHHI", 100, 0, 0, 54)
+        + struct.pack("<IiiHHIIiiII", 40, 30000, 30000, 1, 24, 0, 0, 0, 0, 0, 0),
     ],
     ids=["png", "png-huge", "png-long", "webp", "gif", "bmp"],
 )

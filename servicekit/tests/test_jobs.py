@@ -220,7 +220,9 @@ async def test_a_final_job_cannot_be_cancelled_any_more(queue: JobQueue) -> None
 async def test_an_error_for_the_caller_keeps_its_words(queue: JobQueue) -> None:
     job = await queue.wait(queue.submit("refuse", {}, "ana").id)
     assert job.status == "failed" and job.error is not None
-    assert (job.error["code"], job.error["param"]) == ("invalid_value", "n") and "at most 3" in job.error["message"]
+    assert (job.error["code"], job.error["param"]) == ("invalid_value", "n") and "at most 3" in job.error[
+        "message"
+    ]
 
 
 async def test_an_internal_error_tells_no_secret(queue: JobQueue) -> None:
@@ -258,7 +260,9 @@ async def test_stopping_leaves_a_running_job_for_the_next_start(queue: JobQueue,
     assert (await queue.wait(job.id)).status == "completed" and work.runs == [job.id] * 2
 
 
-async def test_a_second_queue_in_the_process_is_refused_while_one_runs(queue: JobQueue, tmp_path: Path) -> None:
+async def test_a_second_queue_in_the_process_is_refused_while_one_runs(
+    queue: JobQueue, tmp_path: Path
+) -> None:
     other = JobQueue("svc-other", f"sqlite:///{tmp_path / 'other.db'}", {})
     with pytest.raises(RuntimeError, match="another JobQueue"):
         await asyncio.to_thread(other.start)

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-PROGRAM = '''
+PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
 from servicekit.jobs import JobQueue
@@ -37,7 +37,7 @@ waiting = queue.submit("count", {"n": 1}, "ana", "key")
 other = queue.submit("count", {"n": 2}, "ana", "other")
 print(asyncio.run(queue.wait(waiting.id)).result, asyncio.run(queue.wait(other.id)).status, flush=True)
 queue.stop()
-'''
+"""
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

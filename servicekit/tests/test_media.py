@@ -85,7 +85,9 @@ def test_a_sweep_removes_what_is_old_and_reports_it(store: MediaStore) -> None:
 
 _names = st.one_of(
     st.text(max_size=80),
-    st.sampled_from(["../../etc/passwd", "..\\x", "/etc/passwd", "a\0b", ".", "..", "CON", "x" * 5000, "%2e%2e/"]),
+    st.sampled_from(
+        ["../../etc/passwd", "..\\x", "/etc/passwd", "a\0b", ".", "..", "CON", "x" * 5000, "%2e%2e/"]
+    ),
     st.builds(lambda n, up: "../" * up + n, st.text(max_size=20), st.integers(1, 5)),
 )
 
@@ -98,7 +100,12 @@ def test_no_name_reaches_outside_the_root(store: MediaStore, name: str) -> None:
     assert item.path.resolve().parent == store.root.resolve()
     assert set(store.root.parent.iterdir()) == before
     cleaned = safe_name(name)
-    assert cleaned and not set(cleaned) & set('/\\\0\r\n"') and cleaned not in (".", "..") and len(cleaned) <= 100
+    assert (
+        cleaned
+        and not set(cleaned) & set('/\\\0\r\n"')
+        and cleaned not in (".", "..")
+        and len(cleaned) <= 100
+    )
     for act in (store.open, store.delete):
         with pytest.raises(NotFound):
             act(name, "ana")

@@ -77,7 +77,11 @@ def test_the_older_call_answers_in_its_own_shape(client: TestClient) -> None:
     body = client.post("/api/generate-image", json={**sent, "guidance_scale": 2.5}).json()
     parameters = body["metadata"]["parameters"]
     assert body["metadata"]["prompt"] == "um gato"
-    assert (parameters["width"], parameters["num_inference_steps"], parameters["guidance_scale"]) == (320, 5, 2.5)
+    assert (parameters["width"], parameters["num_inference_steps"], parameters["guidance_scale"]) == (
+        320,
+        5,
+        2.5,
+    )
     assert picture(client.get(body["image_url"]).content).size == (320, 256)
 
 
@@ -112,7 +116,8 @@ def test_a_wrong_field_is_named(client: TestClient, fields: dict[str, Any], para
 
 
 @pytest.mark.parametrize(
-    "fields", [{"width": 513}, {"height": 32}, {"width": 10**9}, {"num_inference_steps": 101}, {"prompt": None}]
+    "fields",
+    [{"width": 513}, {"height": 32}, {"width": 10**9}, {"num_inference_steps": 101}, {"prompt": None}],
 )
 def test_a_wrong_field_of_the_older_call_is_named(client: TestClient, fields: dict[str, Any]) -> None:
     answer = client.post("/api/generate-image", json={"prompt": "x", **fields})

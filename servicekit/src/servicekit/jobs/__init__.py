@@ -10,4 +10,14 @@ from servicekit.jobs.context import JobCancelled, JobContext
 from servicekit.jobs.model import FINAL, Job, JobEvent, JobStatus
 from servicekit.jobs.queue import Handler, JobQueue
 
-__all__ = ["FINAL", "Handler", "Job", "JobCancelled", "JobContext", "JobEvent", "JobQueue", "JobStatus", "router"]
+__all__ = [
+    "FINAL",
+    "Handler",
+    "Job",
+    "JobCancelled",
+    "JobContext",
+    "JobEvent",
+    "JobQueue",
+    "JobStatus",
+    "router",
+]

@@ -109,7 +109,18 @@ class JobQueue:
         if idempotency_key is not None:
             job_id = f"job_{self.name}_{_hash(owner, idempotency_key)[:32]}"
         now = time.time()
-        new = Job(job_id, kind, owner, "queued", payload, now, now, fingerprint=fingerprint, message="Waiting", seq=1)
+        new = Job(
+            job_id,
+            kind,
+            owner,
+            "queued",
+            payload,
+            now,
+            now,
+            fingerprint=fingerprint,
+            message="Waiting",
+            seq=1,
+        )
         with self._lock:
             known = self._opened().get(job_id) if idempotency_key is not None else None
             if known is None:
@@ -255,7 +266,9 @@ class JobQueue:
             error = exc.body()["error"]
         else:
             log.error("job failed", extra={"fields": {"job_id": job_id}}, exc_info=exc)
-            error = InternalError("The job failed by an internal error. The service's log says why.").body()["error"]
+            error = InternalError("The job failed by an internal error. The service's log says why.").body()[
+                "error"
+            ]
         self._record(job_id, status="failed", message=error["message"], error=error)
         log_event(log, "job failed", level=logging.WARNING, job_id=job_id, code=error.get("code"))
 

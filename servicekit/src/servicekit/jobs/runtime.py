@@ -26,7 +26,9 @@ POLL_S = 0.25
 class DbosRuntime:
     """Run `execute(job_id)` durably for every enqueued id, `concurrency` at a time."""
 
-    def __init__(self, name: str, database_url: str, concurrency: int, execute: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, database_url: str, concurrency: int, execute: Callable[[str], None]
+    ) -> None:
         self._name = name
         self._url = database_url
         self._concurrency = concurrency

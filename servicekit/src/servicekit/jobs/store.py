@@ -69,7 +69,10 @@ class JobStore:
 
     def add(self, job: Job) -> bool:
         """Insert a new job with its first event; False if the id is there already."""
-        values = {name: _stored(name, getattr(job, name)) for name in _FIELDS} | {"queue": self._queue, "seq": 1}
+        values = {name: _stored(name, getattr(job, name)) for name in _FIELDS} | {
+            "queue": self._queue,
+            "seq": 1,
+        }
         try:
             with self._engine.begin() as db:
                 db.execute(sa.insert(_jobs).values(values))

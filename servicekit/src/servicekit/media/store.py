@@ -91,7 +91,13 @@ class MediaStore:
         return f"{self.prefix}_{uuid.uuid5(uuid.NAMESPACE_OID, seed).hex if seed else uuid.uuid4().hex}"
 
     def put(
-        self, content: bytes, media_type: str, owner: str, *, name: str | None = None, item_id: str | None = None
+        self,
+        content: bytes,
+        media_type: str,
+        owner: str,
+        *,
+        name: str | None = None,
+        item_id: str | None = None,
     ) -> MediaItem:
         """Write durably and return the item; with a known `item_id` of the same owner, replace it.
 

@@ -28,7 +28,9 @@ class Orders:
     async def place(self, spec: PictureSpec, owner: str, key: str | None) -> Job:
         """Queue a job, or find the one that `key` queued before."""
         if key is not None and not key.strip():
-            raise BadRequest("The Idempotency-Key is empty. Leave it out or send one.", param="Idempotency-Key")
+            raise BadRequest(
+                "The Idempotency-Key is empty. Leave it out or send one.", param="Idempotency-Key"
+            )
         return await asyncio.to_thread(self.queue.submit, KIND, spec.as_payload(), owner, key)
 
     async def result(self, job: Job) -> dict[str, Any]:

@@ -70,15 +70,19 @@ class GenerationBody(BaseModel):
 
 
 class GenerateImageBody(BaseModel):
-    """`POST /api/generate-image`, with that document's names and defaults."""
+    """`POST /api/generate-image`, with that document's names.
+
+    Its defaults, 20 steps and guidance 7.5, are those of Stable Diffusion: what is not sent is what the
+    model recommends, and for Stable Diffusion that is the same.
+    """
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
     prompt: Prompt
     negative_prompt: Negative = ""
     width: int = 512
     height: int = 512
-    num_inference_steps: Steps = 20
-    guidance_scale: Guidance = 7.5
+    num_inference_steps: Steps | None = None
+    guidance_scale: Guidance | None = None
     model: Name | None = None
     seed: Seed | None = None
     scheduler: Scheduler | None = None
@@ -86,14 +90,15 @@ class GenerateImageBody(BaseModel):
     def to_domain(self, engine: Engine) -> PictureSpec:
         """Return our PictureSpec."""
         width, height = checked_size(self.width, self.height, "width", "height")
+        guidance = engine.recommended.guidance_scale if self.guidance_scale is None else self.guidance_scale
         return PictureSpec(
             model=engine.model.id,
             prompt=self.prompt,
             negative_prompt=self.negative_prompt,
             width=width,
             height=height,
-            steps=self.num_inference_steps,
-            guidance_scale=self.guidance_scale,
+            steps=chosen_steps(self.num_inference_steps, None, engine.recommended),
+            guidance_scale=guidance,
             seed=chosen_seed(self.seed),
             scheduler=self.scheduler,
         )

@@ -28,7 +28,12 @@ class Studio:
     """The engines of this service and the store of their pictures."""
 
     def __init__(
-        self, engines: Mapping[str, Engine], models: ServiceModels, media: MediaStore, *, preview_every_s: float
+        self,
+        engines: Mapping[str, Engine],
+        models: ServiceModels,
+        media: MediaStore,
+        *,
+        preview_every_s: float,
     ) -> None:
         self.engines = dict(engines)
         self.models = models

@@ -28,6 +28,8 @@ from svc_image_gen.engine.scaling import fitted
 
 #: A model made for pictures smaller than this draws in its own size, and the picture is enlarged.
 SMALL_SIDE = 256
+#: What the built-in model's card names.
+BUILTIN = Recommended(steps=20, guidance_scale=3.0)
 _SCHEDULERS = {
     "ddim": "DDIMScheduler",
     "dpm": "DPMSolverMultistepScheduler",
@@ -61,11 +63,15 @@ class DiffusersEngine:
     """One pipeline folder. Drawing happens in one thread of its own at the priority `niceness`; loading does not."""
 
     def __init__(
-        self, model: InstalledModel, folder: Path, options: LoadOptions, recommended: Recommended | None = None
+        self,
+        model: InstalledModel,
+        folder: Path,
+        options: LoadOptions,
+        recommended: Recommended | None = None,
     ) -> None:
         self.model = model
         self.device = "cpu" if options.device == "auto" else options.device
-        self.recommended = recommended or read_recommended(folder)
+        self.recommended = recommended or read_recommended(folder, builtin=model.builtin)
         self.slot: ModelSlot[Loaded] = ModelSlot(
             self._load, idle_unload_s=options.idle_unload_s, name=model.id
         )
@@ -183,11 +189,12 @@ def installed_from(folder: Path, *, builtin: bool, model_id: str | None = None) 
     )
 
 
-def read_recommended(folder: Path) -> Recommended:
+def read_recommended(folder: Path, *, builtin: bool = False) -> Recommended:
     """Read `recommended.json` (`{"steps", "guidance_scale"}`) beside the model, where there is one."""
+    usual = BUILTIN if builtin else Recommended()
     try:
         values = json.loads((folder / "recommended.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return Recommended()
+        return usual
     known = {name: values[name] for name in ("steps", "guidance_scale") if name in values}
-    return replace(Recommended(), **known)
+    return replace(usual, **known)
