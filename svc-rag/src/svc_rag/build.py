@@ -17,7 +17,6 @@ from svc_rag.engine.chat_server import ChatServer
 from svc_rag.engine.database import Database
 from svc_rag.engine.files import FolderFiles
 from svc_rag.engine.hashing import HashingEmbedder
-from svc_rag.engine.opensearch_store import OpenSearchStore
 from svc_rag.engine.parsers.isolated import IsolatedParser
 from svc_rag.engine.parsers.limits import ParseLimits
 from svc_rag.engine.record import SqliteRecord
@@ -85,6 +84,9 @@ def _embedder(settings: Settings) -> Embedder:
 def _store(settings: Settings, database: Database, embedder: Embedder) -> ChunkStore:
     dimension, model = embedder.dimension, embedder.model_id
     if settings.search_store == "opensearch":
+        # Imported here, because the client is a sizeable part of the start where SQLite does.
+        from svc_rag.engine.opensearch_store import OpenSearchStore
+
         return OpenSearchStore(
             settings.opensearch_url, dimension, model, settings.text_weight, settings.fusion
         )
