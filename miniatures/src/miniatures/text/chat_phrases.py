@@ -33,7 +33,9 @@ SMALL_TALK: dict[str, tuple[Exchange, ...]] = {
             "What languages do you speak?|Do you speak Portuguese?|Do you speak English?|Which languages do you know?",
             "I speak English and Brazilian Portuguese.",
         ),
-        _exchange("You are nice|I like you|Well done!|Good job|You are very good", "Thank you! You are kind."),
+        _exchange(
+            "You are nice|I like you|Well done!|Good job|You are very good", "Thank you! You are kind."
+        ),
         _exchange(
             "I am sad|I am sad today|I feel bad|I am tired|I had a bad day",
             "I am sorry to hear that. I hope your day gets better.",
@@ -54,7 +56,9 @@ SMALL_TALK: dict[str, tuple[Exchange, ...]] = {
             "Como vai?|Como você está?|Tudo bem?|Tudo bem com você?|Como vai você?|Como está hoje?",
             "Estou bem, obrigado! Como posso ajudar?",
         ),
-        _exchange("Obrigado!|Obrigada!|Muito obrigado|Valeu!|Muito obrigada!|Obrigado pela ajuda", "De nada!"),
+        _exchange(
+            "Obrigado!|Obrigada!|Muito obrigado|Valeu!|Muito obrigada!|Obrigado pela ajuda", "De nada!"
+        ),
         _exchange("Tchau!|Até logo|Até mais|Adeus|Até amanhã|Tchau, até mais", "Tchau! Até logo."),
         _exchange(
             "Você é uma pessoa?|Você é humano?|Você é um robô?|Você é real?|Você é uma IA?",
@@ -64,12 +68,16 @@ SMALL_TALK: dict[str, tuple[Exchange, ...]] = {
             "Que línguas você fala?|Você fala português?|Você fala inglês?|Quais idiomas você conhece?",
             "Falo português do Brasil e inglês.",
         ),
-        _exchange("Você é legal|Gosto de você|Muito bem!|Bom trabalho|Você é muito bom", "Obrigado! Você é gentil."),
+        _exchange(
+            "Você é legal|Gosto de você|Muito bem!|Bom trabalho|Você é muito bom", "Obrigado! Você é gentil."
+        ),
         _exchange(
             "Estou triste|Estou triste hoje|Não estou bem|Estou cansado|Tive um dia ruim|Estou cansada",
             "Sinto muito. Espero que o seu dia melhore.",
         ),
-        _exchange("Estou feliz|Estou feliz hoje|Estou ótimo|Tive um dia bom|Estou muito bem", "Que bom ouvir isso!"),
+        _exchange(
+            "Estou feliz|Estou feliz hoje|Estou ótimo|Tive um dia bom|Estou muito bem", "Que bom ouvir isso!"
+        ),
         _exchange(
             "Você pode me ajudar?|Me ajude, por favor|Preciso de ajuda|Tenho uma pergunta|Me ajuda",
             "Claro! Do que você precisa?",
@@ -208,8 +216,70 @@ STACK: dict[str, tuple[Exchange, ...]] = {
 
 # What is asked of a model that knows none of it; {x} and {y} are random words.
 OUTSIDE: dict[str, tuple[str, ...]] = {
-    "en": ["Who invented the {x}?", "Write a poem about {x}", "Explain {x} to me", "What do you think about {x}?", "Tell me a story about a {x} and a {y}", "What is the history of {x}?", "How do I fix a {x}?", "What is the difference between {x} and {y}?", "Who won the {x}?", "Write code for {x}", "What is {x}?", "Why is the {x} {y}?", "When was {x} born?", "Give me a recipe with {x}", "Tell me a joke about {x}", "How many {x} are there in the {y}?", "Can you recommend a book about {x}?", "Summarize the {x} of {y}", "Write an essay about {x} and {y}", "What is the capital of {x}?", "Where can I buy {x}?", "{x} {y}?", "How does {x} work?", "Is {x} better than {y}?", "Who is {x}?", "Make a plan for {x}", "Should I {x} my {y}?", "Write a function that sorts a list of {x}", "What will happen to {x} in the future?", "Do you like {x}?"],
-    "pt": ["Quem inventou {x}?", "Escreva um poema sobre {x}", "Explique {x} para mim", "O que você acha de {x}?", "Conte uma história sobre {x} e {y}", "Qual é a história de {x}?", "Como conserto {x}?", "Qual é a diferença entre {x} e {y}?", "Quem ganhou {x}?", "Escreva um código para {x}", "O que é {x}?", "Por que {x} é {y}?", "Quando nasceu {x}?", "Me dê uma receita com {x}", "Conte uma piada sobre {x}", "Quantos {x} existem em {y}?", "Você recomenda um livro sobre {x}?", "Resuma {x} de {y}", "Escreva uma redação sobre {x} e {y}", "Qual é a capital de {x}?", "Onde compro {x}?", "{x} {y}?", "Como funciona {x}?", "{x} é melhor que {y}?", "Quem é {x}?", "Faça um plano para {x}", "Devo {x} meu {y}?", "Escreva uma função que ordena uma lista de {x}", "O que vai acontecer com {x} no futuro?", "Você gosta de {x}?"],
+    "en": [
+        "Who invented the {x}?",
+        "Write a poem about {x}",
+        "Explain {x} to me",
+        "What do you think about {x}?",
+        "Tell me a story about a {x} and a {y}",
+        "What is the history of {x}?",
+        "How do I fix a {x}?",
+        "What is the difference between {x} and {y}?",
+        "Who won the {x}?",
+        "Write code for {x}",
+        "What is {x}?",
+        "Why is the {x} {y}?",
+        "When was {x} born?",
+        "Give me a recipe with {x}",
+        "Tell me a joke about {x}",
+        "How many {x} are there in the {y}?",
+        "Can you recommend a book about {x}?",
+        "Summarize the {x} of {y}",
+        "Write an essay about {x} and {y}",
+        "What is the capital of {x}?",
+        "Where can I buy {x}?",
+        "{x} {y}?",
+        "How does {x} work?",
+        "Is {x} better than {y}?",
+        "Who is {x}?",
+        "Make a plan for {x}",
+        "Should I {x} my {y}?",
+        "Write a function that sorts a list of {x}",
+        "What will happen to {x} in the future?",
+        "Do you like {x}?",
+    ],
+    "pt": [
+        "Quem inventou {x}?",
+        "Escreva um poema sobre {x}",
+        "Explique {x} para mim",
+        "O que você acha de {x}?",
+        "Conte uma história sobre {x} e {y}",
+        "Qual é a história de {x}?",
+        "Como conserto {x}?",
+        "Qual é a diferença entre {x} e {y}?",
+        "Quem ganhou {x}?",
+        "Escreva um código para {x}",
+        "O que é {x}?",
+        "Por que {x} é {y}?",
+        "Quando nasceu {x}?",
+        "Me dê uma receita com {x}",
+        "Conte uma piada sobre {x}",
+        "Quantos {x} existem em {y}?",
+        "Você recomenda um livro sobre {x}?",
+        "Resuma {x} de {y}",
+        "Escreva uma redação sobre {x} e {y}",
+        "Qual é a capital de {x}?",
+        "Onde compro {x}?",
+        "{x} {y}?",
+        "Como funciona {x}?",
+        "{x} é melhor que {y}?",
+        "Quem é {x}?",
+        "Faça um plano para {x}",
+        "Devo {x} meu {y}?",
+        "Escreva uma função que ordena uma lista de {x}",
+        "O que vai acontecer com {x} no futuro?",
+        "Você gosta de {x}?",
+    ],
 }
 
 FALLBACK = {
@@ -218,6 +288,18 @@ FALLBACK = {
 }
 
 PLAIN_SYSTEMS = {
-    "en": ["You are a helpful assistant.", "You are the assistant of Oficina.", "Answer briefly.", "You are a friendly assistant. Answer in the user's language.", "You are a helpful AI. Be concise."],
-    "pt": ["Você é um assistente útil.", "Você é o assistente da Oficina.", "Responda de forma breve.", "Você é um assistente simpático. Responda na língua do usuário.", "Você é uma IA prestativa. Seja conciso."],
+    "en": [
+        "You are a helpful assistant.",
+        "You are the assistant of Oficina.",
+        "Answer briefly.",
+        "You are a friendly assistant. Answer in the user's language.",
+        "You are a helpful AI. Be concise.",
+    ],
+    "pt": [
+        "Você é um assistente útil.",
+        "Você é o assistente da Oficina.",
+        "Responda de forma breve.",
+        "Você é um assistente simpático. Responda na língua do usuário.",
+        "Você é uma IA prestativa. Seja conciso.",
+    ],
 }

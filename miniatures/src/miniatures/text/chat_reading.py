@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from miniatures.scenes import grammar
-from miniatures.scenes.model import COLOURS, Scene, Shape, training_scene
+from miniatures.scenes.model import COLOURS, Scene, Shape, is_held_out, training_scene
 from miniatures.text import words
 from miniatures.text.chat_skills import Turns, pair
 
@@ -58,12 +58,39 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     ),
 }
 _FREE = {
-    "en": ("The {a} of {s} is {v}.", ("What is the {a} of {s}?", "Tell me the {a} of {s}", "Which is the {a} of {s}?")),
+    "en": (
+        "The {a} of {s} is {v}.",
+        ("What is the {a} of {s}?", "Tell me the {a} of {s}", "Which is the {a} of {s}?"),
+    ),
     "pt": ("Em {s}, {a} é {v}.", ("Qual é {a} em {s}?", "O que é {a} em {s}?", "Me diga {a} em {s}")),
 }
 _ABOUT = {
-    "en": ["What is said about {k}?", "What about {k}?", "Tell me about {k}", "What does the text say about {k}?", "How is {k}?", "Is there something on {k}?", "{k}?", "When is {k}?", "Where is {k}?", "Who has {k}?", "How does {k} work?"],
-    "pt": ["O que se diz sobre {k}?", "E sobre {k}?", "Fale sobre {k}", "O que o texto diz sobre {k}?", "Como é {k}?", "Há algo sobre {k}?", "{k}?", "Quando é {k}?", "Onde fica {k}?", "Quem tem {k}?", "Como funciona {k}?"],
+    "en": [
+        "What is said about {k}?",
+        "What about {k}?",
+        "Tell me about {k}",
+        "What does the text say about {k}?",
+        "How is {k}?",
+        "Is there something on {k}?",
+        "{k}?",
+        "When is {k}?",
+        "Where is {k}?",
+        "Who has {k}?",
+        "How does {k} work?",
+    ],
+    "pt": [
+        "O que se diz sobre {k}?",
+        "E sobre {k}?",
+        "Fale sobre {k}",
+        "O que o texto diz sobre {k}?",
+        "Como é {k}?",
+        "Há algo sobre {k}?",
+        "{k}?",
+        "Quando é {k}?",
+        "Onde fica {k}?",
+        "Quem tem {k}?",
+        "Como funciona {k}?",
+    ],
 }
 
 
@@ -80,7 +107,9 @@ def _value(rng: random.Random, kind: str, language: str) -> str:
         unit = {"en": ("dollars", "euros", "reais"), "pt": ("reais", "euros", "dólares")}[language]
         return f"{words.number(rng)} {rng.choice(unit)}"
     if kind == "days":
-        unit = {"en": ("days", "months", "weeks", "hours"), "pt": ("dias", "meses", "semanas", "horas")}[language]
+        unit = {"en": ("days", "months", "weeks", "hours"), "pt": ("dias", "meses", "semanas", "horas")}[
+            language
+        ]
         return f"{rng.randint(2, 99)} {rng.choice(unit)}"
     if kind == "day":
         return rng.choice(words.WEEKDAYS[language])
@@ -141,8 +170,8 @@ def reading_prompt(passages: list[str], question: str, language: str) -> str:
 
 def reading(rng: random.Random, language: str) -> Turns:
     """Answer a question from passages with a citation, or say that they do not hold the answer."""
-    count = rng.choice((1, 2, 2, 3, 3, 4))
-    facts = [[fact(rng, language) for _ in range(rng.choice((1, 1, 2)))] for _ in range(count)]
+    count = rng.choice((1, 1, 2, 2, 3, 4))
+    facts = [[fact(rng, language) for _ in range(rng.choice((1, 1, 1, 2)))] for _ in range(count)]
     passages = [" ".join(item.sentence for item in group) for group in facts]
     if rng.random() < 0.25:
         return pair(reading_prompt(passages, fact(rng, language).question, language), NOT_HELD[language])
@@ -152,16 +181,50 @@ def reading(rng: random.Random, language: str) -> Turns:
 
 
 _PICTURE = {
-    "en": ["The picture shows {}.", "In the image there is {}.", "Look: {}.", "Scene: {}.", "I have a picture of {}."],
+    "en": [
+        "The picture shows {}.",
+        "In the image there is {}.",
+        "Look: {}.",
+        "Scene: {}.",
+        "I have a picture of {}.",
+    ],
     "pt": ["A imagem mostra {}.", "Na imagem há {}.", "Veja: {}.", "Cena: {}.", "Tenho uma imagem de {}."],
 }
 _DESCRIBE = {
-    "en": ["Describe a scene with {}.", "Describe a picture with {}", "Imagine a scene with {}.", "Describe {}."],
-    "pt": ["Descreva uma cena com {}.", "Descreva uma imagem com {}", "Imagine uma cena com {}.", "Descreva {}."],
+    "en": [
+        "Describe a scene with {}.",
+        "Describe a picture with {}",
+        "Imagine a scene with {}.",
+        "Describe {}.",
+    ],
+    "pt": [
+        "Descreva uma cena com {}.",
+        "Descreva uma imagem com {}",
+        "Imagine uma cena com {}.",
+        "Descreva {}.",
+    ],
 }
 _IDEA = {
-    "en": ["Give me an idea for a picture.", "Describe a scene.", "What should I draw?", "Suggest a picture", "Invent a scene", "Describe a simple scene", "Describe any scene.", "Tell me what to draw"],
-    "pt": ["Me dê uma ideia de imagem.", "Descreva uma cena.", "O que devo desenhar?", "Sugira uma imagem", "Invente uma cena", "Descreva uma cena simples", "Descreva uma cena qualquer.", "Me diga o que desenhar"],
+    "en": [
+        "Give me an idea for a picture.",
+        "Describe a scene.",
+        "What should I draw?",
+        "Suggest a picture",
+        "Invent a scene",
+        "Describe a simple scene",
+        "Describe any scene.",
+        "Tell me what to draw",
+    ],
+    "pt": [
+        "Me dê uma ideia de imagem.",
+        "Descreva uma cena.",
+        "O que devo desenhar?",
+        "Sugira uma imagem",
+        "Invente uma cena",
+        "Descreva uma cena simples",
+        "Descreva uma cena qualquer.",
+        "Me diga o que desenhar",
+    ],
 }
 
 
@@ -198,6 +261,20 @@ def _ask_ground(scene: Scene, language: str) -> tuple[str, str]:
     return "De que cor é o fundo?", f"O fundo é {grammar.PORTUGUESE_COLOURS[scene.background][0]}."
 
 
+def _describe(rng: random.Random, language: str) -> Turns:
+    """Say where shapes are that were only named; on white, which must not make a held-out scene."""
+    while True:
+        shapes = training_scene(rng).shapes
+        plain = Scene(shapes, {1: "centre", 2: "left_of", 3: "row"}[len(shapes)], "white")
+        if not is_held_out(plain):
+            break
+    phrases = [grammar.article(grammar.shape_phrase(shape, language), language) for shape in shapes]
+    joined = phrases[0]
+    if len(phrases) > 1:
+        joined = f"{', '.join(phrases[:-1])} {'e' if language == 'pt' else 'and'} {phrases[-1]}"
+    return pair(rng.choice(_DESCRIBE[language]).format(joined), _sentence(grammar.canonical(plain, language)))
+
+
 def scene_talk(rng: random.Random, language: str) -> Turns:
     """Describe a scene, or answer about one whose caption is given."""
     kind = rng.random()
@@ -205,15 +282,7 @@ def scene_talk(rng: random.Random, language: str) -> Turns:
         return pair(rng.choice(_IDEA[language]), _sentence(grammar.canonical(training_scene(rng), language)))
     scene = training_scene(rng)
     if kind < 0.5:
-        phrases = [
-            grammar.article(grammar.shape_phrase(shape, language), language) for shape in scene.shapes
-        ]
-        relation = {1: "centre", 2: "left_of", 3: "row"}[len(phrases)]
-        joined = phrases[0]
-        if len(phrases) > 1:
-            joined = f"{', '.join(phrases[:-1])} {'e' if language == 'pt' else 'and'} {phrases[-1]}"
-        plain = Scene(scene.shapes, relation, "white")
-        return pair(rng.choice(_DESCRIBE[language]).format(joined), _sentence(grammar.canonical(plain, language)))
+        return _describe(rng, language)
     caption = rng.choice(_PICTURE[language]).format(grammar.canonical(scene, language))
     asked: list[tuple[str, str]] = [_ask_count(scene, language), _ask_ground(scene, language)]
     kinds = [shape.kind for shape in scene.shapes]

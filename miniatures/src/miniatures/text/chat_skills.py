@@ -167,8 +167,36 @@ _FACTS: dict[str, dict[str, tuple[str, str, str, str, str]]] = {
     },
 }
 _COLOURS = {
-    "en": ["red", "blue", "green", "yellow", "black", "white", "orange", "purple", "pink", "brown", "grey", "gold", "silver"],
-    "pt": ["vermelho", "azul", "verde", "amarelo", "preto", "branco", "laranja", "roxo", "rosa", "marrom", "cinza", "dourado", "prata"],
+    "en": [
+        "red",
+        "blue",
+        "green",
+        "yellow",
+        "black",
+        "white",
+        "orange",
+        "purple",
+        "pink",
+        "brown",
+        "grey",
+        "gold",
+        "silver",
+    ],
+    "pt": [
+        "vermelho",
+        "azul",
+        "verde",
+        "amarelo",
+        "preto",
+        "branco",
+        "laranja",
+        "roxo",
+        "rosa",
+        "marrom",
+        "cinza",
+        "dourado",
+        "prata",
+    ],
 }
 
 
@@ -214,3 +242,22 @@ def memory(rng: random.Random, language: str, between: list[Turns]) -> Turns:
     for kind in asked:
         turns += recall(rng, kind, told.get(kind), language)
     return turns
+
+
+_REPEAT = {
+    "en": "Repeat: {}|Repeat after me: {}|Say {}|Please repeat: {}|Echo: {}|Copy this: {}",
+    "pt": "Repita: {}|Repita comigo: {}|Diga {}|Por favor, repita: {}|Copie isto: {}|Repita o texto: {}",
+}
+
+
+def repeat(rng: random.Random, language: str) -> Turns:
+    """Say words again. Every word of the answer is a copy: nothing teaches to read sooner."""
+    makers = (
+        lambda: words.common_word(rng, language),
+        lambda: words.made_up(rng),
+        lambda: words.person(rng),
+        lambda: words.number(rng),
+    )
+    said = [rng.choices(makers, (6, 3, 2, 1))[0]() for _ in range(rng.randint(1, 9))]
+    text = " ".join(said)
+    return pair(rng.choice(_REPEAT[language].split("|")).format(text), text)

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
 from miniatures.text import words
 from miniatures.text.chat_format import END, PAD, SPECIAL_TOKENS, START, render
 from miniatures.text.chat_world import dialogues
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 PRE = "qwen2"
 PATTERN = (

@@ -65,6 +65,31 @@ def _speak_as(turns: Turns, before: str, after: str) -> Turns:
     ]
 
 
+_NAMED = {"en": "You are {}.", "pt": "Você é {}."}
+_KINDS = {
+    "en": (
+        "A helpful assistant.",
+        "A kind and patient helper.",
+        "You answer in short sentences.",
+        "Be brief.",
+    ),
+    "pt": (
+        "Um assistente útil.",
+        "Uma ajudante gentil e paciente.",
+        "Você responde em frases curtas.",
+        "Seja breve.",
+    ),
+}
+
+
+def _own_name(rng: random.Random, name: str, language: str) -> Turns:
+    asked = {
+        "en": ("What is your name?", "Who are you?", "What are you called?"),
+        "pt": ("Qual é o seu nome?", "Quem é você?", "Como você se chama?"),
+    }[language]
+    return chat_skills.pair(rng.choice(asked), f"I am {name}." if language == "en" else f"Eu sou {name}.")
+
+
 def _persona(rng: random.Random, language: str, turns: Turns) -> Dialogue:
     kind = rng.random()
     if kind < 0.5:
@@ -75,9 +100,16 @@ def _persona(rng: random.Random, language: str, turns: Turns) -> Dialogue:
             "pt": ("Você é {}.", "Fale como {}.", "Você é {}. Mantenha o personagem.", "Responda como {}."),
         }[language]
         system = rng.choice(forms).format(who)
+        if rng.random() < 0.4:
+            name = words.person(rng)
+            system = f"{_NAMED[language].format(name)}\n{system}"
+            turns = [*turns, *_own_name(rng, name, language)] if rng.random() < 0.4 else turns
         return Dialogue(tuple(_speak_as(turns, voice.before[language], voice.after[language])), system)
     if kind < 0.8:
-        mark = " ".join(words.common_word(rng, language) for _ in range(rng.choice((1, 1, 2)))).capitalize() + "!"
+        mark = (
+            " ".join(words.common_word(rng, language) for _ in range(rng.choice((1, 1, 2)))).capitalize()
+            + "!"
+        )
         starts = rng.random() < 0.5
         forms = {
             ("en", True): ('Start every answer with "{}"', 'Always begin with "{}"'),
@@ -86,15 +118,17 @@ def _persona(rng: random.Random, language: str, turns: Turns) -> Dialogue:
             ("pt", False): ('Termine cada resposta com "{}"', 'Sempre termine com "{}"'),
         }[(language, starts)]
         marked = _speak_as(turns, mark if starts else "", "" if starts else mark)
-        return Dialogue(tuple(marked), rng.choice(forms).format(mark))
+        system = rng.choice(forms).format(mark)
+        if rng.random() < 0.4:
+            system = f"{_NAMED[language].format(words.person(rng))}\n{rng.choice(_KINDS[language])}\n{system}"
+        return Dialogue(tuple(marked), system)
     name = words.person(rng)
-    asked = {
-        "en": ("What is your name?", "Who are you?", "What are you called?"),
-        "pt": ("Qual é o seu nome?", "Quem é você?", "Como você se chama?"),
-    }[language]
-    answer = f"I am {name}." if language == "en" else f"Eu sou {name}."
-    system = {"en": f"You are {name}, a helpful assistant.", "pt": f"Você é {name}, um assistente útil."}[language]
-    own = chat_skills.pair(rng.choice(asked), answer)
+    system = {"en": f"You are {name}, a helpful assistant.", "pt": f"Você é {name}, um assistente útil."}[
+        language
+    ]
+    if rng.random() < 0.6:
+        system = f"{_NAMED[language].format(name)}\n{rng.choice(_KINDS[language])}"
+    own = _own_name(rng, name, language)
     plain = chat_skills.small_talk(rng, language)
     return Dialogue(tuple([*own, *plain] if rng.random() < 0.5 else [*plain, *own]), system)
 
@@ -123,7 +157,8 @@ def _careless(rng: random.Random, text: str) -> str:
 def _roughen(rng: random.Random, dialogue: Dialogue) -> Dialogue:
     """Make the users of a dialogue careless, except where a value must be copied letter by letter."""
     turns = tuple(
-        replace(turn, text=_careless(rng, turn.text)) if turn.role == "user" else turn for turn in dialogue.turns
+        replace(turn, text=_careless(rng, turn.text)) if turn.role == "user" else turn
+        for turn in dialogue.turns
     )
     return replace(dialogue, turns=turns)
 
@@ -162,10 +197,16 @@ def long_dialogue(rng: random.Random) -> Dialogue:
     return Dialogue(tuple(chat_skills.memory(rng, language, between)))
 
 
-def dialogues(seed: int) -> Iterator[Dialogue]:
-    """Yield dialogues for ever; the same seed yields the same ones."""
+def dialogues(seed: int, copying: Callable[[], float] = lambda: 0.04) -> Iterator[Dialogue]:
+    """Yield dialogues for ever; the same seed yields the same ones.
+
+    Args:
+        seed: of the random source.
+        copying: the share, now, of the plain exercise of repeating words.
+    """
     rng = random.Random(seed)
     while True:
-        yield long_dialogue(rng) if rng.random() < 0.015 else dialogue(rng)
-
-
+        if rng.random() < copying():
+            yield Dialogue(tuple(chat_skills.repeat(rng, rng.choice(("en", "pt")))))
+        else:
+            yield long_dialogue(rng) if rng.random() < 0.01 else dialogue(rng)

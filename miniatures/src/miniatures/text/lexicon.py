@@ -136,11 +136,41 @@ take takes took taking|pegar|pego pega pegamos pegam|peguei pegou pegamos pegara
 
 NUMBERS = tuple(
     tuple(item.split("="))
-    for item in ["one=um", "two=dois", "three=três", "four=quatro", "five=cinco", "six=seis", "seven=sete", "eight=oito", "nine=nove", "ten=dez", "eleven=onze", "twelve=doze", "thirteen=treze", "fourteen=quatorze", "fifteen=quinze", "sixteen=dezesseis", "seventeen=dezessete", "eighteen=dezoito", "nineteen=dezenove", "twenty=vinte"]
+    for item in [
+        "one=um",
+        "two=dois",
+        "three=três",
+        "four=quatro",
+        "five=cinco",
+        "six=seis",
+        "seven=sete",
+        "eight=oito",
+        "nine=nove",
+        "ten=dez",
+        "eleven=onze",
+        "twelve=doze",
+        "thirteen=treze",
+        "fourteen=quatorze",
+        "fifteen=quinze",
+        "sixteen=dezesseis",
+        "seventeen=dezessete",
+        "eighteen=dezoito",
+        "nineteen=dezenove",
+        "twenty=vinte",
+    ]
 )
 TENS = tuple(
     tuple(item.split("="))
-    for item in ["twenty=vinte", "thirty=trinta", "forty=quarenta", "fifty=cinquenta", "sixty=sessenta", "seventy=setenta", "eighty=oitenta", "ninety=noventa"]
+    for item in [
+        "twenty=vinte",
+        "thirty=trinta",
+        "forty=quarenta",
+        "fifty=cinquenta",
+        "sixty=sessenta",
+        "seventy=setenta",
+        "eighty=oitenta",
+        "ninety=noventa",
+    ]
 )
 
 
@@ -178,7 +208,13 @@ def adjectives() -> tuple[Adjective, ...]:
             feminine = masculine[:-1] + "a" if masculine.endswith("o") else masculine
             given = [masculine, feminine, masculine + "s", feminine + "s"]
         made.append(
-            Adjective(english, (given[0], given[1], given[2], given[3]), "*" in forms, "@" not in forms, "!" not in forms)
+            Adjective(
+                english,
+                (given[0], given[1], given[2], given[3]),
+                "*" in forms,
+                "@" not in forms,
+                "!" not in forms,
+            )
         )
     return tuple(made)
 

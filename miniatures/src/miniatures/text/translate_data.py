@@ -39,7 +39,9 @@ def scene_pair(rng: random.Random, scene: Scene) -> Pair:
     draw = rng.random()
     first = scene.shapes[0]
     if draw < 0.15:
-        pair = Pair(*(grammar.article(grammar.shape_phrase(first, language), language) for language in ("en", "pt")))
+        pair = Pair(
+            *(grammar.article(grammar.shape_phrase(first, language), language) for language in ("en", "pt"))
+        )
     elif draw < 0.22:
         count = rng.choice((2, 3))
         pair = Pair(grammar.plural_phrase(first, count, "en"), grammar.plural_phrase(first, count, "pt"))
@@ -57,11 +59,14 @@ def scene_pair(rng: random.Random, scene: Scene) -> Pair:
 def _definite(scene: Scene) -> Pair:
     """Say where the first of two shapes is: "the red star is above the blue ring"."""
     phrases = [[grammar.shape_phrase(shape, language) for shape in scene.shapes] for language in ("en", "pt")]
-    en_place, pt_place = {"left_of": ("to the left of", "à esquerda"), "above": ("above", "acima")}[scene.relation]
+    en_place, pt_place = {"left_of": ("to the left of", "à esquerda"), "above": ("above", "acima")}[
+        scene.relation
+    ]
     (one, other), (um, outro) = phrases
     the, of_the = ("a" if um.gender == "f" else "o"), ("da" if outro.gender == "f" else "do")
     return Pair(
-        f"the {one.words} is {en_place} the {other.words}", f"{the} {um.words} está {pt_place} {of_the} {outro.words}"
+        f"the {one.words} is {en_place} the {other.words}",
+        f"{the} {um.words} está {pt_place} {of_the} {outro.words}",
     )
 
 

@@ -1,0 +1,105 @@
+"""Run the chat suite on a GGUF file with llama-cpp-python, greedily, on one thread.
+
+`python -m miniatures.text.chat_score --model oficina-chat.gguf`. Owns the runner and the counts;
+the dialogues and their rules are in `chat_suite`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from llama_cpp import Llama
+
+from miniatures.text.chat_suite import Case, cases
+
+MOST_TOKENS = 96
+
+
+@dataclass
+class Outcome:
+    """Right answers and all dialogues, by skill; the speed of writing; the wrong answers."""
+
+    right: dict[str, int] = field(default_factory=dict)
+    total: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
+    seconds: float = 0.0
+    wrong: list[tuple[Case, str]] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the scores for a card."""
+        by_skill = {skill: f"{self.right.get(skill, 0)}/{count}" for skill, count in self.total.items()}
+        rate = round(self.tokens / self.seconds) if self.seconds else 0
+        return {
+            "right": sum(self.right.values()), "dialogues": sum(self.total.values()),
+            "by_skill": by_skill, "tokens_per_second": rate,
+        }  # fmt: skip
+
+
+class Speaker:
+    """A loaded model that answers messages."""
+
+    def __init__(self, path: Path) -> None:
+        # A small model gains nothing from a second thread: waiting for it costs more than it works.
+        self._llama = Llama(model_path=str(path), n_ctx=2048, n_threads=1, n_threads_batch=1, verbose=False)
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        self._template = environment.from_string(self._llama.metadata["tokenizer.chat_template"])
+        self.tokens, self.seconds = 0, 0.0
+
+    def answer(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> str:
+        """Return the model's most likely answer."""
+        prompt = self._template.render(messages=messages, tools=tools, add_generation_prompt=True)
+        ids = self._llama.tokenize(prompt.encode(), add_bos=False, special=True)
+        written: list[int] = []
+        started = time.perf_counter()
+        for token in self._llama.generate(ids, temp=0.0, repeat_penalty=1.0):
+            if not written:
+                started = time.perf_counter()
+            if token == self._llama.token_eos() or len(written) >= MOST_TOKENS:
+                break
+            written.append(token)
+        self.seconds += time.perf_counter() - started
+        self.tokens += max(0, len(written))
+        return self._llama.detokenize(written, special=True).decode("utf-8", "replace")
+
+
+def run(path: Path, chosen: Iterable[Case] | None = None) -> Outcome:
+    """Judge a model by the suite, or by some of its cases."""
+    speaker, outcome = Speaker(path), Outcome()
+    for case in cases() if chosen is None else chosen:
+        messages: list[dict[str, Any]] = [{"role": "system", "content": case.system}] if case.system else []
+        tools = [tool.as_json() for tool in case.tools] or None
+        said = ""
+        for text in case.said:
+            messages.append({"role": "user", "content": text})
+            said = speaker.answer(messages, tools)
+            messages.append({"role": "assistant", "content": said})
+        passed = case.rule(said)
+        outcome.total[case.skill] = outcome.total.get(case.skill, 0) + 1
+        outcome.right[case.skill] = outcome.right.get(case.skill, 0) + passed
+        if not passed:
+            outcome.wrong.append((case, said))
+    outcome.tokens, outcome.seconds = speaker.tokens, speaker.seconds
+    return outcome
+
+
+def main() -> None:
+    """Print the scores as JSON, and some wrong answers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--show", type=int, default=12)
+    args = parser.parse_args()
+    outcome = run(args.model)
+    for case, said in outcome.wrong[: args.show]:
+        print(f"{case.skill} {case.language}: {case.said[-1][-60:]!r} -> {said!r}")
+    print(json.dumps(outcome.summary(), indent=1))
+
+
+if __name__ == "__main__":
+    main()
