@@ -1,4 +1,4 @@
-"""Settings of svc-image-gen; `IMAGE_` is the prefix, the plain names work too."""
+"""Settings of svc-image-gen; `IMAGE_GEN_` is the prefix, the plain names work too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BUILTIN = Path(__file__).resolve().parents[2] / "models" / "draw"
 class Settings(ServiceSettings):
     """What svc-image-gen can be told."""
 
-    model_config = SettingsConfigDict(env_prefix="IMAGE_")
+    model_config = SettingsConfigDict(env_prefix="IMAGE_GEN_")
 
     service: str = "svc-image-gen"
     port: int = 8003
