@@ -60,7 +60,18 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     asked = parser.parse_args()
     wanted = requirements(asked.folders)
-    command = ["uv", "pip", "install", "--python", asked.python, "-c", "constraints.txt", *wanted]
+    command = [
+        "uv",
+        "pip",
+        "install",
+        "--python",
+        asked.python,
+        "-c",
+        "constraints.txt",
+        "--override",
+        "overrides.txt",
+    ]
+    command += wanted
     links = os.environ.get("UV_FIND_LINKS", "")
     if asked.wheels and any(asked.wheels.glob("*.whl")):
         links = ",".join(filter(None, [str(asked.wheels), links]))

@@ -56,8 +56,8 @@ def install(layout: Layout, uv: Path, arguments: list[str]) -> None:
     """Run `uv pip install` in `.venv` with the pins and pip's own settings."""
     env = {**layout.env, **_pip_settings(layout), "VIRTUAL_ENV": str(layout.venv)}
     env.setdefault("UV_HTTP_TIMEOUT", "180")
-    command = [str(uv), "pip", "install", "--python", str(layout.python), "-c", "constraints.txt"]
-    _run(command + arguments, layout, env)
+    command = [str(uv), "pip", "install", "--python", str(layout.python)]
+    _run([*command, "-c", "constraints.txt", "--override", "overrides.txt", *arguments], layout, env)
 
 
 def node_from_pypi(layout: Layout) -> Path:
@@ -123,7 +123,7 @@ def _has_llama_cpp(layout: Layout) -> bool:
 
 def _fingerprint(layout: Layout, groups: tuple[str, ...]) -> str:
     digest = hashlib.sha256(repr((groups, sys.version_info[:2])).encode())
-    files = [layout.root / "constraints.txt", layout.root / "pyproject.toml"]
+    files = [layout.root / name for name in ("constraints.txt", "overrides.txt", "pyproject.toml")]
     for file in files + [layout.root / name / "pyproject.toml" for name in PACKAGES + DEVELOPED]:
         digest.update(file.read_bytes() if file.is_file() else b"-")
     return digest.hexdigest()

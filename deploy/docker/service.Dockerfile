@@ -34,7 +34,7 @@ ARG SERVICE
 ARG TORCH=cpu
 WORKDIR /app
 COPY --from=native /native /native
-COPY constraints.txt ./
+COPY constraints.txt overrides.txt ./
 COPY deploy/__init__.py deploy/torch_index.py deploy/docker_packages.py ./deploy/
 COPY servicekit/pyproject.toml ./servicekit/
 COPY ${SERVICE}/pyproject.toml ./${SERVICE}/
