@@ -32,7 +32,7 @@ def create_app(
     readiness = Readiness(settings.service)
     built = build_engine(settings) if engine is None else engine
     service, reader = VisionService(built), PictureReader(settings)
-    store = media.MediaStore(settings.data_dir / "media", "img")
+    store = media.MediaStore(settings.data_dir / "media", "upl")
     sweeper = media.Sweeper(store, settings.media_retention_days)
 
     @asynccontextmanager
@@ -47,7 +47,7 @@ def create_app(
     app = FastAPI(title="svc-vision", version=readiness.version, lifespan=lifespan, redoc_url=None)
     install(app, settings, readiness=readiness, authenticator=authenticator)
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
-    app.include_router(looking.router(service, reader, settings.default_threshold))
+    app.include_router(looking.router(service, reader, store, settings.default_threshold))
     app.include_router(analysis.router(reader, store))
     app.include_router(media.router(store))
     app.include_router(router(installed(built, catalogue, settings)))

@@ -17,6 +17,9 @@ class Settings(ServiceSettings):
     service: str = "svc-vision"
     port: int = 8004
     data_dir: Path = Path("data/svc-vision")
+    threads: int = 1
+    """Processor threads of a model. Built-in ones are too small to share between two; large public ones
+    want 2."""
 
     engine: Literal["transformers", "fake"] = "transformers"
     """`fake` is for looking at the service without weights."""

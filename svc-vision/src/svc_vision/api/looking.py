@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from typing import Any
 
 from fastapi import APIRouter, Request
+from servicekit.auth import identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import NotImplementedYet
 from servicekit.timing import Timing
 
-from svc_vision.api.picture import PictureReader
+from servicekit.media import MediaStore
+from svc_vision.api.picture import Picture, PictureReader
 from svc_vision.api.schemas import picture_body
 from svc_vision.domain.vision import VisionService
 
 
-def router(service: VisionService, reader: PictureReader, default_threshold: float) -> APIRouter:
-    """Make the routes."""
+def router(
+    service: VisionService, reader: PictureReader, store: MediaStore, default_threshold: float
+) -> APIRouter:
+    """Make the routes. A picture fetched from another site is kept, and `image_url` says where."""
     routes = APIRouter(prefix="/v1/vision", tags=["vision"])
 
     @routes.post("/captions", openapi_extra=picture_body())
@@ -25,7 +31,8 @@ def router(service: VisionService, reader: PictureReader, default_threshold: flo
         work = service.caption(picture.image, model=picture.options.model, timing=timing)
         made = await unless_disconnected(request, work)
         captions = [{"text": made.text, "language": made.language}]
-        return {"captions": captions, "text": made.text, **_how(service, made.model, timing)}
+        kept = await _kept(picture, store, request)
+        return {"captions": captions, "text": made.text, **kept, **_how(service, made.model, timing)}
 
     @routes.post("/detections", openapi_extra=picture_body())
     async def detect(request: Request) -> dict[str, Any]:
@@ -39,7 +46,8 @@ def router(service: VisionService, reader: PictureReader, default_threshold: flo
             {"label": item.label, "score": round(item.score, 4), "box": list(item.box)} for item in made.found
         ]
         size = {"width": image.width, "height": image.height}
-        return {"detections": rows, **size, **_how(service, made.model, timing)}
+        kept = await _kept(picture, store, request)
+        return {"detections": rows, **size, **kept, **_how(service, made.model, timing)}
 
     @routes.post("/classifications", openapi_extra=picture_body())
     async def classify(request: Request) -> dict[str, Any]:
@@ -60,6 +68,19 @@ def router(service: VisionService, reader: PictureReader, default_threshold: flo
         )
 
     return routes
+
+
+async def _kept(picture: Picture, store: MediaStore, request: Request) -> dict[str, str]:
+    """Keep a copy of a fetched picture, written anew so that nothing but its pixels is served."""
+    if not picture.fetched:
+        return {}
+
+    def keep() -> str:
+        file = io.BytesIO()
+        picture.image.save(file, "PNG")
+        return store.put(file.getvalue(), "image/png", identity_of(request).user_id).url
+
+    return {"image_url": await asyncio.to_thread(keep)}
 
 
 def _how(service: VisionService, model: str, timing: Timing) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Owns the limits of the input and its errors. Knows nothing about models.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -34,6 +34,8 @@ class Picture:
     content: bytes
     name: str | None
     options: Options
+    fetched: bool = False
+    """Whether it came from another site, where a page of ours may not show it from."""
 
 
 class PictureReader:
@@ -95,7 +97,8 @@ class PictureReader:
             media_types=("image/*",),
             param="image_url",
         )
-        return await self._decoded(fetched.content, None, options, "image_url")
+        picture = await self._decoded(fetched.content, None, options, "image_url")
+        return replace(picture, fetched=not options.image_url.startswith("data:"))
 
     async def _decoded(self, content: bytes, name: str | None, options: Options, param: str) -> Picture:
         if len(content) > self._max_bytes:
