@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 import uvicorn
 from aiohttp import web
+
 from gateway.app import create_edge
 from gateway.parts import Parts, assemble
 from gateway.settings import SERVICES, Settings

@@ -10,6 +10,7 @@ import time
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from gateway.api.gate import CSRF_COOKIE, SESSION_COOKIE
 from gateway.bootstrap import announce
 from gateway.domain.routing import OPEN

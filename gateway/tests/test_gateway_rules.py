@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gateway.bootstrap import check_settings
 from gateway.domain import cacheable
 from gateway.domain.guard import Hosts, Origins, safe_path
@@ -11,8 +14,6 @@ from gateway.domain.rates import Rate, Rates
 from gateway.domain.routing import Kind, decide, model_of
 from gateway.errors import Misconfigured
 from gateway.settings import Settings
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

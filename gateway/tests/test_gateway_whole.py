@@ -10,6 +10,7 @@ import time
 import aiohttp
 import pytest
 from aiohttp import web
+
 from gateway.engine.poller import ServiceState
 
 from .conftest import serve_fake, serve_gateway, until
@@ -293,9 +294,10 @@ async def test_metrics_and_logs_name_routes_and_not_paths(gateway):
 
 
 async def test_other_sites_pages_may_call_when_they_are_listed(fake, tmp_path):
+    from starlette.testclient import TestClient
+
     from gateway.app import create_app
     from gateway.settings import Settings
-    from starlette.testclient import TestClient
 
     app = create_app(Settings(data_dir=tmp_path, cors_origins=("https://app.example",)))
     with TestClient(app, base_url="http://localhost") as client:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
+
 from servicekit.asgi import install
 from servicekit.contract import assert_error
 from servicekit.errors import TooBusy

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+
 from servicekit.auth import INTROSPECTION_TTL_S, Authenticator, Identity, bearer_of
 from servicekit.contract import TestKeys
 from servicekit.errors import Forbidden, NotReady, Unauthorized

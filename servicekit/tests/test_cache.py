@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+
 from servicekit.cache import MemoryCache, RedisCache, connect
 
 

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+
 from servicekit.fetch import (
     Fetched,
     UrlNotAllowed,

@@ -14,11 +14,11 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
+
+from servicekit import jobs
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import BadRequest, Conflict, NotFound, ServiceError, TooBusy
 from servicekit.jobs import Job, JobContext, JobEvent, JobQueue
-
-from servicekit import jobs
 
 
 class Work:

@@ -13,12 +13,12 @@ from fastapi.testclient import TestClient
 from flask import Flask, g
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from servicekit import media
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import NotFound, NotReady, ServiceError
 from servicekit.media import MediaStore
 from servicekit.media.store import safe_name
-
-from servicekit import media
 
 CONTENT = bytes(range(256)) * 4
 

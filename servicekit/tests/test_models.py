@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
+
 from servicekit.errors import ModelNotFound, ServiceError
 from servicekit.models import (
     DEFAULT_ALIASES,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from servicekit.errors import Conflict, NotReady
 from servicekit.models import ModelSlot
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from fastapi.testclient import TestClient
+
 from servicekit.contract import assert_error
 from svc_chat.engine.fake import FakeEngine
 

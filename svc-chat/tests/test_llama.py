@@ -7,6 +7,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+
 from servicekit.models import ModelSlot
 from svc_chat.engine.base import GenerationRequest, Message, Sampling
 from svc_chat.engine.llama_engine import LlamaEngine, installed_from

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+
 from servicekit.errors import BadRequest, DeadlineExceeded, TooBusy, UpstreamFailed
 from svc_chat.engine.base import Engine, GenerationRequest, Message, Sampling
 from svc_chat.engine.fake import FakeEngine

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from svc_chat.engine.base import Message
 from svc_chat.engine.template import CHATML, ChatTemplate
 from svc_chat.engine.textstream import TextStream

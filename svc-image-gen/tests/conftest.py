@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+
 from servicekit.contract import TestKeys
 from svc_image_gen.app import create_app
 from svc_image_gen.engine.fake import FakeEngine

@@ -12,6 +12,7 @@ import openai
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+
 from servicekit.contract import TestKeys, assert_error
 from svc_image_gen.engine.fake import FakeEngine
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from svc_image_gen.build import build_engines, service_models
 from svc_image_gen.engine.diffusers_engine import read_recommended
 from svc_image_gen.engine.precision import choose_dtype

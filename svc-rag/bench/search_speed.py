@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
 from svc_rag.engine.base import Chunk, SearchQuery
 from svc_rag.engine.database import Database
 from svc_rag.engine.sqlite_store import SqliteStore

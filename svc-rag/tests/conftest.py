@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
 from servicekit.contract import TestKeys
 from svc_rag.app import create_app
 from svc_rag.engine.fake import FakeChat

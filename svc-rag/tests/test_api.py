@@ -164,6 +164,14 @@ def test_training_adds_texts_that_questions_find(service):
     assert "1887" in asked["answer"]
 
 
+def test_training_reaches_the_model_too_when_chat_is_there(service):
+    body = {"training_data": "The lighthouse was painted white."}
+    assert service.call("POST", "/training/train", json=body).json()["model"] == "unavailable"
+    service.chat.text = "here"
+    assert service.call("POST", "/training/train", json=body).json()["model"] == "stored"
+    assert service.chat.trained[-1] == body["training_data"]
+
+
 def test_what_belongs_to_another_is_not_there(service):
     document_id = service.add(TEXT)
     job_id = service.call("GET", f"/v1/documents/{document_id}").json()["job_id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from svc_rag.domain.chunking import ChunkSizes, chunk_document
 from svc_rag.domain.sentences import sentence_spans
 from svc_rag.engine.base import Page

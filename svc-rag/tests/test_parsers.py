@@ -12,6 +12,7 @@ from openpyxl import Workbook
 from pptx import Presentation
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
 from servicekit.errors import ServiceError
 from svc_rag.engine.parsers import media_types
 from svc_rag.engine.parsers.isolated import IsolatedParser

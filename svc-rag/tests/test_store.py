@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
 from svc_rag.engine.base import Chunk, ChunkStore, SearchQuery
 from svc_rag.engine.database import Database
 from svc_rag.engine.hashing import HashingEmbedder

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+
 from servicekit.errors import DeadlineExceeded, TooBusy, UpstreamFailed
 from svc_translate.engine.apertium import MODEL_ID, ApertiumEngine, chains, installed_modes
 from svc_translate.engine.base import Pair

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+
 from servicekit.contract import ServiceContract, TestKeys
 from svc_translate.app import create_app
 from svc_translate.engine.fake import FakeEngine

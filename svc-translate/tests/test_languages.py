@@ -1,6 +1,7 @@
 """Which language a text is in."""
 
 import pytest
+
 from servicekit.errors import ServiceError
 from svc_translate.domain.languages import detect, normalise
 from svc_translate.engine.fake import FakeDetector

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from svc_translate.engine.base import Pair
 from svc_translate.engine.convert import converted
 from svc_translate.engine.ct2 import CT2Translator, split_pieces

@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 from fastapi.testclient import TestClient
+
 from miniatures.text.translate_data import one_way
 from svc_translate.app import create_app
 from svc_translate.settings import Settings

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from svc_translate.domain.sentences import MAX_SENTENCE_CHARS, join, split
 
 TEXTS = st.one_of(

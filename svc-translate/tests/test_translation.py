@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from servicekit.errors import ServiceError, TooBusy
 from servicekit.timing import Timing
 from svc_translate.domain.translation import Limits, Translation, TranslationService

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from scipy.io import wavfile
+
 from servicekit.contract import FlaskClient, TestKeys, assert_error
 from svc_tts.app import create_app
 from svc_tts.engine.fake import FakeEngine

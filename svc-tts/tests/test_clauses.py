@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from svc_tts.domain.clauses import FIRST_CHARS, PIECE_CHARS, clauses
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from servicekit.contract import FlaskClient, ServiceContract, TestKeys
 from svc_tts.app import create_app
 from svc_tts.engine.fake import FakeEngine

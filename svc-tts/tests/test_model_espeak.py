@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from svc_tts.engine.espeak import EspeakEngine
 
 pytestmark = pytest.mark.model

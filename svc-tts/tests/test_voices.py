@@ -1,6 +1,7 @@
 """Which voice a caller means."""
 
 import pytest
+
 from svc_tts.domain.voices import choose
 from svc_tts.engine.base import Voice
 from svc_tts.engine.language import LanguageDetector

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+
 from svc_vision.app import create_app
 from svc_vision.engine.base import Engine
 from svc_vision.engine.fake import FakeEngine

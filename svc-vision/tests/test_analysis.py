@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+
 from svc_vision.domain.analysis import BINS, analyse, dominant_colours, pixel_mean
 from svc_vision.domain.colours import name_of
 from svc_vision.domain.vision import classes_of, clip

@@ -2,13 +2,16 @@
 
 import base64
 import io
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+
 from svc_vision.engine.fake import FakeEngine
 
 TASKS = ("captions", "detections", "classifications", "analysis")
@@ -36,6 +39,31 @@ def test_a_data_url_does_what_an_upload_does(client: TestClient, red_png: bytes,
     by_url = client.post(f"/v1/vision/{task}", json={"image_url": data_url(red_png)}).json()
     by_file.pop("timing"), by_url.pop("timing")
     assert by_url == by_file
+
+
+def test_a_picture_of_another_site_is_kept_so_that_the_page_can_show_it(
+    make_client: Callable[..., TestClient], red_png: bytes
+) -> None:
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 (the name is http.server's)
+            self.send_response(200)
+            self.send_header("Content-Type", "image/png")
+            self.end_headers()
+            self.wfile.write(red_png)
+
+        def log_message(self, *_: object) -> None:
+            return None
+
+    site = HTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{site.server_port}"
+    client = make_client(fetch_allow_hosts=(host,))
+    answer = client.post("/v1/vision/captions", json={"image_url": f"http://{host}/a.png"}).json()
+    site.shutdown()
+    shown = client.get(answer["image_url"])
+    assert Image.open(io.BytesIO(shown.content)).size == (40, 20)
+    uploaded = upload(client, "/v1/vision/captions", red_png).json()
+    assert "image_url" not in uploaded
 
 
 def test_boxes_lie_inside_the_picture_and_faint_ones_are_left_out(client: TestClient, red_png: bytes) -> None:
@@ -76,7 +104,7 @@ def test_the_first_documents_upload_tells_the_mean_with_two_decimals(
     }
     kept = sorted(file.name for file in (tmp_path / "media").iterdir())
     assert len(kept) == 2
-    assert all(name.startswith("img_") for name in kept)
+    assert all(name.startswith("upl_") for name in kept)
 
 
 @pytest.mark.parametrize("path", [*(f"/v1/vision/{task}" for task in TASKS), "/upload_image"])

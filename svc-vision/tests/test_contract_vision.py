@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+
 from servicekit.contract import ServiceContract, TestKeys
 from svc_vision.app import create_app
 from svc_vision.engine.fake import FakeEngine

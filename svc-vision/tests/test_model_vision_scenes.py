@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+
 from miniatures.scenes.grammar import canonical
 from miniatures.scenes.model import held_out_scene
 from miniatures.scenes.render import Picture, render

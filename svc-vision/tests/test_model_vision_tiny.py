@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
 from svc_vision.engine.folders import ModelFolder
 from svc_vision.engine.networks import Captioner, Classifier, Detector
 from svc_vision.engine.transformers_engine import TransformersEngine

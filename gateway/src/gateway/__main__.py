@@ -6,13 +6,13 @@ import gc
 import sys
 
 import uvicorn
-from servicekit.logs import setup_logging
 
 from gateway.app import create_app
 from gateway.bootstrap import announce
 from gateway.errors import Misconfigured
 from gateway.parts import assemble
 from gateway.settings import Settings
+from servicekit.logs import setup_logging
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from servicekit.metrics import Metrics
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -19,6 +18,7 @@ from gateway.api.proxy import Proxy
 from gateway.domain.guard import Hosts, Origins
 from gateway.parts import Parts, assemble
 from gateway.settings import Settings
+from servicekit.metrics import Metrics
 
 
 def create_own(parts: Parts, metrics: Metrics) -> FastAPI:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from servicekit.cache import Cache
-
 from gateway.bootstrap import FirstStart, check_settings, ensure_owner
 from gateway.engine.accounts import Accounts
 from gateway.engine.calls import Calls
@@ -20,6 +18,7 @@ from gateway.engine.signer import Signer
 from gateway.engine.upstreams import Upstreams
 from gateway.settings import SERVICES, Settings
 from servicekit import cache
+from servicekit.cache import Cache
 
 
 @dataclass(frozen=True)

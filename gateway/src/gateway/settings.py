@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import field_validator
 from pydantic_settings import SettingsConfigDict
+
 from servicekit.settings import CommaList, ServiceSettings, comma_list
 
 SERVICES = ("chat", "image-gen", "vision", "translate", "tts", "rag")

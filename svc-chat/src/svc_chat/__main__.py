@@ -1,7 +1,6 @@
 """`python -m svc_chat` starts the service."""
 
 from servicekit.serve import serve
-
 from svc_chat.app import create_app
 from svc_chat.settings import Settings
 

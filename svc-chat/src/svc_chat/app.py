@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue
-
 from svc_chat.api import chat_completions, later, models, personas, simple
 from svc_chat.build import build_engine, watch
 from svc_chat.domain.service import ChatService

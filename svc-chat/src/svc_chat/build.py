@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
+
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import ModelSlot
-
 from svc_chat.engine.base import Engine
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.llama_engine import LlamaEngine, installed_from

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
+
 from servicekit.models import DEFAULT_ALIASES
 from servicekit.settings import CommaList, ServiceSettings, comma_list
 

@@ -3,7 +3,6 @@
 import os
 
 from servicekit.serve import serve
-
 from svc_image_gen.app import create_app
 from svc_image_gen.settings import Settings
 

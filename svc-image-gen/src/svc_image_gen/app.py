@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+
+from servicekit import jobs, media, models
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
-
-from servicekit import jobs, media, models
 from svc_image_gen.api import generations, simple
 from svc_image_gen.api.orders import Orders
 from svc_image_gen.build import build_engines, service_models, watch

@@ -11,7 +11,6 @@ from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.logs import log_event
 from servicekit.models import Catalogue, ServiceModels
-
 from svc_image_gen.engine.base import Engine
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from
 from svc_image_gen.settings import Settings

@@ -1,7 +1,6 @@
 """`python -m svc_rag` starts the service."""
 
 from servicekit.serve import serve
-
 from svc_rag.app import create_app
 from svc_rag.settings import Settings
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+
+from servicekit import jobs
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import router as model_routes
-
-from servicekit import jobs
 from svc_rag.api import documents, embeddings, later, questions, training
 from svc_rag.api.intake import INGEST, Intake
 from svc_rag.build import StoreWatch, build_engines, load_model, models_of
@@ -69,7 +69,7 @@ def create_app(
         documents.router(intake, settings, settings.max_document_bytes, settings.fetch_timeout_s)
     )
     app.include_router(questions.router(answerer))
-    app.include_router(training.router(intake))
+    app.include_router(training.router(intake, engines.chat))
     app.include_router(embeddings.router(engines.embedder, models))
     app.include_router(jobs.router(queue))
     app.include_router(model_routes(models))

@@ -11,7 +11,6 @@ from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import InstalledModel, ModelSlot, ServiceModels
 from servicekit.models.catalogue import Catalogue
-
 from svc_rag.engine.base import ChatModel, ChunkStore, Embedder, Parser
 from svc_rag.engine.chat_server import ChatServer
 from svc_rag.engine.database import Database

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
+
 from servicekit.models import DEFAULT_ALIASES
 from servicekit.settings import ServiceSettings
 

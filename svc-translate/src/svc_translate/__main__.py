@@ -1,7 +1,6 @@
 """`python -m svc_translate` starts the service."""
 
 from servicekit.serve import serve
-
 from svc_translate.app import create_app
 from svc_translate.settings import Settings
 

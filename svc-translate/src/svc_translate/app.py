@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, router
-
 from svc_translate.api import libre, translations
 from svc_translate.build import build_engines, installed, watch
 from svc_translate.domain.translation import Limits, TranslationService

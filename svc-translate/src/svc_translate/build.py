@@ -9,7 +9,6 @@ from pathlib import Path
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, ServiceModels
-
 from svc_translate.domain.translation import TranslationService
 from svc_translate.engine.apertium import ApertiumEngine
 from svc_translate.engine.base import Engine, Pair

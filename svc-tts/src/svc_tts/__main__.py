@@ -1,7 +1,6 @@
 """`python -m svc_tts` starts the service."""
 
 from servicekit.serve_wsgi import serve
-
 from svc_tts.app import create_app
 from svc_tts.settings import Settings
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flask import Flask
+
+from servicekit import media
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, ServiceModels
 from servicekit.wsgi import install
-
-from servicekit import media
 from svc_tts.api import models, openapi, speech, text_to_audio
 from svc_tts.build import build_engines, slots_of
 from svc_tts.domain.service import SpeechService

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from servicekit.models import ModelSlot
-
 from svc_tts.engine.bark import BarkEngine
 from svc_tts.engine.base import SpeechEngine
 from svc_tts.engine.espeak import EspeakEngine

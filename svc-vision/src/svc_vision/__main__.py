@@ -1,7 +1,6 @@
 """`python -m svc_vision` starts the service."""
 
 from servicekit.serve import serve
-
 from svc_vision.app import create_app
 from svc_vision.settings import Settings
 

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+
+from servicekit import media
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, router
-
-from servicekit import media
 from svc_vision.api import analysis, looking
 from svc_vision.api.picture import PictureReader
 from svc_vision.build import build_engine, installed, watch

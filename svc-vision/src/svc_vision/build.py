@@ -10,7 +10,6 @@ from typing import Any
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, ServiceModels
-
 from svc_vision.engine.base import Engine
 from svc_vision.engine.fake import FakeEngine
 from svc_vision.engine.folders import ModelFolder

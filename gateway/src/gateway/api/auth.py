@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
-from servicekit.auth import Identity, identity_of
-from servicekit.errors import InvalidBody, Unauthorized, UnsupportedMedia
 
 from gateway.api.gate import CSRF_COOKIE, SESSION_COOKIE, session_cookie
 from gateway.engine.credentials import Credential, Session
 from gateway.engine.resolver import csrf_of
 from gateway.errors import WrongPassword
 from gateway.parts import Parts
+from servicekit.auth import Identity, identity_of
+from servicekit.errors import InvalidBody, Unauthorized, UnsupportedMedia
 
 
 class Login(BaseModel):

@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from servicekit.cache import Cache
-
 from gateway.api.exchange import Exchange
 from gateway.api.proxy import Proxy
 from gateway.domain import cacheable
+from servicekit.cache import Cache
 
 _KEPT_HEADERS = (b"content-", b"x-")
 _DROPPED_HEADERS = frozenset({b"content-length", b"content-security-policy", b"x-request-id", b"x-cache"})

@@ -10,9 +10,6 @@ import asyncio
 import logging
 import time
 
-from servicekit.errors import InternalError, NotFound, ServiceError
-from servicekit.logs import request_id_var
-from servicekit.metrics import Metrics
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.cached import CachedProxy
@@ -23,6 +20,9 @@ from gateway.api.proxy import Proxy
 from gateway.domain.routing import Kind, Route, decide, model_of
 from gateway.engine.catalogue import Catalogue
 from gateway.engine.resolver import Caller
+from servicekit.errors import InternalError, NotFound, ServiceError
+from servicekit.logs import request_id_var
+from servicekit.metrics import Metrics
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _NOWHERE = Route(Kind.UNKNOWN, "refused")

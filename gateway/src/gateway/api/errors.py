@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
 from servicekit.asgi import error_response, from_validation
 from servicekit.errors import InternalError, NotFound, ServiceError, from_status
-from starlette.exceptions import HTTPException
 
 
 def install(app: FastAPI) -> None:

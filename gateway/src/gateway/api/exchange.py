@@ -12,11 +12,11 @@ from random import getrandbits
 from typing import Any
 
 import orjson
-from servicekit.asgi import request_id_for
-from servicekit.errors import PayloadTooLarge, ServiceError
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.domain.headers import API_SECURITY
+from servicekit.asgi import request_id_for
+from servicekit.errors import PayloadTooLarge, ServiceError
 
 SMALL_BODY = 64 * 1024
 _READ = frozenset(

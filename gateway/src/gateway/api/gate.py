@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hmac
 
-from servicekit.auth import LOCAL_OWNER, bearer_of
-from servicekit.errors import Forbidden, MethodNotAllowed, Unauthorized
-
 from gateway.api.exchange import Exchange
 from gateway.domain.guard import METHODS, SAFE_METHODS, Hosts, Origins, safe_path
 from gateway.domain.routing import Kind, Route
@@ -17,6 +14,8 @@ from gateway.engine.credentials import Credential
 from gateway.engine.limiter import Limiter
 from gateway.engine.resolver import Caller, Resolver, csrf_of
 from gateway.errors import BadHost, BadOrigin, BadPath, CsrfMissing
+from servicekit.auth import LOCAL_OWNER, bearer_of
+from servicekit.errors import Forbidden, MethodNotAllowed, Unauthorized
 
 SESSION_COOKIE, CSRF_COOKIE = "oficina_session", "oficina_csrf"
 _EVERYBODY = Credential(

@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from servicekit.metrics import Metrics
 
 from gateway.parts import Parts
 from servicekit import __version__
+from servicekit.metrics import Metrics
 
 
 def router(parts: Parts, metrics: Metrics, app: FastAPI) -> APIRouter:

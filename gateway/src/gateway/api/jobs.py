@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Depends
-from servicekit.auth import Identity, identity_of
-from servicekit.errors import NotFound
 
 from gateway.parts import Parts
+from servicekit.auth import Identity, identity_of
+from servicekit.errors import NotFound
 
 
 def router(parts: Parts) -> APIRouter:

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
-from servicekit.auth import Identity, identity_of
-from servicekit.errors import BadRequest, Forbidden
 
 from gateway.domain.routing import SCOPES
 from gateway.parts import Parts
+from servicekit.auth import Identity, identity_of
+from servicekit.errors import BadRequest, Forbidden
 
 KNOWN_SCOPES = ("*", *SCOPES.values(), "keys", "users", "models")
 _MAX_KEYS = 100

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
-from servicekit.auth import Identity, identity_of
 
 from gateway.parts import Parts
+from servicekit.auth import Identity, identity_of
 
 
 class Install(BaseModel):

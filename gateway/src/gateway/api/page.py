@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from servicekit.errors import NotFound
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message
@@ -12,6 +11,7 @@ from starlette.types import Message
 from gateway.api.exchange import Exchange
 from gateway.api.proxy import Proxy
 from gateway.domain.headers import PAGE_SECURITY
+from servicekit.errors import NotFound
 
 FRONTEND = "frontend"
 _FOR_EVER = b"public, max-age=31536000, immutable"

@@ -13,10 +13,6 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, ValidationError
-from servicekit.asgi import from_validation
-from servicekit.auth import Identity, identity_of
-from servicekit.disconnect import unless_disconnected
-from servicekit.errors import BadRequest, Forbidden, InvalidBody, PayloadTooLarge, UnsupportedMedia
 
 from gateway.domain.describe import Image, Order, Told, describe
 from gateway.domain.routing import SCOPES, decide
@@ -24,6 +20,10 @@ from gateway.engine.abilities import ServiceAbilities
 from gateway.engine.calls import RelayedError
 from gateway.parts import Parts
 from servicekit import sse
+from servicekit.asgi import from_validation
+from servicekit.auth import Identity, identity_of
+from servicekit.disconnect import unless_disconnected
+from servicekit.errors import BadRequest, Forbidden, InvalidBody, PayloadTooLarge, UnsupportedMedia
 
 _MAX_IMAGE = 20 * 1024 * 1024
 _KEEP_ALIVE_S = 5.0

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed
-from servicekit.logs import log_event
 from yarl import URL
 
 from gateway.api.exchange import SMALL_BODY, Exchange, error_event
 from gateway.domain.headers import to_client, to_service
 from gateway.engine.upstreams import Upstreams
 from gateway.errors import ServiceDown
+from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed
+from servicekit.logs import log_event
 
 _WHOLE = 256 * 1024
 """Answers up to this length in bytes are passed on in one piece."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import psutil
 from fastapi import APIRouter, Depends
-from servicekit.auth import Identity, identity_of
 
 from gateway.parts import Parts
 from servicekit import __version__
+from servicekit.auth import Identity, identity_of
 
 
 def router(parts: Parts) -> APIRouter:

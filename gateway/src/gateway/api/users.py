@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
-from servicekit.auth import Identity, identity_of
-from servicekit.errors import BadRequest, Forbidden
 
 from gateway.bootstrap import MIN_PASSWORD
 from gateway.parts import Parts
+from servicekit.auth import Identity, identity_of
+from servicekit.errors import BadRequest, Forbidden
 
 _NAME = r"^[A-Za-z0-9À-ÿ._@-]+$"
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import aiohttp
 import orjson
-from servicekit.auth import Identity
-from servicekit.cache import Cache
-from servicekit.errors import UpstreamFailed
 
 from gateway.domain.describe import Image
 from gateway.engine.calls import Calls
+from servicekit.auth import Identity
+from servicekit.cache import Cache
+from servicekit.errors import UpstreamFailed
 
 _TIMEOUT_S = 300.0
 _SPEECH_TTL_S = 600.0
@@ -42,7 +42,8 @@ class ServiceAbilities:
         first = (body.get("captions") or [body])[0]
         text = first if isinstance(first, str) else first.get("caption", first.get("text"))
         language = first.get("language") if isinstance(first, dict) else None
-        return _with_text(text, body, "vision") | ({"language": language} if language else {})
+        shown = {"image_url": body["image_url"]} if isinstance(body.get("image_url"), str) else {}
+        return _with_text(text, body, "vision") | ({"language": language} if language else {}) | shown
 
     async def translate(self, text: str, source: str, target: str) -> dict[str, Any]:
         """Translate one text."""

@@ -7,11 +7,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from servicekit.errors import Conflict, NotFound
 from sqlalchemy import Engine, Row, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.engine.database import SESSIONS, USERS
+from servicekit.errors import Conflict, NotFound
 
 
 @dataclass(frozen=True)

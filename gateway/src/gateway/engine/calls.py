@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import aiohttp
 import orjson
-from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed, from_status
-from servicekit.logs import request_id_var
 
 from gateway.engine.upstreams import Upstreams
 from gateway.errors import ServiceDown
+from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed, from_status
+from servicekit.logs import request_id_var
 
 T = TypeVar("T")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from servicekit.errors import ModelNotFound, NotFound, ServiceError
-
 from gateway.engine.calls import Calls, gather
 from gateway.settings import SERVICES
+from servicekit.errors import ModelNotFound, NotFound, ServiceError
 
 BUDGET_S = 0.4
 _KEEP_S = 60.0

@@ -12,11 +12,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from servicekit.errors import NotFound
 from sqlalchemy import Engine, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.engine.database import KEYS, LINKS, SESSIONS, USERS, hash_secret
+from servicekit.errors import NotFound
 
 KEY_PREFIX = "ofi_"
 

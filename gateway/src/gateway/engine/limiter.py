@@ -13,11 +13,11 @@ import time
 
 from limits.aio.storage import Storage
 from limits.storage import storage_from_string
-from servicekit.errors import TooBusy
-from servicekit.logs import log_event
 
 from gateway.domain.rates import Rate, Rates
 from gateway.errors import TooManyGuesses
+from servicekit.errors import TooBusy
+from servicekit.logs import log_event
 
 _SYNC_S = 0.5
 _PAUSE_S = 5.0

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
 from servicekit.errors import TooBusy
 
 _THREADS = 2

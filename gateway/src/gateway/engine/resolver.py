@@ -16,11 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from servicekit.auth import Identity
-from servicekit.errors import Unauthorized
-
 from gateway.engine.credentials import Credential, Credentials
 from gateway.engine.signer import Signer
+from servicekit.auth import Identity
+from servicekit.errors import Unauthorized
 
 T = TypeVar("T")
 _REMEMBER_S = 1.0

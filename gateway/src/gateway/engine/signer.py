@@ -12,10 +12,10 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from servicekit.auth import AUDIENCE, ISSUER
-from servicekit.errors import Unauthorized
 
 from gateway.engine.credentials import Credential
+from servicekit.auth import AUDIENCE, ISSUER
+from servicekit.errors import Unauthorized
 
 _RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
+
+from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import BadRequest, ServiceError
-
-from servicekit import sse
 from svc_chat.api.schemas import ChatCompletionRequest, CompletionRequest
 from svc_chat.api.wire import Envelope, chat_completion, chat_logprobs, made, text_completion, usage_of
 from svc_chat.domain.service import Answer, ChatService, Prepared

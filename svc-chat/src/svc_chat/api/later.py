@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from fastapi import APIRouter, Request
+
 from servicekit.errors import NotImplementedYet
 
 LATER = ("responses", "conversations", "assistants", "threads", "files", "fine_tuning")

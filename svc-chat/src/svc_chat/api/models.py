@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
+
 from servicekit.models import Catalogue, ModelSlot, ServiceModels
 from servicekit.models import router as model_routes
-
 from svc_chat.domain.service import ChatService
 
 

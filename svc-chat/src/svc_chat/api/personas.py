@@ -6,8 +6,8 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from servicekit.auth import Identity, identity_of
 
+from servicekit.auth import Identity, identity_of
 from svc_chat.api.schemas import PersonaBody, PersonaChange, PersonaImport
 from svc_chat.engine.base import Persona, Records
 

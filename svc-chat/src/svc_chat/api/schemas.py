@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from servicekit.errors import BadRequest
 
+from servicekit.errors import BadRequest
 from svc_chat.domain.service import Ask
 from svc_chat.engine.base import Message, Sampling
 

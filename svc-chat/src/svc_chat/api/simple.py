@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import ServiceError
-
-from servicekit import sse
 from svc_chat.api.schemas import OllamaStyleChat, SimpleChat, TrainingData
 from svc_chat.domain.conversation import single_turn
 from svc_chat.domain.service import Ask, ChatService, Prepared

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from servicekit.errors import BadRequest
-
 from svc_chat.engine.base import Message, Persona
 
 ROLES = ("system", "developer", "user", "assistant", "tool")

@@ -12,7 +12,6 @@ from typing import Any
 
 from servicekit.errors import NotReady
 from servicekit.models import InstalledModel, resolve
-
 from svc_chat.domain.conversation import with_persona
 from svc_chat.domain.tools import OPEN, ToolPlan, plan, read_calls
 from svc_chat.engine.base import (

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from servicekit.models import InstalledModel
-
 from svc_chat.engine.base import Delta, GenerationRequest, TokenLogprob, Usage
 from svc_chat.errors import ContextTooLong
 

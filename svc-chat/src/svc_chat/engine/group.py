@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from servicekit.errors import ModelNotFound
 from servicekit.models import InstalledModel
-
 from svc_chat.engine.base import Delta, Engine, GenerationRequest
 
 

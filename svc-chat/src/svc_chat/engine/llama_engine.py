@@ -15,7 +15,6 @@ from pathlib import Path
 
 from servicekit.errors import BadRequest
 from servicekit.models import InstalledModel, ModelSlot
-
 from svc_chat.engine.base import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
 from svc_chat.engine.llama_model import LlamaModel
 from svc_chat.engine.textstream import TextStream

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 from llama_cpp import Llama, LlamaGrammar, llama_cpp
-from servicekit.logs import log_event
 
+from servicekit.logs import log_event
 from svc_chat.engine.base import GenerationRequest, Sampling, TokenLogprob
 from svc_chat.engine.template import CHATML, ChatTemplate
 from svc_chat.errors import ModelBroken

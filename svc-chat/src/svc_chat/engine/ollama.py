@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
+
 from servicekit.errors import DeadlineExceeded, UpstreamFailed
 from servicekit.models import InstalledModel
-
 from svc_chat.engine.base import Delta, GenerationRequest, Sampling, Usage
 from svc_chat.engine.openai_server import check_status, wire_message
 

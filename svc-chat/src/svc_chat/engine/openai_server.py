@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
+
 from servicekit.errors import BadRequest, DeadlineExceeded, TooBusy, UpstreamFailed
 from servicekit.models import InstalledModel
-
 from svc_chat.engine.base import Delta, GenerationRequest, Message, Usage
 
 

@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from servicekit.errors import NotFound
 from sqlalchemy import Column, Float, MetaData, String, Table, Text, create_engine, event, select
 from sqlalchemy.engine import Engine as Database
 
+from servicekit.errors import NotFound
 from svc_chat.engine.base import Persona
 
 _metadata = MetaData()

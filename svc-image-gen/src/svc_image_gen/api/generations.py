@@ -7,10 +7,10 @@ import base64
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
+
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import NotImplementedYet
 from servicekit.media import MediaStore
-
 from svc_image_gen.api.orders import IdempotencyKey, Orders, accepted, wants_job
 from svc_image_gen.api.schemas import GenerationBody
 from svc_image_gen.domain.studio import Studio

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request
 from fastapi.responses import JSONResponse
+
 from servicekit.errors import BadRequest
 from servicekit.jobs import Job, JobQueue
-
 from svc_image_gen.domain.pictures import PictureSpec
 from svc_image_gen.domain.studio import KIND
 from svc_image_gen.errors import DrawingCancelled, DrawingFailed, StillDrawing

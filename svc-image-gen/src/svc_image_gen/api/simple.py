@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from servicekit.auth import Identity, identity_of
 
+from servicekit.auth import Identity, identity_of
 from svc_image_gen.api.orders import IdempotencyKey, Orders, accepted, wants_job
 from svc_image_gen.api.schemas import GenerateImageBody
 from svc_image_gen.domain.studio import Studio

@@ -12,12 +12,12 @@ from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
 from servicekit.errors import NotFound
 from servicekit.jobs import JobContext
 from servicekit.media import MediaStore
 from servicekit.models import ServiceModels
 from servicekit.timing import Timing
-
 from svc_image_gen.domain.pictures import PictureSpec, from_payload, metadata_text
 from svc_image_gen.engine.base import Engine, OnStep, Preview
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
 from PIL import Image
+
 from servicekit.models import InstalledModel, ModelSlot
 from servicekit.timing import Timing
 

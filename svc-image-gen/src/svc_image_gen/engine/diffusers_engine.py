@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
 from servicekit.errors import ServiceError
 from servicekit.models import InstalledModel, ModelSlot
 from servicekit.timing import Timing
-
 from svc_image_gen.engine.base import Drawing, DrawRequest, OnStep, Recommended
 from svc_image_gen.engine.precision import choose_device, choose_dtype
 from svc_image_gen.engine.preview import preview_of

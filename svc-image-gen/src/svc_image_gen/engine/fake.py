@@ -6,9 +6,9 @@ import hashlib
 import threading
 
 from PIL import Image
+
 from servicekit.models import InstalledModel, ModelSlot
 from servicekit.timing import Timing
-
 from svc_image_gen.engine.base import Drawing, DrawRequest, OnStep, Recommended
 
 NATIVE = (64, 64)

@@ -9,13 +9,13 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
 from servicekit.asgi import from_validation
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import InvalidBody, UnsupportedMedia
 from servicekit.fetch import fetch
 from servicekit.settings import ServiceSettings
-from starlette.datastructures import UploadFile
-
 from svc_rag.api.intake import Intake
 from svc_rag.api.schemas import DocumentUrl, document_json
 

@@ -7,10 +7,10 @@ import base64
 from typing import Any
 
 from fastapi import APIRouter
+
 from servicekit.errors import BadRequest
 from servicekit.models import ServiceModels
 from servicekit.timing import Timing
-
 from svc_rag.api.schemas import EmbeddingsRequest, RerankRequest
 from svc_rag.domain.embedding import embed_whole, rerank
 from svc_rag.engine.base import Embedder, Vectors

@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 from servicekit.errors import ServiceError
 from servicekit.jobs import JobQueue
-
 from svc_rag.domain.library import Library
 
 INGEST = "ingest"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from fastapi import APIRouter
+
 from servicekit.errors import NotImplementedYet
 
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
+
+from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import ServiceError
 from servicekit.timing import Timing
-
-from servicekit import sse
 from svc_rag.api.schemas import AskRequest, SearchRequest, answer_json, hit_json
 from svc_rag.domain.answering import Answerer
 

@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 from servicekit.errors import ServiceError
 from servicekit.logs import log_event
-
 from svc_rag.domain import grounding, prompting
 from svc_rag.domain.prompting import Passage
 from svc_rag.domain.relevance import Sentence, rank_sentences, relevance

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from servicekit.errors import ServiceError
 
+from servicekit.errors import ServiceError
 from svc_rag.domain.chunking import ChunkSizes, chunk_document
 from svc_rag.domain.library import Library
 from svc_rag.engine.base import Chunk, Document, Embedder

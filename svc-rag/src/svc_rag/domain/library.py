@@ -12,7 +12,6 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from servicekit.errors import ServiceError
-
 from svc_rag.engine.base import ChunkStore, Document, DocumentRecord, Page, Parser, SourceFiles
 from svc_rag.errors import DocumentNotFound, DocumentNotReady
 

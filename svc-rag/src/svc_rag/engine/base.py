@@ -166,4 +166,7 @@ class ChatModel(Protocol):
         self, messages: Sequence[dict[str, str]], bearer: Mapping[str, str], max_tokens: int
     ) -> ChatReply: ...
 
+    async def train(self, text: str, bearer: Mapping[str, str]) -> None:
+        """Hand a text on, for the model's next fine-tuning."""
+
     async def close(self) -> None: ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import httpx
-from servicekit.errors import DeadlineExceeded, NotReady, UpstreamFailed
 
+from servicekit.errors import DeadlineExceeded, NotReady, UpstreamFailed
 from svc_rag.engine.base import ChatReply
 
 
@@ -35,6 +35,16 @@ class ChatServer:
             raise DeadlineExceeded("The chat service took too long.") from exc
         except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError) as exc:
             raise UpstreamFailed("The chat service gave an answer that cannot be used.") from exc
+
+    async def train(self, text: str, bearer: Mapping[str, str]) -> None:
+        """Hand a text on to `POST /train`. Raises NotReady, UpstreamFailed."""
+        try:
+            answer = await self._client.post("/train", json={"training_data": text}, headers=dict(bearer))
+            answer.raise_for_status()
+        except httpx.ConnectError as exc:
+            raise NotReady("The chat service does not answer; try again in a moment.") from exc
+        except httpx.HTTPError as exc:
+            raise UpstreamFailed("The chat service did not take the training text.") from exc
 
     async def close(self) -> None:
         """Close the connections."""

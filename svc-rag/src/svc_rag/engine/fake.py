@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from servicekit.errors import NotReady
-
 from svc_rag.engine.base import ChatReply
 
 
@@ -16,6 +15,7 @@ class FakeChat:
         self.text = text
         self.asked: list[Sequence[dict[str, str]]] = []
         self.bearers: list[Mapping[str, str]] = []
+        self.trained: list[str] = []
 
     async def reply(
         self, messages: Sequence[dict[str, str]], bearer: Mapping[str, str], max_tokens: int
@@ -26,6 +26,12 @@ class FakeChat:
         if self.text is None:
             raise NotReady("The chat service does not answer.")
         return ChatReply(self.text, "fake-chat")
+
+    async def train(self, text: str, bearer: Mapping[str, str]) -> None:
+        """Remember the text."""
+        if self.text is None:
+            raise NotReady("The chat service does not answer.")
+        self.trained.append(text)
 
     async def close(self) -> None:
         """Do nothing."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from servicekit.models import ModelSlot
-
 from svc_rag.engine.base import Embedder, Vectors
 
 

@@ -11,10 +11,10 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import InvalidBody, UnsupportedMedia
 from servicekit.timing import Timing
-
 from svc_translate.api.schemas import DetectRequest, LibreRequest
 from svc_translate.domain.languages import NAMES, Detected
 from svc_translate.domain.translation import AUTO, TranslationService

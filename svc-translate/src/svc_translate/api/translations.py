@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
+
 from servicekit.disconnect import unless_disconnected
 from servicekit.timing import Timing
-
 from svc_translate.api.schemas import TranslationsRequest
 from svc_translate.domain.translation import Translation, TranslationService
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from servicekit.errors import BadRequest, ModelNotFound
 from servicekit.timing import Timing
-
 from svc_translate.domain import languages, sentences
 from svc_translate.domain.languages import Detected
 from svc_translate.engine.base import Detector, Engine, Outcome, Pair, TranslationModel

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from servicekit.errors import DeadlineExceeded, TooBusy, UpstreamFailed
-
 from svc_translate.engine.base import Outcome, Pair, TranslationModel
 
 MODES_DIRS = (Path("/usr/share/apertium/modes"), Path("/usr/local/share/apertium/modes"))

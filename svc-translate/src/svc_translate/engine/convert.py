@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 
 from servicekit.errors import NotReady
-
 from svc_translate.engine.folders import MarianFolder
 
 CONVERT_TIMEOUT_S = 300.0

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from servicekit.errors import TooBusy
-
 from svc_translate.engine.base import Outcome, Pair, TranslationModel
 
 _EN_PT = {

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from servicekit.models import ModelSlot
-
 from svc_translate.engine.base import Outcome, Pair, TranslationModel
 from svc_translate.engine.batching import Batcher
 from svc_translate.engine.folders import MarianFolder

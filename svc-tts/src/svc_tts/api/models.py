@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
+
 from servicekit.errors import NotImplementedYet
 from servicekit.models import ServiceModels
 

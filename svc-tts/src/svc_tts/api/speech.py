@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from servicekit.timing import Timing
 
 from servicekit import sse
+from servicekit.timing import Timing
 from svc_tts.api.schemas import SpeechRequest, read
 from svc_tts.domain.service import SpeechService
 from svc_tts.engine.base import Audio, Voice

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from flask import Blueprint, Response, jsonify, send_file
+
 from servicekit.auth import flask_identity
 from servicekit.errors import NotFound
 from servicekit.media import MediaStore
 from servicekit.timing import Timing
-
 from svc_tts.api.schemas import TextToAudio, read
 from svc_tts.domain.service import SpeechService
 from svc_tts.engine.encode import whole

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+
 from servicekit.errors import BadRequest, ModelNotFound
 from servicekit.models import ServiceModels
 from servicekit.timing import Timing
-
 from svc_tts.domain.clauses import clauses
 from svc_tts.domain.voices import choose
 from svc_tts.engine.base import Audio, SpeechEngine, Voice

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from servicekit.models import InstalledModel
 
 Samples = NDArray[np.float32]

@@ -12,8 +12,8 @@ from typing import Any
 
 import espeakng_loader
 import numpy as np
-from servicekit.models import InstalledModel
 
+from servicekit.models import InstalledModel
 from svc_tts.engine.base import Audio, Voice
 from svc_tts.errors import EngineBroken
 

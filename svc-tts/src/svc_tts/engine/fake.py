@@ -6,8 +6,8 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
-from servicekit.models import InstalledModel
 
+from servicekit.models import InstalledModel
 from svc_tts.engine.base import Audio, Voice
 
 

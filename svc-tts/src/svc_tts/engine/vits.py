@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from servicekit.models import InstalledModel, ModelSlot
 
+from servicekit.models import InstalledModel, ModelSlot
 from svc_tts.engine.base import Audio, Voice
 from svc_tts.errors import EngineBroken
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from PIL import Image
+
 from servicekit.auth import Identity, identity_of
 from servicekit.media import MediaStore
 from servicekit.timing import Timing
-
 from svc_vision.api.picture import Picture, PictureReader
 from svc_vision.api.schemas import picture_body
 from svc_vision.domain.analysis import analyse, pixel_mean

@@ -7,12 +7,12 @@ import io
 from typing import Any
 
 from fastapi import APIRouter, Request
+
 from servicekit.auth import identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import NotImplementedYet
-from servicekit.timing import Timing
-
 from servicekit.media import MediaStore
+from servicekit.timing import Timing
 from svc_vision.api.picture import Picture, PictureReader
 from svc_vision.api.schemas import picture_body
 from svc_vision.domain.vision import VisionService

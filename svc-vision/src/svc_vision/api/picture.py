@@ -14,11 +14,11 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from PIL.Image import Image
 from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+
 from servicekit.errors import InvalidBody, UnsupportedMedia
 from servicekit.fetch import fetch
 from servicekit.images import decode
-from starlette.datastructures import FormData, UploadFile
-
 from svc_vision.api.schemas import Options
 from svc_vision.errors import ImageTooLarge, MissingImage
 from svc_vision.settings import Settings

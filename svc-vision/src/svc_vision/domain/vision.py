@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from PIL.Image import Image
+
 from servicekit.errors import ModelNotFound
 from servicekit.timing import Timing
-
 from svc_vision.engine.base import Classification, Detection, Engine, Outcome, Task, VisionModel
 from svc_vision.errors import NoModel, WrongTask
 

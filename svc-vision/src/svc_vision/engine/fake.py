@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PIL.Image import Image
-from servicekit.errors import TooBusy
 
+from servicekit.errors import TooBusy
 from svc_vision.engine.base import Classification, Detection, Outcome, VisionModel
 
 _COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}

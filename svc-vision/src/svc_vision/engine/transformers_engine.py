@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
 
 from PIL.Image import Image
-from servicekit.models import ModelSlot
 
+from servicekit.models import ModelSlot
 from svc_vision.engine.base import Classification, Detection, Outcome
 from svc_vision.engine.batching import Batcher
 from svc_vision.engine.folders import ModelFolder

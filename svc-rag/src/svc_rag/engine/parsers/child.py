@@ -36,7 +36,6 @@ def main(argv: list[str]) -> int:
 
 def _answer(task: str, source: Path, media_type: str, limits_by_name: dict[str, float]) -> dict[str, object]:
     from servicekit.errors import ServiceError
-
     from svc_rag.engine.parsers.limits import ParseLimits
     from svc_rag.engine.parsers.registry import parse_in_this_process, probe_in_this_process
 
