@@ -6,6 +6,7 @@ from itertools import islice
 from operator import add, mul, sub
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from miniatures.scenes.grammar import canonical
 from miniatures.scenes.model import held_out_scene
 from miniatures.text import chat_skills

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from miniatures.text.chat_format import CHAT_TEMPLATE, render
 from miniatures.text.chat_world import dialogues
 
