@@ -7,6 +7,7 @@ the gateway and on its own port; a document is asked about and must come back fr
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import secrets
@@ -33,6 +34,21 @@ def compose(*arguments: str, env: dict[str, str], quiet: bool = False) -> str:
     output = subprocess.PIPE if quiet else None
     done = subprocess.run(command, cwd=ROOT, env=env, stdout=output, text=True, check=True)
     return done.stdout or ""
+
+
+def llama_image(env: dict[str, str]) -> str:
+    """Return an image with llama.cpp compiled; compile it once for each pin and recipe.
+
+    An image outlives the build cache, which an older Docker prunes at a few gigabytes.
+    """
+    recipe = (ROOT / "deploy/docker/build_llama.sh").read_text()
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    pin = next(line for line in pins if line.startswith("llama-cpp-python=="))
+    tag = "oficina/llama-build:" + hashlib.sha256((recipe + pin).encode()).hexdigest()[:12]
+    if subprocess.run(["docker", "image", "inspect", tag], capture_output=True, check=False).returncode:
+        command = ["docker", "build", "--quiet", "-f", "deploy/docker/service.Dockerfile"]
+        subprocess.run([*command, "--target", "llama-build", "-t", tag, "."], cwd=ROOT, env=env, check=True)
+    return tag
 
 
 def wait_healthy(env: dict[str, str]) -> None:
@@ -116,6 +132,8 @@ def main() -> int:
         failed: Exception | None = None
         try:
             if not asked.no_build:
+                with step("llama.cpp"):
+                    env["LLAMA_IMAGE"] = llama_image(env)
                 with step("build"):
                     compose("--progress", "plain", "build", "--quiet", env=env)
             print_sizes()
@@ -136,7 +154,13 @@ def _environment(folder: Path, key: str) -> dict[str, str]:
     file.write_text(key)
     file.chmod(0o644)
     ports = {f"{s.prefix}_PORT": str(s.default_port + PORT_OFFSET) for s in services.ALL}
-    return {**os.environ, **ports, "OWNER_API_KEY_FILE": str(file), "COMPOSE_PARALLEL_LIMIT": "2"}
+    return {
+        **os.environ,
+        **ports,
+        "OWNER_API_KEY_FILE": str(file),
+        "COMPOSE_PARALLEL_LIMIT": "2",
+        "DOCKER_BUILDKIT": "1",
+    }
 
 
 def _attempt(action: Callable[[], object]) -> None:

@@ -60,22 +60,12 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     asked = parser.parse_args()
     wanted = requirements(asked.folders)
-    command = [
-        "uv",
-        "pip",
-        "install",
-        "--python",
-        asked.python,
-        "-c",
-        "constraints.txt",
-        "--override",
-        "overrides.txt",
-    ]
-    command += wanted
+    pins = ["-c", "constraints.txt", "--override", "overrides.txt"]
+    command = ["uv", "pip", "install", "--python", asked.python, *pins, *wanted]
     links = os.environ.get("UV_FIND_LINKS", "")
     if asked.wheels and any(asked.wheels.glob("*.whl")):
         links = ",".join(filter(None, [str(asked.wheels), links]))
-        command += ["--no-build-package", "llama-cpp-python"]
+        command += ["--only-binary", "llama-cpp-python"]
     if any(re.match(r"(torch|accelerate|sentence-transformers)\b", line) for line in wanted):
         command += torch_index.arguments(asked.torch, links)
     env = {**os.environ, "UV_FIND_LINKS": links} if links else None

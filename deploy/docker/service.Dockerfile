@@ -1,10 +1,12 @@
 # One text for the gateway and every service; docker-compose.yml names the service.
 #   SERVICE  folder of the package, such as svc-chat      MODULE  what `python -m` starts
 #   NATIVE   `llama` compiles llama.cpp for any AVX2 processor, `none` does not
+#   LLAMA_IMAGE  an image that holds a finished build of llama.cpp, instead of compiling it
 #   APT      Debian packages that the service runs         TORCH   cpu, auto or a CUDA name (cu128)
 # Package indexes come from the build environment; nothing here names one.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 ARG NATIVE=none
+ARG LLAMA_IMAGE=llama-build
 
 # ---- tools shared by every build
 FROM ${PYTHON_IMAGE} AS tools
@@ -16,12 +18,14 @@ FROM tools AS pins
 COPY constraints.txt /constraints.txt
 RUN grep '^llama-cpp-python==' /constraints.txt > /llama.txt
 
-FROM tools AS native-llama
+FROM tools AS llama-build
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \
     rm -f /etc/apt/apt.conf.d/docker-clean && apt-get update -qq && apt-get install -y -qq --no-install-recommends build-essential >/dev/null
 COPY --from=pins /llama.txt /llama.txt
 COPY deploy/docker/build_llama.sh /build_llama.sh
 RUN --mount=type=cache,target=/root/.cache/pip sh /build_llama.sh /native /opt/llama-backends
+
+FROM ${LLAMA_IMAGE} AS native-llama
 
 FROM tools AS native-none
 RUN mkdir -p /native /opt/llama-backends
