@@ -18,7 +18,7 @@ def test_the_chat_model_passes_as_many_dialogues_as_its_card_says() -> None:
     outcome = run(CHAT)
     assert sum(outcome.total.values()) == 100
     # A little under the card: another build of llama.cpp may round another way.
-    assert sum(outcome.right.values()) >= 55
+    assert sum(outcome.right.values()) >= 62
     assert outcome.right["stack"] >= 12
 
 

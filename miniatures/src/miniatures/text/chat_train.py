@@ -43,7 +43,7 @@ class Recipe:
     tokens_per_step: int = 1280
     lr: float = 4e-3
     seed: int = 1
-    minutes: float = 50.0
+    minutes: float = 33.5
     steps: int = 0
 
 

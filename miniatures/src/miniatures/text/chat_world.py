@@ -167,16 +167,16 @@ def dialogue(rng: random.Random) -> Dialogue:
     """Draw one dialogue."""
     language = rng.choice(("en", "pt"))
     kind = rng.random()
-    if kind < 0.32:
+    if kind < 0.22:
         system = READING_SYSTEM[language] if rng.random() < 0.9 else ""
         return Dialogue(tuple(reading(rng, language)), system)
-    if kind < 0.5:
+    if kind < 0.44:
         between = [_talk(rng, language, 1) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))]
         made = Dialogue(tuple(chat_skills.memory(rng, language, between)))
         return _with_system(rng, made, language)
-    if kind < 0.62:
+    if kind < 0.56:
         return _persona(rng, language, _talk(rng, language, rng.choice((1, 1, 2, 3))))
-    if kind < 0.72:
+    if kind < 0.66:
         return tool_dialogue(rng, language, _talk(rng, language, 1))
     turns = _talk(rng, language, rng.choice((1, 1, 2, 3, 4)))
     if rng.random() < 0.1:
@@ -209,4 +209,4 @@ def dialogues(seed: int, copying: Callable[[], float] = lambda: 0.04) -> Iterato
         if rng.random() < copying():
             yield Dialogue(tuple(chat_skills.repeat(rng, rng.choice(("en", "pt")))))
         else:
-            yield long_dialogue(rng) if rng.random() < 0.01 else dialogue(rng)
+            yield long_dialogue(rng) if rng.random() < 0.002 else dialogue(rng)

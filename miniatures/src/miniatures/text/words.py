@@ -227,13 +227,13 @@ def made_up(rng: random.Random, *, capital: bool = True) -> str:
 
 
 def person(rng: random.Random) -> str:
-    """Return a first name; one in three is made up, so that names must be copied."""
-    return made_up(rng) if rng.random() < 0.35 else rng.choice(PEOPLE)
+    """Return a first name; one in ten is made up, so that names must be copied."""
+    return made_up(rng) if rng.random() < 0.1 else rng.choice(PEOPLE)
 
 
 def city(rng: random.Random) -> str:
-    """Return a place name; one in three is made up."""
-    return made_up(rng) if rng.random() < 0.3 else rng.choice(CITIES)
+    """Return a place name; one in ten is made up."""
+    return made_up(rng) if rng.random() < 0.1 else rng.choice(CITIES)
 
 
 @cache
