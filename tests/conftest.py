@@ -1,6 +1,7 @@
 """The real stack, started once for the end-to-end and browser tests, on ports of its own.
 
-`OFICINA_URL` with `OFICINA_API_KEY` (and the services on their usual ports) uses a running one instead.
+`OFICINA_STACK_DATA` names the data folder of a stack that runs on those ports already, and is then used
+and left running: `python -m deploy.run --port-offset 20000 --data-dir FOLDER up`.
 """
 
 from __future__ import annotations
@@ -58,9 +59,8 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start everything as `make up` does, with empty data; stop it at the end."""
-    if running := os.environ.get("OFICINA_URL"):
-        urls = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()} | {"gateway": running}
-        yield Stack(urls, os.environ["OFICINA_API_KEY"], link=os.environ.get("OFICINA_LINK", ""))
+    if running := os.environ.get("OFICINA_STACK_DATA"):
+        yield _started(Path(running), (sys.executable, "-m", "deploy.run"))
         return
     data_dir = tmp_path_factory.mktemp("stack")
     run = (sys.executable, "-m", "deploy.run", "--port-offset", str(PORT_OFFSET), "--data-dir", str(data_dir))
