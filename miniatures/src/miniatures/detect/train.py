@@ -28,12 +28,17 @@ OVERLAP_WEIGHT = 1.0
 
 def build() -> YolosForObjectDetection:
     """An untrained detector."""
-    return YolosForObjectDetection(YolosConfig(
+    model = YolosForObjectDetection(YolosConfig(
         image_size=[SIDE, SIDE], patch_size=8, hidden_size=WIDTH, intermediate_size=WIDTH * 3,
         num_hidden_layers=4, num_attention_heads=4, num_detection_tokens=MAX_SHAPES,
         use_mid_position_embeddings=False,
         id2label=dict(enumerate(LABELS)), label2id={label: index for index, label in enumerate(LABELS)},
     ))
+    # The library starts these at zero: places and detection tokens all alike, which learning is slow to part.
+    embeddings = model.vit.embeddings
+    for parameter in (embeddings.position_embeddings, embeddings.detection_tokens, embeddings.cls_token):
+        nn.init.normal_(parameter, std=0.2)
+    return model
 
 
 def build_processor() -> YolosImageProcessor:

@@ -63,9 +63,10 @@ def main() -> None:
     """Measure and write the card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--folder", type=Path, default=OUT)
     options = parser.parse_args()
     torch.set_num_threads(2)
-    pipeline = load()
+    pipeline = load(options.folder)
     started = time.monotonic()
     few = draw(pipeline, held_out_prompts(options.count, 1, (1, 2)), 0)
     seconds = (time.monotonic() - started) / len(few)
@@ -82,7 +83,7 @@ def main() -> None:
         cards.Score(f'"{canonical(FLAGSHIP, "pt")}" (not held out), ten seeds', _all(flagship)),
         cards.Score("seconds a picture, in batches, 20 steps", f"{seconds:.2f}", "≤ 5"),
     ]
-    cards.write(_card(tuple(scores)), OUT)
+    cards.write(_card(tuple(scores)), options.folder)
     print("\n".join(f"{score.what}: {score.value}" for score in scores), flush=True)
 
 

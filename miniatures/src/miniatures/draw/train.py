@@ -21,7 +21,7 @@ from miniatures.training import REPOSITORY, Trainer, parse, to_tensor
 from miniatures.vae.basis import CHANNELS, PATCH, SIDE, Basis, fit
 
 OUT = REPOSITORY / "svc-image-gen" / "models" / "draw"
-STEPS = 5000
+STEPS = 3000
 BATCH = 16
 # The drawer should draw cleanly and learn quickly: far less jitter than the readers of pictures see.
 JITTER = 0.15
@@ -44,7 +44,7 @@ def scheduler() -> DDIMScheduler:
     return DDIMScheduler(
         num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
         prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
-        clip_sample=False, set_alpha_to_one=True, steps_offset=0,
+        clip_sample=False, set_alpha_to_one=True, steps_offset=1,
     )
 
 
