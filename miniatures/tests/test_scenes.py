@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
+
 from miniatures.scenes.checker import agrees, read
 from miniatures.scenes.model import (
     Scene,
