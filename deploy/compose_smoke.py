@@ -91,6 +91,15 @@ def check_locked(env: dict[str, str]) -> None:
     say(f"    {len(inspected)} containers: no root, no capabilities, read-only, limited, loopback only")
 
 
+def check_opensearch(env: dict[str, str]) -> None:
+    """Check that the documents asked about lie in OpenSearch."""
+    ask = ("exec", "-T", "opensearch", "curl", "-fsS", "http://127.0.0.1:9200/oficina-*/_count")
+    count = json.loads(compose(*ask, env=env, quiet=True))["count"]
+    if not count:
+        raise CallFailed("OpenSearch holds no passage: svc-rag searched elsewhere")
+    say(f"    {count} passages in OpenSearch")
+
+
 def print_sizes() -> None:
     """Print the size of each image."""
     listed = subprocess.run(
@@ -115,9 +124,8 @@ def run(env: dict[str, str], key: str) -> None:
         return service.default_port + PORT_OFFSET
 
     with step("calls"):
-        check_all(
-            Caller(key), services.ALL, lambda s: f"http://127.0.0.1:{port(s)}", search_store="opensearch"
-        )
+        check_all(Caller(key), services.ALL, lambda s: f"http://127.0.0.1:{port(s)}")
+    check_opensearch(env)
 
 
 def main() -> int:

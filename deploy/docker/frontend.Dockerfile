@@ -20,8 +20,8 @@ FROM ${PYTHON_IMAGE} AS runtime
 RUN useradd --uid 10001 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin oficina
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
-COPY deploy/__init__.py deploy/page_server.py ./deploy/
-COPY --from=page /page/dist ./page
+COPY --chmod=0755 deploy/__init__.py deploy/page_server.py ./deploy/
+COPY --chmod=0755 --from=page /page/dist ./page
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
     HOST=0.0.0.0 PORT=8007 STATIC_DIR=/app/page
 USER 10001:10001

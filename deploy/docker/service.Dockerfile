@@ -58,8 +58,9 @@ COPY --from=packages /opt/venv /opt/venv
 ARG SERVICE
 ARG MODULE
 WORKDIR /app
-COPY servicekit ./servicekit
-COPY ${SERVICE} ./${SERVICE}
+# whatever the modes in the working tree: the service's user reads all of it
+COPY --chmod=0755 servicekit ./servicekit
+COPY --chmod=0755 ${SERVICE} ./${SERVICE}
 # as in the repository: a service finds its built-in models beside its sources
 RUN printf '/app/servicekit/src\n/app/%s/src\n' "${SERVICE}" > /opt/venv/lib/python3.11/site-packages/oficina.pth \
     && /opt/venv/bin/python -m compileall -q /app
