@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from typing import Protocol
+from typing import Protocol, cast
 
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
@@ -95,7 +95,7 @@ class RedisCache:
         if not self._paused():
             try:
                 async with asyncio.timeout(OPERATION_TIMEOUT_S):
-                    return await self._redis.get(self._prefix + key)
+                    return cast("bytes | None", await self._redis.get(self._prefix + key))
             except (RedisError, OSError, TimeoutError) as error:
                 self._pause(error)
         return await self._fallback.get(key)

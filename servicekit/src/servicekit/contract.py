@@ -107,7 +107,7 @@ class ServiceContract:
 
     def test_forged_and_stale_tokens_are_refused(self, client: Any, keys: TestKeys) -> None:
         stranger = TestKeys()
-        unsigned = jwt.encode({"sub": "ana", "typ": "identity"}, None, algorithm="none")
+        unsigned = jwt.encode({"sub": "ana", "typ": "identity"}, "", algorithm="none")
         bad = [
             stranger.token(),
             keys.token(exp=1),

@@ -102,7 +102,8 @@ class ChatService:
 
     async def answer(self, prepared: Prepared) -> Answer:
         """Write a whole answer."""
-        text, scores = "", []
+        text = ""
+        scores: list[TokenLogprob] = []
         reason: FinishReason = "stop"
         usage = Usage()
         async for delta in self.engine.generate(prepared.request):

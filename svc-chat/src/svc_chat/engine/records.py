@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Column, Float, MetaData, String, Table, Text, create_engine, event, select
 from sqlalchemy.engine import Engine as Database
@@ -74,7 +75,7 @@ class SqlRecords:
             f"There is no persona '{persona_id[:80]}'. GET /v1/personas lists yours.", param="persona"
         )
 
-    def change_persona(self, owner: str, persona_id: str, changes: dict[str, str]) -> Persona:
+    def change_persona(self, owner: str, persona_id: str, changes: dict[str, Any]) -> Persona:
         """Change some fields of a persona; raises NotFound."""
         changed = replace(self.persona(owner, persona_id), **changes)
         with self._database.begin() as connection:
