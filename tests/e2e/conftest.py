@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -51,3 +51,16 @@ def finished_job(client: httpx.Client, job_id: str) -> dict:
             return answer.json()
         time.sleep(0.2)
     raise AssertionError(f"job {job_id} did not end within {JOB_TIMEOUT_S} s")
+
+
+def until(what: Callable[[], bool], within_s: float) -> float:
+    """Poll until `what` holds; return the seconds it took."""
+    started = time.monotonic()
+    while time.monotonic() - started < within_s:
+        try:
+            if what():
+                return time.monotonic() - started
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"not so within {within_s} s")

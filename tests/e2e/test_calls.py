@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from tests.conftest import Stack
-from tests.e2e.conftest import finished_job, open_client, picture
+from tests.e2e.conftest import finished_job, open_client, picture, until
 
 pytestmark = pytest.mark.e2e
 PROMPT = "um círculo vermelho grande sobre um fundo azul"
@@ -115,7 +115,7 @@ def test_an_image_job_tells_its_steps(stack: Stack, way: str) -> None:
         with client.stream("GET", f"/v1/jobs/{job_id}/events") as answer:
             events = [json.loads(line[5:]) for line in answer.iter_lines() if line.startswith("data:")]
         job = finished_job(client, job_id)
-        picture_there = client.get(job["result"]["data"][0]["url"])
+        picture_there = client.get(job["result"]["pictures"][0]["url"])
     assert job["status"] == "completed"
     assert picture_there.status_code == 200
     steps = [e["step"] for e in events if e.get("step") is not None]
@@ -215,7 +215,7 @@ def test_status_health_and_models_tell_of_everything(gateway: httpx.Client) -> N
     assert {"chat", "image", "caption", "detection", "translation", "speech", "embedding"} <= tasks
     assert gateway.get("/api/models").status_code == gateway.get("/api/models/detailed").status_code == 200
     assert gateway.get("/v1/catalogue").json()["data"]
-    assert "/v1/chat/completions" in gateway.get("/openapi.json").json()["paths"]
+    until(lambda: "/v1/chat/completions" in gateway.get("/openapi.json").json()["paths"], 15)
 
 
 def test_login_gives_a_token_that_every_port_takes(stack: Stack) -> None:
