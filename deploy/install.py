@@ -29,6 +29,8 @@ PACKAGES = (
 )
 DEVELOPED = ("miniatures",)
 """Not needed for running: the scripts that train the built-in models."""
+EVERYTHING = ("run", "dev")
+"""The groups of the root's pyproject.toml."""
 
 
 def ensure(layout: Layout, groups: tuple[str, ...]) -> None:
@@ -36,9 +38,9 @@ def ensure(layout: Layout, groups: tuple[str, ...]) -> None:
 
     Raises: Stop, when something is missing or a package cannot be installed.
     """
-    wanted, stamp = _fingerprint(layout, groups), layout.venv / f".installed-{'-'.join(groups)}"
-    if layout.python.exists() and stamp.is_file() and stamp.read_text() == wanted:
+    if any(_installed(layout, done) for done in (groups, EVERYTHING)):
         return
+    wanted = _fingerprint(layout, groups)
     machine.check_python()
     if not _has_llama_cpp(layout):
         machine.check_compiler()
@@ -49,7 +51,17 @@ def ensure(layout: Layout, groups: tuple[str, ...]) -> None:
     note = "llama.cpp is compiled the first time: some minutes" if not _has_llama_cpp(layout) else ""
     with step("Python packages", note):
         install(layout, uv, _arguments(layout, groups))
-    stamp.write_text(wanted)
+    _stamp(layout, groups).write_text(wanted)
+
+
+def _stamp(layout: Layout, groups: tuple[str, ...]) -> Path:
+    return layout.venv / f".installed-{'-'.join(groups)}"
+
+
+def _installed(layout: Layout, groups: tuple[str, ...]) -> bool:
+    stamp = _stamp(layout, groups)
+    found = stamp.read_text() if stamp.is_file() and layout.python.exists() else ""
+    return found == _fingerprint(layout, groups)
 
 
 def install(layout: Layout, uv: Path, arguments: list[str]) -> None:

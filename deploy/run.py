@@ -81,7 +81,7 @@ def logs(layout: Layout, name: str | None) -> int:
 
 def setup(layout: Layout) -> int:
     """Install what running, testing and checking need, and build the page."""
-    install.ensure(layout, ("run", "dev"))
+    install.ensure(layout, install.EVERYTHING)
     page.ensure(layout)
     return 0
 
