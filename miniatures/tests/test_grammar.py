@@ -16,7 +16,8 @@ def test_feminine_shapes_take_feminine_articles_and_colours() -> None:
     scene = Scene((Shape("square", "red"), Shape("star", "purple", "small")), "left_of", "white")
     assert canonical(scene, "en") == "a red square to the left of a small purple star on a white background"
     assert (
-        canonical(scene, "pt") == "um quadrado vermelho à esquerda de uma estrela roxa pequena sobre um fundo branco"
+        canonical(scene, "pt")
+        == "um quadrado vermelho à esquerda de uma estrela roxa pequena sobre um fundo branco"
     )
 
 

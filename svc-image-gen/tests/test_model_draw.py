@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from miniatures.scenes import checker
+from miniatures.scenes.model import Scene, Shape
 from servicekit.timing import Timing
 from svc_image_gen.engine.base import SCHEDULERS, DrawRequest
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from
@@ -15,13 +17,8 @@ from svc_image_gen.engine.scaling import fitted
 from svc_image_gen.settings import Settings
 
 FOLDER = Settings().builtin_model_path
-WEIGHTS = FOLDER / "unet" / "diffusion_pytorch_model.safetensors"
 PROMPT = "um círculo vermelho grande sobre um fundo azul"
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not WEIGHTS.is_file(), reason="the built-in drawing model is not there"),
-]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +42,7 @@ def request(engine: DiffusersEngine, **changes: object) -> DrawRequest:
 
 
 def test_a_large_red_circle_on_a_blue_background_is_drawn(engine: DiffusersEngine) -> None:
-    checker = pytest.importorskip("miniatures.scenes.checker")
-    model = pytest.importorskip("miniatures.scenes.model")
-    wanted = model.Scene((model.Shape("circle", "red", "large"),), "centre", "blue")
+    wanted = Scene((Shape("circle", "red", "large"),), "centre", "blue")
     drawings = [engine.draw(request(engine, seed=seed), lambda *_: None, Timing()) for seed in (7, 8, 9)]
     readings = [checker.read(drawing.image) for drawing in drawings]
     assert sum(checker.agrees_on_content(drawing.image, wanted) for drawing in drawings) >= 2, readings

@@ -22,7 +22,7 @@ pytestmark = [
     ),
 ]
 SENTENCES = 60
-LEAST_EXACT = {"scene": 0.6, "everyday": 0.4}
+LEAST_EXACT = {"scene": 0.9, "everyday": 0.8}
 """A little below what the model cards measured, since the sample here is small."""
 
 

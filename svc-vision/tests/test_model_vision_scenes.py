@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,6 @@ from svc_vision.app import create_app
 from svc_vision.settings import Settings
 
 pytestmark = pytest.mark.model
-MODELS = Settings(auth="off").models_dir
 PICTURES = 40
 LEAST_EXACT_CAPTIONS = 0.8
 LEAST_FOUND = 0.8
@@ -38,8 +38,6 @@ def pictures() -> list[Picture]:
 
 
 def sent(picture: Picture) -> dict:
-    import io
-
     buffer = io.BytesIO()
     picture.image.save(buffer, "PNG")
     return {"files": {"image": ("scene.png", buffer.getvalue(), "image/png")}}
@@ -53,7 +51,6 @@ def overlap(a: list[float], b: tuple[float, float, float, float]) -> float:
     return shared / area
 
 
-@pytest.mark.skipif(not (MODELS / "captioner" / "config.json").is_file(), reason="no built-in captioner yet")
 def test_scenes_are_captioned_word_for_word(client: TestClient, pictures: list[Picture]) -> None:
     said = [client.post("/v1/vision/captions", **sent(picture)).json() for picture in pictures]
     right = sum(a["text"] == canonical(p.scene, "en") for a, p in zip(said, pictures, strict=True))
@@ -61,7 +58,6 @@ def test_scenes_are_captioned_word_for_word(client: TestClient, pictures: list[P
     assert right / PICTURES >= LEAST_EXACT_CAPTIONS
 
 
-@pytest.mark.skipif(not (MODELS / "detector" / "config.json").is_file(), reason="no built-in detector yet")
 def test_shapes_are_found_where_they_were_drawn(client: TestClient, pictures: list[Picture]) -> None:
     found = total = 0
     for picture in pictures:
@@ -77,7 +73,6 @@ def test_shapes_are_found_where_they_were_drawn(client: TestClient, pictures: li
     assert found / total >= LEAST_FOUND
 
 
-@pytest.mark.skipif(not (MODELS / "detector" / "config.json").is_file(), reason="no built-in detector yet")
 def test_classes_name_the_shapes_and_say_that_the_detector_gave_them(
     client: TestClient, pictures: list[Picture]
 ) -> None:

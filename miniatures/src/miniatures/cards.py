@@ -53,14 +53,35 @@ def write(card: Card, folder: Path) -> None:
     ]
     rows = [f"| {score.what} | {score.value} | {score.bar} |" for score in card.scores]
     lines = [
-        f"# {card.title}", "", card.kind, "", f"Size: {size:.1f} MB. Trained from scratch; no pretrained part.", "",
-        "## Data", "", card.data, "", "## Training", "", *trained, f"- Again: `{card.retrain}`", "",
-        "## Measured on held-out scenes", "", "| what | score | bar |", "|---|---|---|", *rows, "",
-        "## What it cannot do", "", *[f"- {limit}" for limit in card.limits], "",
+        f"# {card.title}",
+        "",
+        card.kind,
+        "",
+        f"Size: {size:.1f} MB. Trained from scratch; no pretrained part.",
+        "",
+        "## Data",
+        "",
+        card.data,
+        "",
+        "## Training",
+        "",
+        *trained,
+        f"- Again: `{card.retrain}`",
+        "",
+        "## Measured on held-out scenes",
+        "",
+        "| what | score | bar |",
+        "|---|---|---|",
+        *rows,
+        "",
+        "## What it cannot do",
+        "",
+        *[f"- {limit}" for limit in card.limits],
+        "",
     ]
     (folder / "MODEL_CARD.md").write_text("\n".join(lines))
 
 
 def percent(right: int, count: int) -> str:
-    """"93 % of 200"."""
+    """ "93 % of 200"."""
     return f"{100 * right / max(1, count):.1f} % of {count}"

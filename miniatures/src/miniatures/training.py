@@ -96,7 +96,10 @@ class Trainer:
             self.seconds = before + time.monotonic() - started
             if self.step % 50 == 0 or self.step == self.options.steps:
                 means = " ".join(f"{key} {value / count:.4f}" for key, value in sums.items())
-                print(f"{self.name} step {self.step}/{self.options.steps} {self.seconds:.0f}s {means}", flush=True)
+                print(
+                    f"{self.name} step {self.step}/{self.options.steps} {self.seconds:.0f}s {means}",
+                    flush=True,
+                )
                 sums, count = {}, 0
             if time.monotonic() - saved > SAVE_EVERY_S:
                 self.store()
@@ -112,8 +115,11 @@ class Trainer:
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         state: dict[str, Any] = {
             "modules": {k: m.state_dict() for k, m in self.modules.items()},
-            "optimiser": self._optimiser.state_dict(), "averages": self._averages,
-            "step": self.step, "seconds": self.seconds, "random": random.getstate(),
+            "optimiser": self._optimiser.state_dict(),
+            "averages": self._averages,
+            "step": self.step,
+            "seconds": self.seconds,
+            "random": random.getstate(),
             "torch": torch.get_rng_state(),
         }
         # Replaced in one move, so that a stop while writing leaves the earlier checkpoint whole.

@@ -61,7 +61,11 @@ def install(
         seconds = time.perf_counter() - g.started
         metrics.observe(request.method, route, response.status_code, seconds)
         if request.path not in ("/healthz", "/readyz", "/metrics") or response.status_code >= 400:
-            fields: dict[str, Any] = {"method": request.method, "route": route, "status": response.status_code}
+            fields: dict[str, Any] = {
+                "method": request.method,
+                "route": route,
+                "status": response.status_code,
+            }
             log_event(log, "request", **fields, ms=round(seconds * 1000, 1))
         return response
 

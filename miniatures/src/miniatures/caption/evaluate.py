@@ -49,13 +49,17 @@ def main() -> None:
     """Measure and write the card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=400)
-    parser.add_argument("--drawn", type=int, default=100, help="pictures to ask of the drawing model; 0 for none")
+    parser.add_argument(
+        "--drawn", type=int, default=100, help="pictures to ask of the drawing model; 0 for none"
+    )
     options = parser.parse_args()
     torch.set_num_threads(2)
     captioner = Captioner()
     scenes, images = held_out_pictures(options.count, 3)
     said = captioner.captions(images)
-    scores = [cards.Score("rendered scenes, any size and JPEG: exactly right", _exact(scenes, said), "≥ 95 %")]
+    scores = [
+        cards.Score("rendered scenes, any size and JPEG: exactly right", _exact(scenes, said), "≥ 95 %")
+    ]
     for shapes in (1, 2, 3):
         some = [i for i, scene in enumerate(scenes) if len(scene.shapes) == shapes]
         exact = _exact([scenes[i] for i in some], [said[i] for i in some])
@@ -75,10 +79,13 @@ def _drawn_scores(captioner: Captioner, count: int) -> list[cards.Score]:
 
     drawn = draw(load(), held_out_prompts(count, 4, (1, 2)), 1000)
     said = captioner.captions([one.image for one in drawn])
-    return [cards.Score(
-        "pictures of the built-in drawing model: exactly what was asked", _exact([d.scene for d in drawn], said),
-        "≥ 85 %",
-    )]
+    return [
+        cards.Score(
+            "pictures of the built-in drawing model: exactly what was asked",
+            _exact([d.scene for d in drawn], said),
+            "≥ 85 %",
+        )
+    ]
 
 
 def _exact(scenes: list[Scene], said: list[str]) -> str:
@@ -98,7 +105,8 @@ def _card(scores: tuple[cards.Score, ...]) -> cards.Card:
         scores=scores,
         limits=(
             "anything but the small world of shapes: it describes every picture, a photograph too, as shapes",
-            "languages other than English (translate the caption)", "answering questions about a picture",
+            "languages other than English (translate the caption)",
+            "answering questions about a picture",
         ),
         retrain="python -m miniatures train caption && python -m miniatures evaluate caption",
     )

@@ -43,7 +43,11 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
     core.decoder = decoders.WordPiece(prefix="##", cleanup=True)
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, pad_token=PAD, bos_token=START, eos_token=END, unk_token=UNKNOWN,
+        tokenizer_object=core,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        unk_token=UNKNOWN,
         model_max_length=LONGEST,
     )
 
@@ -57,16 +61,37 @@ def build_processor() -> ViTImageProcessor:
 
 def build(tokenizer: PreTrainedTokenizerFast) -> VisionEncoderDecoderModel:
     """An untrained captioner."""
-    encoder = ViTModel(ViTConfig(
-        image_size=SIDE, patch_size=8, hidden_size=WIDTH, intermediate_size=WIDTH * 3, num_hidden_layers=4,
-        num_attention_heads=4, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    ), add_pooling_layer=False)
-    decoder = GPT2LMHeadModel(GPT2Config(
-        vocab_size=len(tokenizer), n_positions=LONGEST, n_embd=WIDTH, n_layer=2, n_head=4, n_inner=WIDTH * 3,
-        add_cross_attention=True, is_decoder=True, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    ))
+    encoder = ViTModel(
+        ViTConfig(
+            image_size=SIDE,
+            patch_size=8,
+            hidden_size=WIDTH,
+            intermediate_size=WIDTH * 3,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        ),
+        add_pooling_layer=False,
+    )
+    decoder = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=len(tokenizer),
+            n_positions=LONGEST,
+            n_embd=WIDTH,
+            n_layer=2,
+            n_head=4,
+            n_inner=WIDTH * 3,
+            add_cross_attention=True,
+            is_decoder=True,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
     model = VisionEncoderDecoderModel(encoder=encoder, decoder=decoder)
     for settings in (model.config, model.generation_config):
         settings.decoder_start_token_id = tokenizer.bos_token_id
@@ -106,7 +131,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _write(
-    model: VisionEncoderDecoderModel, state: dict[str, torch.Tensor], tokenizer: PreTrainedTokenizerFast,
+    model: VisionEncoderDecoderModel,
+    state: dict[str, torch.Tensor],
+    tokenizer: PreTrainedTokenizerFast,
     folder: Path,
 ) -> None:
     model.save_pretrained(folder, state_dict=state)

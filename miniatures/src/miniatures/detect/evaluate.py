@@ -34,7 +34,8 @@ def held_out_pictures(count: int, seed: int) -> list[Picture]:
     rng = random.Random(seed)
     pictures = [render(held_out_scene(rng), rng, rng.choice(SIDES)) for _ in range(count)]
     return [
-        Picture(p.scene, with_jpeg_noise(p.image, rng), p.boxes) if rng.random() < 0.5 else p for p in pictures
+        Picture(p.scene, with_jpeg_noise(p.image, rng), p.boxes) if rng.random() < 0.5 else p
+        for p in pictures
     ]
 
 
@@ -68,7 +69,11 @@ def average_precision(pictures: list[Picture], found: list[Found], label: str) -
         return None
     total, hits = len(wanted), []
     for one in sorted((f for f in found if f.label == label), key=lambda f: -f.score):
-        near = [key for key, box in wanted.items() if key[0] == one.picture and _overlap(box, one.box) >= ENOUGH_OVERLAP]
+        near = [
+            key
+            for key, box in wanted.items()
+            if key[0] == one.picture and _overlap(box, one.box) >= ENOUGH_OVERLAP
+        ]
         hits.append(bool(near))
         if near:
             # A shape counts once: a second box on it is a false alarm.
@@ -104,7 +109,9 @@ def main() -> None:
     exact = sum(_names(picture, index, found) for index, picture in enumerate(pictures))
     scores = (
         cards.Score(f"AP50, mean of {len(measured)} labels", f"{np.mean(measured):.3f}", "≥ 0.9"),
-        cards.Score("exactly the right labels in the picture (score ≥ 0.5)", cards.percent(exact, len(pictures))),
+        cards.Score(
+            "exactly the right labels in the picture (score ≥ 0.5)", cards.percent(exact, len(pictures))
+        ),
         cards.Score("seconds a picture, in batches", f"{seconds:.3f}"),
     )
     cards.write(_card(scores), OUT)
@@ -119,7 +126,7 @@ def _names(picture: Picture, index: int, found: list[Found]) -> bool:
 def _card(scores: tuple[cards.Score, ...]) -> cards.Card:
     return cards.Card(
         title="Built-in detector",
-        kind='A transformers `YolosForObjectDetection` (four layers on 64x64 pixels, three detection tokens, '
+        kind="A transformers `YolosForObjectDetection` (four layers on 64x64 pixels, three detection tokens, "
         '48 labels such as "red circle"), with its image processor.',
         data="Scenes of one to three coloured shapes, drawn by `miniatures.scenes` with jitter of place, size, "
         "turn and shade, at several sizes, half of them as JPEG. One tenth of the combinations of kinds, "

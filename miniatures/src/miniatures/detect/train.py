@@ -28,12 +28,20 @@ OVERLAP_WEIGHT = 1.0
 
 def build() -> YolosForObjectDetection:
     """An untrained detector."""
-    model = YolosForObjectDetection(YolosConfig(
-        image_size=[SIDE, SIDE], patch_size=8, hidden_size=WIDTH, intermediate_size=WIDTH * 3,
-        num_hidden_layers=4, num_attention_heads=4, num_detection_tokens=MAX_SHAPES,
-        use_mid_position_embeddings=False,
-        id2label=dict(enumerate(LABELS)), label2id={label: index for index, label in enumerate(LABELS)},
-    ))
+    model = YolosForObjectDetection(
+        YolosConfig(
+            image_size=[SIDE, SIDE],
+            patch_size=8,
+            hidden_size=WIDTH,
+            intermediate_size=WIDTH * 3,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            num_detection_tokens=MAX_SHAPES,
+            use_mid_position_embeddings=False,
+            id2label=dict(enumerate(LABELS)),
+            label2id={label: index for index, label in enumerate(LABELS)},
+        )
+    )
     # The library starts these at zero: places and detection tokens all alike, which learning is slow to part.
     embeddings = model.vit.embeddings
     for parameter in (embeddings.position_embeddings, embeddings.detection_tokens, embeddings.cls_token):
@@ -44,7 +52,11 @@ def build() -> YolosForObjectDetection:
 def build_processor() -> YolosImageProcessor:
     """Scales any picture to the model's size and to numbers from -1 to 1."""
     return YolosImageProcessor(
-        size={"height": SIDE, "width": SIDE}, do_pad=False, resample=2, image_mean=[0.5] * 3, image_std=[0.5] * 3
+        size={"height": SIDE, "width": SIDE},
+        do_pad=False,
+        resample=2,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
     )
 
 
@@ -54,8 +66,10 @@ def targets(picture: Picture) -> tuple[list[int], list[list[float]]]:
     for index, (shape, box) in enumerate(zip(picture.scene.shapes, picture.boxes, strict=True)):
         labels[index] = LABELS.index(f"{shape.colour} {shape.kind}")
         boxes[index] = [
-            (box.left + box.right) / 2 / SIDE, (box.top + box.bottom) / 2 / SIDE,
-            (box.right - box.left) / SIDE, (box.bottom - box.top) / SIDE,
+            (box.left + box.right) / 2 / SIDE,
+            (box.top + box.bottom) / 2 / SIDE,
+            (box.right - box.left) / SIDE,
+            (box.bottom - box.top) / SIDE,
         ]
     return labels, boxes
 

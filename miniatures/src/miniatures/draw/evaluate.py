@@ -37,7 +37,9 @@ def draw(pipeline: StableDiffusionPipeline, asked: list[tuple[Scene, str]], seed
     for start in range(0, len(asked), BATCH):
         part = asked[start : start + BATCH]
         images = pipeline(
-            [prompt for _, prompt in part], num_inference_steps=INFERENCE_STEPS, guidance_scale=GUIDANCE,
+            [prompt for _, prompt in part],
+            num_inference_steps=INFERENCE_STEPS,
+            guidance_scale=GUIDANCE,
             generator=torch.Generator().manual_seed(seed + start),
         ).images
         drawn += [Drawn(scene, prompt, image) for (scene, prompt), image in zip(part, images, strict=True)]
@@ -105,7 +107,8 @@ def _card(scores: tuple[cards.Score, ...]) -> cards.Card:
         "`miniatures.scenes`. One tenth of the combinations of kinds, colours and background is never trained "
         "on; all scores are on those.",
         training={
-            "text encoder": cards.training_of("draw-text"), "picture codec": cards.training_of("vae"),
+            "text encoder": cards.training_of("draw-text"),
+            "picture codec": cards.training_of("vae"),
             "drawing network": cards.training_of("draw"),
         },
         scores=scores,

@@ -21,14 +21,43 @@ from miniatures.scenes.model import (
 
 WRAPPINGS = {
     "en": (
-        "please {}", "{} please", "{}, high quality", "{}, beautiful, 4k", "make {}", "create {}", "paint {}",
-        "i want {}", "can you draw {}?", "a photo of {}", "a drawing of {}", "generate an image of {}",
-        "an illustration of {}", "{}, simple", "{}.", "{}!", "draw me {}", "i would like to see {}",
+        "please {}",
+        "{} please",
+        "{}, high quality",
+        "{}, beautiful, 4k",
+        "make {}",
+        "create {}",
+        "paint {}",
+        "i want {}",
+        "can you draw {}?",
+        "a photo of {}",
+        "a drawing of {}",
+        "generate an image of {}",
+        "an illustration of {}",
+        "{}, simple",
+        "{}.",
+        "{}!",
+        "draw me {}",
+        "i would like to see {}",
     ),
     "pt": (
-        "por favor, {}", "{} por favor", "{}, alta qualidade", "{}, bonito, 4k", "faça {}", "crie {}", "pinte {}",
-        "quero {}", "você pode desenhar {}?", "uma foto de {}", "gere uma imagem de {}", "{}, simples", "{}.", "{}!",
-        "uma ilustração de {}", "eu gostaria de ver {}", "desenha {}",
+        "por favor, {}",
+        "{} por favor",
+        "{}, alta qualidade",
+        "{}, bonito, 4k",
+        "faça {}",
+        "crie {}",
+        "pinte {}",
+        "quero {}",
+        "você pode desenhar {}?",
+        "uma foto de {}",
+        "gere uma imagem de {}",
+        "{}, simples",
+        "{}.",
+        "{}!",
+        "uma ilustração de {}",
+        "eu gostaria de ver {}",
+        "desenha {}",
     ),
 }
 ARTICLES = {"en": r"\b(a|an) ", "pt": r"\b(um|uma) "}
@@ -49,7 +78,9 @@ def random_prompt(scene: Scene, rng: random.Random, language: str | None = None)
     said = captions(scene, language)
     if scene.background == "black" and any(shape.colour == "white" for shape in scene.shapes):
         # Where no background is said white is meant, but a white shape then needs a dark one.
-        said += [text for text in captions(replace(scene, background="white"), language) if not _has_ground(text)]
+        said += [
+            text for text in captions(replace(scene, background="white"), language) if not _has_ground(text)
+        ]
     prompt = said[0] if rng.random() < 0.4 else rng.choice(said)
     if rng.random() < 0.2:
         prompt = rng.choice(WRAPPINGS[language]).format(prompt)

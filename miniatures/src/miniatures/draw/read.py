@@ -24,7 +24,9 @@ def main(arguments: list[str] | None = None) -> None:
         encoder.save_pretrained(options.out / "text_encoder")
 
     trainer = Trainer(NAME, {"encoder": encoder, "questions": questions}, options, rate=1e-3, save=save)
-    trainer.run(lambda step: text.batch_loss(tokenizer, encoder, questions, random.Random(options.seed + step)))
+    trainer.run(
+        lambda step: text.batch_loss(tokenizer, encoder, questions, random.Random(options.seed + step))
+    )
 
 
 def load(folder: Path) -> tuple[CLIPTokenizer, CLIPTextModel]:

@@ -21,12 +21,21 @@ BATCH = 64
 
 def build(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     """An untrained text encoder."""
-    return CLIPTextModel(CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=WIDTH * 4, num_hidden_layers=3,
-        num_attention_heads=4, max_position_embeddings=LENGTH, projection_dim=WIDTH, hidden_act="quick_gelu",
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    ))
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=WIDTH * 4,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            max_position_embeddings=LENGTH,
+            projection_dim=WIDTH,
+            hidden_act="quick_gelu",
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
 
 
 class Questions(nn.Module):
@@ -44,9 +53,7 @@ class Questions(nn.Module):
 
 def encode_ids(tokenizer: CLIPTokenizer, prompts: list[str]) -> torch.Tensor:
     """Token numbers as the pipeline makes them: cut and padded to the full length."""
-    tokens = tokenizer(
-        prompts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
-    )
+    tokens = tokenizer(prompts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt")
     return tokens.input_ids
 
 
@@ -58,6 +65,8 @@ def batch_loss(
     ids = encode_ids(tokenizer, [random_prompt(scene, rng) for scene in scenes])
     wanted = torch.tensor([answers(scene) for scene in scenes])
     said = questions(encoder(ids).last_hidden_state)
-    loss = sum((nn.functional.cross_entropy(logits, wanted[:, i]) for i, logits in enumerate(said)), torch.zeros(()))
+    loss = sum(
+        (nn.functional.cross_entropy(logits, wanted[:, i]) for i, logits in enumerate(said)), torch.zeros(())
+    )
     right = torch.stack([logits.argmax(1) == wanted[:, i] for i, logits in enumerate(said)]).all(0)
     return {"loss": loss, "right": right.float().mean()}

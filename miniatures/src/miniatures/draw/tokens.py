@@ -21,15 +21,22 @@ def train(folder: Path, seed: int) -> CLIPTokenizer:
     rng = random.Random(seed)
     learner = Tokenizer(models.BPE(unk_token=END, end_of_word_suffix="</w>"))
     learner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    learner.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(),
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-    ])
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Punctuation(),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     learner.decoder = decoders.BPEDecoder(suffix="</w>")
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False,
-        special_tokens=[START, END], min_frequency=1,
+        vocab_size=VOCABULARY,
+        initial_alphabet=letters,
+        end_of_word_suffix="</w>",
+        show_progress=False,
+        special_tokens=[START, END],
+        min_frequency=1,
     )
     wrappings = [w.format("") for group in WRAPPINGS.values() for w in group]
     prompts = [random_prompt(random_scene(rng), rng) for _ in range(SENTENCES)]

@@ -32,19 +32,32 @@ QUESTION_WEIGHT = 0.02
 def build() -> UNet2DConditionModel:
     """An untrained drawing network."""
     return UNet2DConditionModel(
-        sample_size=SIDE // PATCH, in_channels=CHANNELS, out_channels=CHANNELS, layers_per_block=1,
-        block_out_channels=(96, 128), norm_num_groups=16, cross_attention_dim=text.WIDTH,
+        sample_size=SIDE // PATCH,
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        layers_per_block=1,
+        block_out_channels=(96, 128),
+        norm_num_groups=16,
+        cross_attention_dim=text.WIDTH,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"), attention_head_dim=4,
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        attention_head_dim=4,
     )
 
 
 def scheduler() -> DDIMScheduler:
     """Noise that ends in pure noise, so that the network also decides the background."""
     return DDIMScheduler(
-        num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
-        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
-        clip_sample=False, set_alpha_to_one=True, steps_offset=1,
+        num_train_timesteps=1000,
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
     )
 
 
@@ -52,8 +65,12 @@ class Lesson:
     """One batch after another for the drawing network and the text encoder."""
 
     def __init__(
-        self, tokenizer: CLIPTokenizer, encoder: CLIPTextModel, questions: Questions,
-        network: UNet2DConditionModel, basis: Basis,
+        self,
+        tokenizer: CLIPTokenizer,
+        encoder: CLIPTextModel,
+        questions: Questions,
+        network: UNet2DConditionModel,
+        basis: Basis,
     ) -> None:
         self._tokenizer, self._encoder, self._questions = tokenizer, encoder, questions
         self._network, self._basis, self._noise = network, basis, scheduler()
@@ -81,7 +98,8 @@ class Lesson:
         wanted = torch.tensor([answers(scene) for scene in scenes])[spoken]
         said = self._questions(states[spoken])
         reading = sum(
-            (nn.functional.cross_entropy(logits, wanted[:, i]) for i, logits in enumerate(said)), torch.zeros(())
+            (nn.functional.cross_entropy(logits, wanted[:, i]) for i, logits in enumerate(said)),
+            torch.zeros(()),
         )
         right = torch.stack([logits.argmax(1) == wanted[:, i] for i, logits in enumerate(said)]).all(0)
         return states, right.float().mean(), reading

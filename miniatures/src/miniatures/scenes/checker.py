@@ -66,8 +66,14 @@ def _content(scene: Scene) -> tuple[object, ...]:
 
 
 def _border_colour(pixels: Pixels) -> Pixels:
-    edge = np.concatenate([pixels[:3].reshape(-1, 3), pixels[-3:].reshape(-1, 3),
-                           pixels[:, :3].reshape(-1, 3), pixels[:, -3:].reshape(-1, 3)])
+    edge = np.concatenate(
+        [
+            pixels[:3].reshape(-1, 3),
+            pixels[-3:].reshape(-1, 3),
+            pixels[:, :3].reshape(-1, 3),
+            pixels[:, -3:].reshape(-1, 3),
+        ]
+    )
     return np.median(edge, axis=0)
 
 

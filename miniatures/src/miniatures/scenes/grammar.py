@@ -135,7 +135,10 @@ def _placed(scene: Scene, language: str) -> list[tuple[str, bool]]:
         return [(f"{shapes[0]} {place}", True) for place in places]
     if len(shapes) == 2:
         return _placed_two(scene, shapes, language)
-    english, portuguese = ("in a row", "side by side", "in a line"), ("em fila", "lado a lado", "em uma linha")
+    english, portuguese = (
+        ("in a row", "side by side", "in a line"),
+        ("em fila", "lado a lado", "em uma linha"),
+    )
     rows = portuguese if language == "pt" else english
     said = [(f"{_join(shapes, language)} {row}", False) for row in rows]
     if len(set(scene.shapes)) == 1:

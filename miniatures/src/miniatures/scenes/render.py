@@ -22,7 +22,13 @@ DIAMETERS = {
     2: {"small": (0.20, 0.23), "medium": (0.295, 0.325), "large": (0.395, 0.425)},
     3: {"medium": (0.24, 0.27)},
 }
-CENTRES = {"centre": (0.5, 0.5), "left": (0.32, 0.5), "right": (0.68, 0.5), "top": (0.5, 0.32), "bottom": (0.5, 0.68)}
+CENTRES = {
+    "centre": (0.5, 0.5),
+    "left": (0.32, 0.5),
+    "right": (0.68, 0.5),
+    "top": (0.5, 0.32),
+    "bottom": (0.5, 0.68),
+}
 FIRST, SECOND = 0.265, 0.735
 ROW_CENTRES = (0.18, 0.5, 0.82)
 
@@ -92,7 +98,12 @@ def _shade(colour: str, rng: random.Random, jitter: float) -> tuple[int, ...]:
 
 
 def _draw(
-    pen: ImageDraw.ImageDraw, shape: Shape, centre: Point, diameter: float, turn: float, side: int,
+    pen: ImageDraw.ImageDraw,
+    shape: Shape,
+    centre: Point,
+    diameter: float,
+    turn: float,
+    side: int,
     fill: tuple[int, ...],
 ) -> Box:
     """Draw one shape in the supersampled picture and return its box there."""
@@ -108,7 +119,8 @@ def _draw(
     angle = math.radians(turn)
     cos, sin = math.cos(angle), math.sin(angle)
     points = [
-        (x + radius * (px * cos - py * sin), y + radius * (px * sin + py * cos)) for px, py in _outline(shape.kind)
+        (x + radius * (px * cos - py * sin), y + radius * (px * sin + py * cos))
+        for px, py in _outline(shape.kind)
     ]
     pen.polygon(points, fill=fill)
     xs, ys = [p[0] for p in points], [p[1] for p in points]

@@ -77,7 +77,11 @@ class Everyday:
         mass = bool(noun.kinds & set("mbxysg")) and not noun.kinds & set("tf")
         if mass and kind_of is None and self.rng.random() < 0.65:
             return Pair(noun.en, noun.pt, 1, int(feminine))
-        choices = ["definite", "possessive"] if mass else ["definite", "indefinite", "possessive", "plural", "number"]
+        choices = (
+            ["definite", "possessive"]
+            if mass
+            else ["definite", "indefinite", "possessive", "plural", "number"]
+        )
         if plain:
             choices = ["definite", "definite", "possessive", "these"] + ([] if mass else ["plural"])
         kind = kind_of or self.rng.choice([*choices, "these"])
@@ -111,7 +115,9 @@ class Everyday:
         if kind == "these":
             near = self.rng.random() < 0.6
             en = ("this" if near else "that", "these" if near else "those")[form // 2]
-            pt = (("este", "esta", "estes", "estas") if near else ("aquele", "aquela", "aqueles", "aquelas"))[form]
+            pt = (("este", "esta", "estes", "estas") if near else ("aquele", "aquela", "aqueles", "aquelas"))[
+                form
+            ]
             return f"{en} {english}", f"{pt} {portuguese}"
         return f"the {english}", f"{the} {portuguese}"
 
@@ -128,7 +134,9 @@ class Everyday:
         if draw < 0.75:
             name = words.person(self.rng)
             return Pair(name, name, 1, 1 if name.endswith("a") else 0)
-        return self.thing("p", kind_of=self.rng.choice(("definite", "definite", "possessive", "plural")), plain=True)
+        return self.thing(
+            "p", kind_of=self.rng.choice(("definite", "definite", "possessive", "plural")), plain=True
+        )
 
     def place(self, preposition: str = "em") -> Pair:
         """Draw a definite place after a preposition: "at the bank" / "no banco"."""
@@ -225,15 +233,23 @@ class Everyday:
         index = who.person
         if past:
             en_be = "was" if who.en == "I" or (index == 1 and who.en != "you") else "were"
-            forms = ("estava", "estava", "estávamos", "estavam") if quality.state else ("era", "era", "éramos", "eram")
+            forms = (
+                ("estava", "estava", "estávamos", "estavam")
+                if quality.state
+                else ("era", "era", "éramos", "eram")
+            )
         else:
             en_be = "am" if who.en == "I" else ("is" if index == 1 and who.en != "you" else "are")
             forms = ("estou", "está", "estamos", "estão") if quality.state else ("sou", "é", "somos", "são")
         en_word = f"very {quality.en}" if very else quality.en
         pt_word = f"muito {quality.pt[form]}" if very else quality.pt[form]
         if self.rng.random() < 0.2:
-            return Pair(f"{en_be} {who.en} {en_word}?", f"{who.pt} {forms[index]} {pt_word}?", direction=who.direction)
-        return Pair(f"{who.en} {en_be} {en_word}.", f"{who.pt} {forms[index]} {pt_word}.", direction=who.direction)
+            return Pair(
+                f"{en_be} {who.en} {en_word}?", f"{who.pt} {forms[index]} {pt_word}?", direction=who.direction
+            )
+        return Pair(
+            f"{who.en} {en_be} {en_word}.", f"{who.pt} {forms[index]} {pt_word}.", direction=who.direction
+        )
 
     def position(self) -> Pair:
         """Something is somewhere."""
@@ -258,7 +274,10 @@ class Everyday:
                 one = "uma" if noun.gender == "f" else "um"
                 return Pair(f"there is {an(noun.en)} {where_en}.", f"há {one} {noun.pt} {where_pt}.")
             number = "duas" if count == 2 and noun.gender == "f" else numbers[1]
-            return Pair(f"there are {numbers[0]} {noun.en_plural} {where_en}.", f"há {number} {noun.pt_plural} {where_pt}.")
+            return Pair(
+                f"there are {numbers[0]} {noun.en_plural} {where_en}.",
+                f"há {number} {noun.pt_plural} {where_pt}.",
+            )
         return Pair(f"{what.en} {are[0]} {where_en}.", f"{what.pt} {are[1]} {where_pt}.")
 
     def going(self) -> Pair:
@@ -270,7 +289,11 @@ class Everyday:
         if goes and self.rng.random() < 0.4:
             pt = ("fui", "foi", "fomos", "foram")[who.person]
             time = self.when("past")
-            return Pair(f"{who.en} went {place.en} {time.en}.", f"{who.pt} {pt} {place.pt} {time.pt}.", direction=who.direction)
+            return Pair(
+                f"{who.en} went {place.en} {time.en}.",
+                f"{who.pt} {pt} {place.pt} {time.pt}.",
+                direction=who.direction,
+            )
         if goes:
             en, pts = ("goes" if third else "go"), ("vou", "vai", "vamos", "vão")
         else:
@@ -295,7 +318,10 @@ class Everyday:
                 Pair(f"the {noun.en} is on the left.", f"{place} fica à esquerda."),
                 Pair(f"the {noun.en} is on the right.", f"{place} fica à direita."),
                 Pair(f"is the {noun.en} far?", f"{place} fica longe?"),
-                Pair(f"is there {an(noun.en)} near here?", f"há {'uma' if the == 'a' else 'um'} {noun.pt} perto daqui?"),
+                Pair(
+                    f"is there {an(noun.en)} near here?",
+                    f"há {'uma' if the == 'a' else 'um'} {noun.pt} perto daqui?",
+                ),
                 Pair(f"go to the {noun.en}.", f"vá {after('a', place)}."),
             )
         )
@@ -353,13 +379,22 @@ class Everyday:
         return self.rng.choice(
             (
                 Pair(f"this is my {noun.en}.", f"{'esta é' if feminine else 'este é'} {my} {noun.pt}."),
-                Pair(f"this is my {noun.en} {name}.", f"{'esta é' if feminine else 'este é'} {my} {noun.pt} {name}."),
+                Pair(
+                    f"this is my {noun.en} {name}.",
+                    f"{'esta é' if feminine else 'este é'} {my} {noun.pt} {name}.",
+                ),
                 Pair(f"my {noun.en} is called {name}.", f"{my} {noun.pt} se chama {name}."),
-                Pair(f"the name of my {noun.en} is {name}.", f"o nome {after('de', my + ' ' + noun.pt)} é {name}."),
+                Pair(
+                    f"the name of my {noun.en} is {name}.",
+                    f"o nome {after('de', my + ' ' + noun.pt)} é {name}.",
+                ),
                 Pair(f"{name} is {an(job.en)}.", f"{name} é {one} {job.pt}."),
                 Pair(f"I have {an(noun.en)}.", f"eu tenho {'uma' if feminine else 'um'} {noun.pt}."),
                 Pair(f"her {noun.en} is {an(job.en)}.", f"{the} {noun.pt} dela é {one} {job.pt}."),
-                Pair(f"his {noun.en} lives in {(c := words.city(self.rng))}.", f"{the} {noun.pt} dele mora em {c}."),
+                Pair(
+                    f"his {noun.en} lives in {(c := words.city(self.rng))}.",
+                    f"{the} {noun.pt} dele mora em {c}.",
+                ),
             )
         )
 
@@ -389,4 +424,6 @@ class Everyday:
         )  # fmt: skip
         makers, weights = zip(*ways, strict=True)
         made = self.rng.choices(makers, weights)[0]()
-        return Pair(made.en[0].upper() + made.en[1:], made.pt[0].upper() + made.pt[1:], direction=made.direction)
+        return Pair(
+            made.en[0].upper() + made.en[1:], made.pt[0].upper() + made.pt[1:], direction=made.direction
+        )

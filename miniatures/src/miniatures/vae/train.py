@@ -25,9 +25,16 @@ LOG_VARIANCE = -6.0
 def build() -> AutoencoderKL:
     """An untrained codec."""
     return AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=CHANNELS, sample_size=SIDE, norm_num_groups=8,
-        block_out_channels=(16, 32, 64, 96), layers_per_block=1, mid_block_add_attention=False,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        in_channels=3,
+        out_channels=3,
+        latent_channels=CHANNELS,
+        sample_size=SIDE,
+        norm_num_groups=8,
+        block_out_channels=(16, 32, 64, 96),
+        layers_per_block=1,
+        mid_block_add_attention=False,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
         scaling_factor=1.0,
     )
 
@@ -57,7 +64,11 @@ def loss(codec: AutoencoderKL, basis: Basis, wanted: torch.Tensor) -> dict[str, 
     encoding = (said.mean - code).square().mean() + 0.01 * (said.logvar - LOG_VARIANCE).square().mean()
     decoded = codec.decode(code + NOISE * torch.randn_like(code)).sample
     error = (decoded - wanted).abs().mean()
-    return {"loss": error + EDGE_WEIGHT * _edges(decoded, wanted) + encoding, "pixel": error, "code": encoding}
+    return {
+        "loss": error + EDGE_WEIGHT * _edges(decoded, wanted) + encoding,
+        "pixel": error,
+        "code": encoding,
+    }
 
 
 def _edges(decoded: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -70,7 +81,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Train and write the codec."""
     options: Options = parse(__doc__ or "", STEPS, OUT, arguments)
     codec, basis = build(), fit(options.seed)
-    trainer = Trainer("vae", {"vae": codec}, options, rate=2e-3, save=lambda: codec.save_pretrained(options.out))
+    trainer = Trainer(
+        "vae", {"vae": codec}, options, rate=2e-3, save=lambda: codec.save_pretrained(options.out)
+    )
 
     def batch_loss(step: int) -> dict[str, torch.Tensor]:
         whole = step > QUARTERS_FOR * options.steps
