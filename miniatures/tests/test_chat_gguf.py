@@ -3,15 +3,12 @@
 from itertools import islice
 from pathlib import Path
 
+import llama_cpp
 import numpy as np
-import pytest
 import torch
 
 from miniatures.text.chat_format import CHAT_TEMPLATE, render
 from miniatures.text.chat_world import dialogues
-
-llama_cpp = pytest.importorskip("llama_cpp")
-pytest.importorskip("gguf")
 
 
 def test_tokens_and_next_words_are_the_same_in_both_runtimes(tmp_path: Path) -> None:

@@ -11,14 +11,13 @@ TRANSLATORS = REPOSITORY / "svc-translate" / "models"
 pytestmark = pytest.mark.model
 
 
-@pytest.mark.skipif(not CHAT.is_file(), reason="no built-in chat model yet")
 def test_the_chat_model_passes_as_many_dialogues_as_its_card_says() -> None:
     from miniatures.text.chat_score import run
 
     outcome = run(CHAT)
     assert sum(outcome.total.values()) == 100
     # A little under the card: another build of llama.cpp may round another way.
-    assert sum(outcome.right.values()) >= 62
+    assert sum(outcome.right.values()) >= 60
     assert outcome.right["stack"] >= 12
 
 
@@ -26,8 +25,6 @@ def test_the_chat_model_passes_as_many_dialogues_as_its_card_says() -> None:
 def test_held_out_sentences_are_translated_exactly(source: str, name: str) -> None:
     from miniatures.text.translate_score import score
 
-    if not (TRANSLATORS / name / "model.safetensors").is_file():
-        pytest.skip("no built-in translators yet")
     measured = score(TRANSLATORS / name, source, count=80)
     assert measured.known
     assert measured.scene >= 92

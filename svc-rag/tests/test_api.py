@@ -6,6 +6,7 @@ import base64
 import json
 
 import numpy as np
+import openai
 import pytest
 
 TEXT = (
@@ -317,7 +318,6 @@ def test_vector_stores_are_said_to_come_later(service):
 
 
 def test_the_official_client_can_embed(service):
-    openai = pytest.importorskip("openai")
     client = openai.OpenAI(
         api_key=service.keys.token(), base_url="http://testserver/v1", http_client=service.client
     )

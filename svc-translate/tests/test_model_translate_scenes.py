@@ -12,15 +12,7 @@ from miniatures.text.translate_data import one_way
 from svc_translate.app import create_app
 from svc_translate.settings import Settings
 
-MODELS = Settings(auth="off").models_dir
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.skipif(
-        not (MODELS / "en-pt" / "model.safetensors").is_file()
-        or not (MODELS / "pt-en" / "model.safetensors").is_file(),
-        reason="no built-in translators yet",
-    ),
-]
+pytestmark = pytest.mark.model
 SENTENCES = 60
 LEAST_EXACT = {"scene": 0.9, "everyday": 0.8}
 """A little below what the model cards measured, since the sample here is small."""
