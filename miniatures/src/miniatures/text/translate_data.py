@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from miniatures.scenes import grammar
 from miniatures.scenes.model import Scene, is_held_out, random_scene
-from miniatures.text.everyday import Everyday, Pair
+from miniatures.text.everyday import Everyday
+from miniatures.text.pairs import Pair
 
 HELD_OUT_PERCENT = 4
 
