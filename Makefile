@@ -7,9 +7,10 @@ PACKAGES = $(wildcard servicekit gateway svc-chat svc-image-gen svc-vision svc-t
 SUITES = $(wildcard $(addsuffix /tests,$(PACKAGES)) deploy/tests miniatures/tests tests)
 SOURCES = $(addsuffix /src,$(PACKAGES)) deploy
 S ?=
+M ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs setup test lint format bench chaos train-miniatures smoke clean python
+.PHONY: help up down restart status logs setup test lint format train-miniatures smoke clean python
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -49,6 +50,9 @@ lint: setup ## style, types, direction of imports, sizes, the page's own checks
 format: setup ## rewrite the Python code in the project's style
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+train-miniatures: setup ## train the built-in models again; M=draw for one
+	$(VENV)/python -m miniatures train $(or $(M),all)
 
 smoke: setup ## build and start the containers, one call a service, stop and remove them
 	$(VENV)/python -m deploy.compose_smoke
