@@ -39,7 +39,7 @@ class FakeEngine:
         width, height = image.size
         found = (
             Detection(f"{_colour(image)} thing", 0.9, (-3.0, -2.0, width / 2, height + 5.0)),
-            Detection("speck", 0.3, (1.0, 1.0, 2.0, 2.0)),
+            Detection("speck", 0.2, (1.0, 1.0, 2.0, 2.0)),
         )
         return Outcome(tuple(item for item in found if item.score >= threshold), run_s=0.001)
 
