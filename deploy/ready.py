@@ -7,7 +7,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from deploy.console import say
@@ -28,14 +28,23 @@ def ask(url: str) -> dict[str, Any]:
         return {"status": "down", "reason": "no answer yet"}
 
 
-def wait(services: Iterable[Service], layout: Layout, timeout_s: float) -> list[tuple[Service, str]]:
-    """Poll until all are ready; return those that are not after `timeout_s`, with the reason."""
+def wait(
+    services: Iterable[Service], layout: Layout, timeout_s: float, answered: Callable[[Service], None]
+) -> list[tuple[Service, str]]:
+    """Poll until all are ready; return those that are not after `timeout_s`, with the reason.
+
+    `answered` is told of each service once, as soon as it answers at all.
+    """
     started = time.monotonic()
     waiting = dict.fromkeys(services, "no answer yet")
+    silent = set(waiting)
     told = started
     while waiting and time.monotonic() - started < timeout_s:
         for service in list(waiting):
             report = ask(service.url(layout))
+            if report["status"] != "down" and service in silent:
+                silent.discard(service)
+                answered(service)
             if report["status"] == "ready":
                 del waiting[service]
                 model = f"  {report['model']}" if report.get("model") else ""

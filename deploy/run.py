@@ -33,13 +33,18 @@ def up(layout: Layout, timeout_s: float) -> int:
         with step("start"):
             supervisor.start(layout)
     say("==> services")
-    late = ready.wait(here, layout, timeout_s)
-    first_start.show(layout)
+    late = ready.wait(here, layout, timeout_s, lambda service: _welcome(service, layout))
     for service, why in late:
         warn(f"{service.name} is not ready: {why}; see make logs S={service.name}")
         warn(f"    last said: {_last_line(layout, service)}")
     say(f"{len(here) - len(late)} of {len(here)} services ready after {time.monotonic() - started:.1f} s")
     return 1 if late else 0
+
+
+def _welcome(service: services.Service, layout: Layout) -> None:
+    """Print the link as soon as the gateway answers: the page says what is still loading."""
+    if service is services.GATEWAY:
+        first_start.show(layout)
 
 
 def down(layout: Layout) -> int:
