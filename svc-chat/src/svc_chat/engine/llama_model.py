@@ -18,7 +18,8 @@ from svc_chat.engine.template import CHATML, ChatTemplate
 from svc_chat.errors import ModelBroken
 
 SMALL_MODEL_BYTES = 64 * 1024 * 1024
-"""Below this a second thread waits longer than it works (measured 2026-11: 30 times slower when shared)."""
+"""Below this a second thread waits longer than it works. Measured 2026-11-21 on two busy cores with a 0.4 MB
+model: about 0.5 s a token with two threads, 0.3 ms with one."""
 log = logging.getLogger(__name__)
 
 
