@@ -20,6 +20,8 @@ class Message:
     name: str | None = None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
     tool_call_id: str | None = None
+    images: tuple[str, ...] = ()
+    """URLs (http, https, data) of pictures that belong to the turn; an engine whose model cannot see never gets any."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,19 @@ class Sampling:
     repeat_penalty: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    """Token id → what is added to its logit, -100 to 100."""
     top_logprobs: int | None = None
     """None: no log-probabilities; 0 to 20: those of the chosen token and of that many others."""
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """The answer is one JSON text or more of the schema, `separator` between them and `closing` at the end."""
+
+    separator: str
+    closing: str
+    at_most: int = 8
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,12 @@ class GenerationRequest:
     """Text that the answer starts with; it is part of the prompt, not of the output."""
     json_schema: Mapping[str, Any] | None = None
     """The output must be JSON of this schema."""
+    repetition: Repetition | None = None
+    """With `json_schema`: several JSON texts may follow one another."""
+    choices: int = 1
+    """Answers wanted to the one prompt; each Delta says by `index` to which it belongs."""
+    timeout_s: float | None = None
+    """Seconds after which each answer ends with what there is (`length`); None: the engine's own limit."""
     sampling: Sampling = field(default_factory=Sampling)
 
 
@@ -78,12 +97,14 @@ class Usage:
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of the answer. The last one has `finish_reason` and `usage`."""
+    """A piece of an answer. The last one of each answer has `finish_reason` and `usage`."""
 
     text: str = ""
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    index: int = 0
+    """Which of the request's `choices` it belongs to, from 0."""
 
 
 class Engine(Protocol):
