@@ -10,8 +10,10 @@ import pytest
 
 from servicekit.models import ModelSlot
 from svc_chat.engine.base import GenerationRequest, Message, Sampling
+from svc_chat.engine.llama_backend import LlamaBackend
 from svc_chat.engine.llama_engine import LlamaEngine, installed_from
-from svc_chat.engine.llama_model import LlamaModel
+from svc_chat.engine.loop import EngineLoop
+from svc_chat.engine.scheduler import Limits
 from svc_chat.errors import ContextTooLong, ModelBroken, QueueFull
 
 pytestmark = pytest.mark.model
@@ -77,8 +79,12 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def engine(model_path: Path) -> Iterator[LlamaEngine]:
-    slot = ModelSlot(lambda: LlamaModel(model_path, context_tokens=4096, threads=1), unload=LlamaModel.close)
-    engine = LlamaEngine(installed_from([model_path], model_path), {"random": slot}, max_waiting=2)
+    def start() -> EngineLoop:
+        backend = LlamaBackend(model_path, context_tokens=4096, cache_bytes=1 << 24, threads=1)
+        return EngineLoop(backend, Limits(running=2, waiting=1))
+
+    slot = ModelSlot(start, unload=EngineLoop.close)
+    engine = LlamaEngine(installed_from([model_path], model_path), {"random": slot})
     yield engine
     asyncio.run(engine.close())
 
@@ -134,7 +140,9 @@ async def test_a_client_that_leaves_frees_its_place(engine: LlamaEngine) -> None
 async def test_a_full_queue_is_refused(engine: LlamaEngine) -> None:
     long = GenerationRequest("random", (Message("user", "x"),), sampling=Sampling(max_tokens=300))
     running = [asyncio.create_task(text_of(engine, long)) for _ in range(3)]
-    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while sum(engine.queue().values()) < 3:  # noqa: ASYNC110 (polled with a deadline)
+            await asyncio.sleep(0.001)
     with pytest.raises(QueueFull):
         await text_of(engine, ASK)
     await asyncio.gather(*running)
@@ -145,10 +153,10 @@ def test_a_broken_file_is_refused_and_the_process_lives(tmp_path: Path, content:
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)
     with pytest.raises(ModelBroken) as caught:
-        LlamaModel(path, context_tokens=64, threads=1)
+        LlamaBackend(path, context_tokens=64, cache_bytes=1 << 20, threads=1)
     assert str(tmp_path) not in str(caught.value)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelBroken):
-        LlamaModel(tmp_path / "none.gguf", context_tokens=64, threads=1)
+        LlamaBackend(tmp_path / "none.gguf", context_tokens=64, cache_bytes=1 << 20, threads=1)

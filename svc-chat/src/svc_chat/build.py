@@ -14,17 +14,19 @@ from servicekit.health import Readiness
 from servicekit.models import ModelSlot
 from svc_chat.engine.base import Engine
 from svc_chat.engine.group import EngineGroup
+from svc_chat.engine.llama_backend import LlamaBackend
 from svc_chat.engine.llama_engine import LlamaEngine, installed_from
-from svc_chat.engine.llama_model import LlamaModel
+from svc_chat.engine.loop import EngineLoop
 from svc_chat.engine.ollama import OllamaEngine
 from svc_chat.engine.openai_server import OpenAIServerEngine
+from svc_chat.engine.scheduler import Limits
 from svc_chat.settings import Settings
 
 
 class LocalAndRemote(EngineGroup):
     """llama.cpp here, and the servers that the settings name."""
 
-    def __init__(self, engines: Sequence[Engine], slots: Mapping[str, ModelSlot[LlamaModel]]):
+    def __init__(self, engines: Sequence[Engine], slots: Mapping[str, ModelSlot[EngineLoop]]):
         super().__init__(engines)
         self.slots = slots
 
@@ -36,11 +38,7 @@ def build_engine(settings: Settings) -> LocalAndRemote:
     slots = {path.stem: _slot(path, settings) for path in paths if path.stem in installed}
     engines: list[Engine] = []
     if installed:
-        engines.append(
-            LlamaEngine(
-                installed, slots, max_waiting=settings.max_waiting, timeout_s=settings.request_timeout_s
-            )
-        )
+        engines.append(LlamaEngine(installed, slots))
     if settings.ollama_host:
         engines.append(OllamaEngine(settings.ollama_host, _client(settings.ollama_timeout)))
     if settings.openai_base_url:
@@ -65,7 +63,7 @@ async def watch(engine: Engine, readiness: Readiness, settings: Settings) -> asy
     return asyncio.create_task(_load(slot, readiness))
 
 
-async def _load(slot: ModelSlot[LlamaModel], readiness: Readiness) -> None:
+async def _load(slot: ModelSlot[EngineLoop], readiness: Readiness) -> None:
     try:
         await asyncio.to_thread(slot.load)
         readiness.set(status="ready")
@@ -73,11 +71,26 @@ async def _load(slot: ModelSlot[LlamaModel], readiness: Readiness) -> None:
         readiness.set(status="not_ready", reason=error.message)
 
 
-def _slot(path: Path, settings: Settings) -> ModelSlot[LlamaModel]:
-    load = functools.partial(
-        LlamaModel, path, context_tokens=settings.context_tokens, threads=settings.threads
+def _slot(path: Path, settings: Settings) -> ModelSlot[EngineLoop]:
+    start = functools.partial(start_loop, path, settings)
+    return ModelSlot(start, unload=EngineLoop.close, idle_unload_s=settings.idle_unload_s or None)
+
+
+def start_loop(path: Path, settings: Settings) -> EngineLoop:
+    """Load a GGUF file and start its loop; blocks. Raises ModelBroken."""
+    backend = LlamaBackend(
+        path,
+        context_tokens=settings.context_tokens,
+        cache_bytes=settings.cache_mb << 20,
+        threads=settings.threads,
+        offload=settings.device != "cpu",
     )
-    return ModelSlot(load, unload=LlamaModel.close, idle_unload_s=settings.idle_unload_s or None)
+    limits = Limits(
+        running=settings.parallel, waiting=settings.max_waiting, batch_tokens=backend.batch_tokens
+    )
+    return EngineLoop(
+        backend, limits, timeout_s=settings.request_timeout_s, spill_bytes=settings.spill_mb << 20
+    )
 
 
 def _client(timeout_s: float) -> httpx.AsyncClient:

@@ -33,6 +33,17 @@ class ModelBroken(NotReady):
     code = "model_not_loadable"
 
 
+class GenerationFailed(NotReady):
+    """The model failed in the middle of a step; what it had read is forgotten."""
+
+    code = "generation_failed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The model failed while it was writing. Try again; if it fails again, reload the model."
+        )
+
+
 class TemplateFailed(BadRequest):
     """The model's chat template refuses these messages."""
 

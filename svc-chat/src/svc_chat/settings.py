@@ -34,12 +34,18 @@ class Settings(ServiceSettings):
     """Names that existing clients send, and the model or task each stands for (JSON)."""
     context_tokens: int = 4096
     """Tokens of prompt and answer together that a model is loaded for, at most what it was trained for."""
+    parallel: int = Field(default=16, ge=1, le=32)
+    """Answers that one model writes at once."""
+    cache_mb: int = Field(default=1024, ge=1)
+    """Most megabytes for what a loaded model has read (its key-value memory): four full contexts, if they fit."""
+    spill_mb: int = Field(default=256, ge=0)
+    """Megabytes for beginnings of conversations that found no room there."""
     max_tokens: int = 2048
     """Most tokens of one answer."""
     default_max_tokens: int = 512
     """Tokens of an answer when the caller names no limit."""
     max_waiting: int = 32
-    """Requests that may wait for the model; one more is answered 429."""
+    """Answers that may wait beside those being written; one more is refused with 429."""
     request_timeout_s: float = 300.0
     """Seconds after which an answer is ended."""
 

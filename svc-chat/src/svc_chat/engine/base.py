@@ -65,13 +65,13 @@ class GenerationRequest:
     """Text that the answer starts with; it is part of the prompt, not of the output."""
     json_schema: Mapping[str, Any] | None = None
     """The output must be JSON of this schema."""
+    sampling: Sampling = field(default_factory=Sampling)
     repetition: Repetition | None = None
     """With `json_schema`: several JSON texts may follow one another."""
     choices: int = 1
     """Answers wanted to the one prompt; each Delta says by `index` to which it belongs."""
     timeout_s: float | None = None
     """Seconds after which each answer ends with what there is (`length`); None: the engine's own limit."""
-    sampling: Sampling = field(default_factory=Sampling)
 
 
 @dataclass(frozen=True)

@@ -1,161 +1,73 @@
-"""llama.cpp in this process: one thread owns the models, requests wait in a bounded queue.
+"""llama.cpp in this process: a batching loop for each model that is loaded, the models lent by their slots.
 
-Knows scheduling, cancellation and limits; `llama_model.py` knows llama.cpp, `textstream.py` text.
+Knows which model answers and that it is loaded; `loop.py` knows how many answers are written at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from servicekit.errors import BadRequest
 from servicekit.models import InstalledModel, ModelSlot
-from svc_chat.engine.base import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
-from svc_chat.engine.llama_model import LlamaModel
-from svc_chat.engine.textstream import TextStream
-from svc_chat.errors import ContextTooLong, QueueFull
-
-Put = Callable[[Delta | BaseException | None], None]
-
-
-@dataclass
-class _Work:
-    """One request on its way through the thread."""
-
-    request: GenerationRequest
-    put: Put
-    deadline: float
-    queued_at: float = field(default_factory=time.perf_counter)
-    cancelled: threading.Event = field(default_factory=threading.Event)
+from svc_chat.engine.base import Delta, GenerationRequest
+from svc_chat.engine.loop import EngineLoop
 
 
 class LlamaEngine:
-    """Answers with GGUF models, one request at a time, the others waiting in order.
+    """Answers with GGUF models, many answers at once.
 
     Args:
         installed: id → what `/v1/models` says of it.
-        slots: id → the slot that loads its file.
-        max_waiting: requests that may wait; one more raises QueueFull.
-        timeout_s: seconds after which an answer is ended with what there is.
+        slots: id → the slot that loads its file and starts its loop.
     """
 
-    def __init__(
-        self,
-        installed: Mapping[str, InstalledModel],
-        slots: Mapping[str, ModelSlot[LlamaModel]],
-        *,
-        max_waiting: int = 32,
-        timeout_s: float = 300.0,
-    ):
+    def __init__(self, installed: Mapping[str, InstalledModel], slots: Mapping[str, ModelSlot[EngineLoop]]):
         self._installed, self._slots = dict(installed), dict(slots)
-        self._max_waiting, self._timeout_s = max_waiting, timeout_s
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llama")
-        self._pending = 0
+        self._loops: set[EngineLoop] = set()
+        self._loading = 0
 
     async def models(self) -> Sequence[InstalledModel]:
         return list(self._installed.values())
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
-        if self._pending > self._max_waiting:
-            raise QueueFull(self._max_waiting)
-        loop = asyncio.get_running_loop()
-        pieces: asyncio.Queue[Delta | BaseException | None] = asyncio.Queue()
-
-        def put(item: Delta | BaseException | None) -> None:
-            loop.call_soon_threadsafe(pieces.put_nowait, item)
-
-        work = _Work(request, put, time.monotonic() + self._timeout_s)
-        self._pending += 1
-        done = loop.run_in_executor(self._thread, self._run, work)
-        done.add_done_callback(self._finished)
-        try:
-            while (item := await pieces.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            work.cancelled.set()
+        asked = time.perf_counter()
+        async with self._lent(self._slots[request.model_id]) as loop:
+            async for delta in loop.run(request, load_s=time.perf_counter() - asked):
+                yield delta
 
     def queue(self) -> dict[str, int]:
-        return {"running": min(self._pending, 1), "waiting": max(0, self._pending - 1)}
+        queues = [loop.queue() for loop in self._loops]
+        total = {name: sum(queue[name] for queue in queues) for name in ("running", "waiting")}
+        return {**total, "waiting": total["waiting"] + self._loading}
 
     async def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
         for slot in self._slots.values():
             await asyncio.to_thread(slot.close)
 
-    def _finished(self, _: asyncio.Future[None]) -> None:
-        self._pending -= 1
-
-    def _run(self, work: _Work) -> None:
-        """Do one request in the engine's thread; every outcome ends with None."""
+    @asynccontextmanager
+    async def _lent(self, slot: ModelSlot[EngineLoop]) -> AsyncIterator[EngineLoop]:
+        """Lend the slot's loop, loading the model first if need be."""
+        use = slot.use()
+        self._loading += 1
+        entering = asyncio.ensure_future(asyncio.to_thread(use.__enter__))
         try:
-            if not work.cancelled.is_set():
-                self._write(work)
-        except Exception as error:
-            work.put(error)
+            loop = await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            # whoever leaves while the model is loading gives it back when it is there
+            entering.add_done_callback(lambda done: done.exception() or use.__exit__(None, None, None))
+            raise
         finally:
-            work.put(None)
-
-    def _write(self, work: _Work) -> None:
-        started = time.perf_counter()
-        with self._slots[work.request.model_id].use() as model:
-            loaded = time.perf_counter()
-            prompt = model.prompt_tokens(work.request)
-            if len(prompt) >= model.context_tokens:
-                raise ContextTooLong(len(prompt), model.context_tokens)
-            cached = model.cached_prefix(prompt)
-            wrote, reason = _stream(model, work, prompt)
-        usage = Usage(
-            len(prompt),
-            wrote,
-            cached,
-            queue_s=started - work.queued_at,
-            load_s=loaded - started,
-            run_s=time.perf_counter() - loaded,
-        )
-        work.put(Delta(finish_reason=reason, usage=usage))
-
-
-def _stream(model: LlamaModel, work: _Work, prompt: Sequence[int]) -> tuple[int, FinishReason]:
-    """Write tokens out; return how many there were and why it ended."""
-    sampling = work.request.sampling
-    room = min(sampling.max_tokens, model.context_tokens - len(prompt))
-    grammar = _grammar(model, work.request)
-    text, wrote = TextStream(sampling.stop), 0
-    scores: tuple[TokenLogprob, ...] = ()
-    for token in model.tokens(prompt, sampling, grammar):
-        if sampling.top_logprobs is not None:
-            scores += (model.logprob(token, sampling.top_logprobs),)
-        wrote += 1
-        shown = text.feed(model.piece(token))
-        if shown:
-            work.put(Delta(shown, scores))
-            scores = ()
-        if text.stopped or work.cancelled.is_set():
-            return wrote, "stop"
-        if wrote >= room or time.monotonic() > work.deadline:
-            work.put(Delta(text.finish(), scores))
-            return wrote, "length"
-    work.put(Delta(text.finish(), scores))
-    return wrote, "stop"
-
-
-def _grammar(model: LlamaModel, request: GenerationRequest):  # type: ignore[no-untyped-def]
-    if request.json_schema is None:
-        return None
-    try:
-        return model.grammar(request.json_schema)
-    except Exception as error:  # the converter raises whatever it trips over
-        raise BadRequest(
-            "This JSON schema cannot be followed. Use types, properties, enum, items and $defs.",
-            param="response_format",
-        ) from error
+            self._loading -= 1
+        self._loops.add(loop)
+        try:
+            yield loop
+        finally:
+            use.__exit__(None, None, None)
+            if slot.users == 0:
+                self._loops.discard(loop)
 
 
 def installed_from(paths: Sequence[Path], builtin: Path) -> dict[str, InstalledModel]:
