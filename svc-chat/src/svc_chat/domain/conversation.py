@@ -1,4 +1,4 @@
-"""From what a caller sends to the messages that a model reads: personas and system instructions."""
+"""From what a caller sends to the messages that a model reads: personas, system instructions, pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from servicekit.errors import BadRequest
-from svc_chat.engine.base import Message, Persona
+from svc_chat.engine.base import PICTURE_PLACE, Message, Persona
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -34,3 +34,21 @@ def single_turn(user_input: str, system_prompt: str = "") -> tuple[Message, ...]
     """Return the messages of a call that has one question and perhaps one instruction."""
     head = (Message("system", system_prompt),) if system_prompt.strip() else ()
     return (*head, Message("user", user_input))
+
+
+def composed(texts: Sequence[str | None], images: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return a Message's `content` and `images`; None among `texts` stands for the next of `images`."""
+    lines = [PICTURE_PLACE if text is None else text.replace(PICTURE_PLACE, "") for text in texts]
+    return "\n".join(lines), tuple(images)
+
+
+def told(message: Message, descriptions: Sequence[str]) -> Message:
+    """Return the message with its pictures in words, each as `[image: …]` where it stood."""
+    words = [f"[image: {text}]" for text in descriptions]
+    content = message.content
+    if content.count(PICTURE_PLACE) == len(words):
+        for word in words:
+            content = content.replace(PICTURE_PLACE, word, 1)
+    else:
+        content = "\n".join([content, *words]) if content else "\n".join(words)
+    return replace(message, content=content, images=())

@@ -1,30 +1,36 @@
-"""The chat service: resolves the model, applies persona and tools, lets an engine write.
+"""The chat service: resolves the model, applies persona, pictures and tools, lets an engine write.
 
-Knows no HTTP: `api/` turns its events into OpenAI's, Ollama's and the older shapes.
+Knows no HTTP: `api/` turns its Deltas into OpenAI's, Ollama's and the older shapes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
-from servicekit.errors import NotReady
+from servicekit.errors import BadRequest, ModelNotFound, NotReady
 from servicekit.models import InstalledModel, resolve
+from svc_chat.domain.answers import Answer, Gathering, gathered
+from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.conversation import with_persona
-from svc_chat.domain.tools import OPEN, ToolPlan, plan, read_calls
+from svc_chat.domain.pictures import check_number, described
+from svc_chat.domain.tools import ToolPlan, plan
 from svc_chat.engine.base import (
     Delta,
+    Describer,
+    Description,
+    Elsewhere,
     Engine,
-    FinishReason,
     GenerationRequest,
     Message,
     Records,
     Sampling,
-    TokenLogprob,
-    Usage,
 )
+
+__all__ = ["Answer", "Ask", "ChatService", "Prepared"]
 
 
 @dataclass(frozen=True)
@@ -39,17 +45,11 @@ class Ask:
     tool_choice: str | Mapping[str, Any] | None = None
     json_schema: Mapping[str, Any] | None = None
     sampling: Sampling = field(default_factory=Sampling)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer."""
-
-    text: str
-    tool_calls: tuple[dict[str, Any], ...]
-    finish_reason: str
-    usage: Usage
-    logprobs: tuple[TokenLogprob, ...] = ()
+    choices: int = 1
+    parallel_tool_calls: bool = True
+    timeout_s: float | None = None
+    bearer: Mapping[str, str] = field(default_factory=dict)
+    """Headers by which the caller's pictures are described in his name."""
 
 
 @dataclass(frozen=True)
@@ -59,94 +59,128 @@ class Prepared:
     model: InstalledModel
     request: GenerationRequest
     plan: ToolPlan
+    descriptions: tuple[Description, ...] = ()
+    """What was seen on pictures, in words that now stand in the messages."""
 
 
 class ChatService:
     """Answers with the models of one engine (or a group of them)."""
 
     def __init__(
-        self, engine: Engine, records: Records, *, aliases: Mapping[str, str], default: str, max_tokens: int
+        self,
+        engine: Engine,
+        records: Records,
+        *,
+        aliases: Mapping[str, str],
+        default: str,
+        max_tokens: int,
+        describer: Describer | None = None,
     ):
         self.engine, self.records = engine, records
         self._aliases, self._default, self._max_tokens = dict(aliases), default, max_tokens
+        self._describer = describer
 
     async def resolve(self, name: str | None) -> InstalledModel:
         """Return the model that `name` (or an alias, or nothing) means; raises ModelNotFound, NotReady."""
-        models = await self.engine.models()
+        models = list(await self.engine.models())
+        away = self.engine.away() if isinstance(self.engine, Elsewhere) else ()
         if not models:
-            raise NotReady("No chat model is installed. Set CHAT_MODEL_PATH to a GGUF file.")
-        default = self._default or models[0].id
-        return resolve(name, list(models), self._aliases, default)
+            raise NotReady(
+                f"The server '{away[0]}' does not answer and no other chat model is installed."
+                if away
+                else "No chat model is installed. Set CHAT_MODEL_PATH to a GGUF file."
+            )
+        try:
+            return resolve(name, models, self._aliases, self._default or models[0].id)
+        except ModelNotFound as error:
+            if not away:
+                raise
+            raise NotReady(
+                f"The model '{str(name)[:80]}' is not installed here, and the server '{away[0]}', which may have it, "
+                "does not answer. Try again.",
+                param="model",
+            ) from error
 
     async def prepare(self, ask: Ask, owner: str) -> Prepared:
-        """Check an Ask before any work; raises BadRequest, NotFound, ModelNotFound."""
+        """Check an Ask before any work; raises BadRequest, NotFound, ModelNotFound, and what the describer raises."""
         model = await self.resolve(ask.model)
         messages = ask.messages
+        descriptions: tuple[Description, ...] = ()
         if ask.prompt is None:
             persona = None
             if ask.persona:
                 persona = await asyncio.to_thread(self.records.persona, owner, ask.persona)
-            messages = with_persona(messages, persona)
-        tools = plan(ask.tools, ask.tool_choice)
-        sampling = replace(ask.sampling, max_tokens=min(ask.sampling.max_tokens, self._max_tokens))
+            tools = plan(ask.tools, ask.tool_choice, parallel=ask.parallel_tool_calls)
+            messages, descriptions = await self._seen(with_persona(messages, persona), ask, model)
+        else:
+            tools = ToolPlan()
         request = GenerationRequest(
             model.id,
-            messages,
-            ask.prompt,
-            tools.tools,
-            tools.answer_prefix,
-            tools.schema or ask.json_schema,
-            sampling,
+            messages=messages,
+            prompt=ask.prompt,
+            tools=tools.tools,
+            answer_prefix=tools.answer_prefix,
+            json_schema=tools.schema or ask.json_schema,
+            repetition=tools.repetition,
+            choices=ask.choices,
+            timeout_s=ask.timeout_s,
+            forced_tools=tools.forced,
+            parallel_calls=tools.parallel,
+            sampling=replace(
+                ask.sampling,
+                max_tokens=min(ask.sampling.max_tokens, self._max_tokens),
+                stop=(*ask.sampling.stop, *tools.stop),
+            ),
         )
-        return Prepared(model, request, tools)
+        return Prepared(model, request, tools, descriptions)
 
     async def answer(self, prepared: Prepared) -> Answer:
-        """Write a whole answer."""
-        text = ""
-        scores: list[TokenLogprob] = []
-        reason: FinishReason = "stop"
-        usage = Usage()
-        async for delta in self.engine.generate(prepared.request):
-            text += delta.text
-            scores.extend(delta.logprobs)
-            reason = delta.finish_reason or reason
-            usage = delta.usage or usage
-        text, calls = split_calls(text, prepared.plan)
-        return Answer(text, calls, "tool_calls" if calls else reason, usage, tuple(scores))
+        """Write one whole answer."""
+        return (await self.answers(prepared))[0]
 
-    async def stream(self, prepared: Prepared) -> AsyncIterator[Delta | tuple[dict[str, Any], ...]]:
-        """Write an answer piece by piece; tool calls come whole, as a tuple, before the last Delta."""
-        held = ""
-        holding = bool(prepared.plan.forced)
-        async for delta in self.engine.generate(prepared.request):
-            if not prepared.plan.tools:
-                yield delta
-                continue
-            held += delta.text
-            holding = holding or OPEN in held
-            shown, held = ("", held) if holding else release(held)
-            if delta.finish_reason is None:
-                if shown:
-                    yield replace(delta, text=shown)
-                continue
-            rest, calls = split_calls(held, prepared.plan)
-            if shown or rest:
-                yield Delta(shown + rest)
-            if calls:
-                yield calls
-            yield replace(delta, text="")
+    async def answers(self, prepared: Prepared) -> list[Answer]:
+        """Write as many whole answers as were asked for."""
+        async with aclosing(self.events(prepared)) as deltas:
+            return await gathered(deltas, prepared.request.choices)
 
+    async def events(self, prepared: Prepared) -> AsyncGenerator[Delta, None]:
+        """Write the answers piece by piece; tool calls come as `calls` and never in the text."""
+        readers: dict[int, CallReader] = {}
+        bare = prepared.plan.forced != () or prepared.request.json_schema is None
+        written = cast(AsyncGenerator[Delta, None], self.engine.generate(prepared.request))
+        async with aclosing(written) as deltas:
+            async for delta in deltas:
+                if not prepared.plan.tools:
+                    yield delta
+                    continue
+                if delta.index not in readers:
+                    readers[delta.index] = CallReader(prepared.plan, bare=bare)
+                for read in readers[delta.index].read(delta):
+                    yield read
 
-def release(held: str) -> tuple[str, str]:
-    """Split text into what can be shown and a tail that may be the beginning of a tool call."""
-    for length in range(min(len(OPEN) - 1, len(held)), 0, -1):
-        if OPEN.startswith(held[-length:]):
-            return held[:-length], held[-length:]
-    return held, ""
+    async def stream(self, prepared: Prepared) -> AsyncGenerator[Delta | tuple[dict[str, Any], ...], None]:
+        """Write one answer piece by piece; its tool calls come whole, as a tuple, before the last Delta."""
+        whole = Gathering()
+        async with aclosing(self.events(prepared)) as deltas:
+            async for delta in deltas:
+                whole.add(replace(delta, text="", logprobs=()))
+                if delta.finish_reason is not None and whole.calls():
+                    yield whole.calls()
+                if not delta.calls:
+                    yield delta
 
-
-def split_calls(text: str, tools: ToolPlan) -> tuple[str, tuple[dict[str, Any], ...]]:
-    """Return plain text and tool calls of a whole answer."""
-    if not tools.tools:
-        return text, ()
-    return read_calls(tools.answer_prefix + text)
+    async def _seen(
+        self, messages: tuple[Message, ...], ask: Ask, model: InstalledModel
+    ) -> tuple[tuple[Message, ...], tuple[Description, ...]]:
+        """Put words in the place of pictures, unless the model sees for itself."""
+        if check_number(messages) == 0:
+            return messages, ()
+        if isinstance(self.engine, Elsewhere) and await self.engine.sees(model.id):
+            return messages, ()
+        if self._describer is None:
+            raise BadRequest(
+                f"The model '{model.id}' reads text only, and no service that describes pictures is set "
+                "(VISION_URL). POST /v1/vision/captions describes a picture.",
+                param="messages",
+            )
+        return await described(messages, self._describer, ask.bearer)

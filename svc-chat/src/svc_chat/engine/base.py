@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from servicekit.models import InstalledModel
 
-FinishReason = Literal["stop", "length"]
+PICTURE_PLACE = "\ufffc"
+"""Stands in a message's text where a picture belongs (Unicode's object replacement character)."""
+FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Message:
     tool_calls: tuple[Mapping[str, Any], ...] = ()
     tool_call_id: str | None = None
     images: tuple[str, ...] = ()
-    """URLs (http, https, data) of pictures that belong to the turn; an engine whose model cannot see never gets any."""
+    """URLs (http, https, data) of pictures that belong to the turn, each at a PICTURE_PLACE of `content` if that has
+    as many; an engine whose model cannot see never gets any."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class GenerationRequest:
     """Answers wanted to the one prompt; each Delta says by `index` to which it belongs."""
     timeout_s: float | None = None
     """Seconds after which each answer ends with what there is (`length`); None: the engine's own limit."""
+    forced_tools: tuple[str, ...] = ()
+    """Names of tools of which one must be called. `answer_prefix` and `json_schema` say the same to an engine that
+    writes plain text; one that reads calls out itself goes by this."""
+    parallel_calls: bool = True
+    """Whether one answer may hold several calls."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,17 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class CallDelta:
+    """A piece of a tool call. The first piece of a call has `id` and `name`, all have some of the JSON `arguments`."""
+
+    call: int
+    """Which of the answer's calls it belongs to, from 0."""
+    arguments: str = ""
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
 class Delta:
     """A piece of an answer. The last one of each answer has `finish_reason` and `usage`."""
 
@@ -105,6 +124,8 @@ class Delta:
     usage: Usage | None = None
     index: int = 0
     """Which of the request's `choices` it belongs to, from 0."""
+    calls: tuple[CallDelta, ...] = ()
+    """Tool calls, from an engine that reads them out itself; the others leave them in the text."""
 
 
 class Engine(Protocol):
@@ -130,6 +151,44 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Free models and connections."""
+        ...
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """What an engine can tell besides when its models run on other servers."""
+
+    async def sees(self, model_id: str) -> bool:
+        """Say whether the model reads pictures."""
+        ...
+
+    def away(self) -> Sequence[str]:
+        """Name the servers that did not answer when they were last asked for their models."""
+        ...
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a picture shows, in words; `model` is the one that saw it."""
+
+    url: str
+    text: str
+    model: str
+
+
+class Describer(Protocol):
+    """Tells in words what pictures show, for models that cannot see."""
+
+    async def describe(self, url: str, bearer: Mapping[str, str], param: str) -> Description:
+        """Describe the picture at `url` on behalf of the caller whose headers `bearer` are.
+
+        Raises:
+            ServiceError: the picture cannot be had or read (naming `param`), or nobody is there to look at it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
         ...
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 
 from servicekit.models import InstalledModel
-from svc_chat.engine.base import Delta, GenerationRequest, TokenLogprob, Usage
+from svc_chat.engine.base import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
 from svc_chat.errors import ContextTooLong
 
 
 class FakeEngine:
-    """Answers `echo: <last message>` word by word, or `script` when one is given."""
+    """Answers `echo: <last message>` word by word, or `script` (a list: one for each choice).
 
-    def __init__(self, script: str | None = None, context_tokens: int = 1000, delay_s: float = 0.0):
+    Several choices come in turns, a word each. Honours max_tokens, stop, timeout_s and top_logprobs.
+    """
+
+    def __init__(
+        self, script: str | Sequence[str] | None = None, context_tokens: int = 1000, delay_s: float = 0.0
+    ):
         self.script, self.context_tokens, self.delay_s = script, context_tokens, delay_s
         self.requests: list[GenerationRequest] = []
         self.running = 0
@@ -29,22 +35,42 @@ class FakeEngine:
         )
         if read >= self.context_tokens:
             raise ContextTooLong(read, self.context_tokens)
-        words = (self.script if self.script is not None else f"echo: {told}").split(" ")
+        answers = [self._words(told, index, request) for index in range(request.choices)]
+        wrote = [0] * request.choices
+        deadline = time.monotonic() + (request.timeout_s or 3600.0)
         self.running += 1
         try:
-            for index, word in enumerate(words[: request.sampling.max_tokens]):
-                await asyncio.sleep(self.delay_s)
-                text = word if index == 0 else f" {word}"
-                scored = request.sampling.top_logprobs is not None
-                yield Delta(text, (TokenLogprob(text, -0.5, ((text, -0.5),)),) if scored else ())
+            while open_ones := [i for i, words in enumerate(answers) if wrote[i] <= len(words)]:
+                for index in open_ones:
+                    await asyncio.sleep(self.delay_s)
+                    words, place = answers[index], wrote[index]
+                    late = time.monotonic() > deadline
+                    if place == len(words) or place == request.sampling.max_tokens or late:
+                        reason: FinishReason = "stop" if place == len(words) else "length"
+                        yield Delta("", finish_reason=reason, usage=Usage(read, place), index=index)
+                        wrote[index] = len(words) + 1
+                        continue
+                    scores = _scores(words[place], request.sampling.top_logprobs)
+                    yield Delta(words[place], scores, index=index)
+                    wrote[index] += 1
         finally:
             self.running -= 1
-        wrote = min(len(words), request.sampling.max_tokens)
-        reason = "length" if wrote < len(words) else "stop"
-        yield Delta("", finish_reason=reason, usage=Usage(read, wrote))  # type: ignore[arg-type]
 
     def queue(self) -> dict[str, int]:
         return {"running": self.running, "waiting": 0}
 
     async def close(self) -> None:
         return None
+
+    def _words(self, told: str, index: int, request: GenerationRequest) -> list[str]:
+        script = f"echo: {told}" if self.script is None else self.script
+        text = script if isinstance(script, str) else script[index % len(script)]
+        ends = [text.find(stop) for stop in request.sampling.stop if stop and stop in text]
+        words = text[: min(ends, default=len(text))].split(" ")
+        return [word if place == 0 else f" {word}" for place, word in enumerate(words)]
+
+
+def _scores(text: str, top: int | None) -> tuple[TokenLogprob, ...]:
+    if top is None:
+        return ()
+    return (TokenLogprob(text, -0.5, ((text, -0.5), (" other", -2.0))[:top]),)
