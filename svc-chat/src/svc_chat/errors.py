@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from servicekit.errors import BadRequest, NotReady, TooBusy
 
 
@@ -48,3 +50,35 @@ class TemplateFailed(BadRequest):
     """The model's chat template refuses these messages."""
 
     code = "chat_template_error"
+
+
+class NoRoom(NotReady):
+    """Models that are in use leave too little memory for another one."""
+
+    code = "no_memory_for_model"
+
+    def __init__(self, name: str, need_bytes: int, budget_bytes: int, busy: Sequence[str]):
+        super().__init__(
+            f"The model '{name}' needs {_mib(need_bytes)} of the {_mib(budget_bytes)} for models. In use now: "
+            f"{', '.join(busy)}. Try again when they have answered, or raise CHAT_MEMORY_BUDGET_MB.",
+            param="model",
+            retry_after_s=5,
+        )
+
+
+class ModelTooLarge(NotReady):
+    """The model does not fit into the memory that models may take."""
+
+    code = "model_too_large"
+
+    def __init__(self, name: str, need_bytes: int, budget_bytes: int):
+        super().__init__(
+            f"The model '{name}' needs {_mib(need_bytes)} and models may take {_mib(budget_bytes)}. Choose a "
+            "smaller one, lower CHAT_CONTEXT_TOKENS, or raise CHAT_MEMORY_BUDGET_MB.",
+            param="model",
+            retry_after_s=None,
+        )
+
+
+def _mib(count: int) -> str:
+    return f"{-(-count // 2**20)} MiB"

@@ -31,6 +31,10 @@ class ModelSlot(Generic[T]):
         unload: frees the model; never called while the model is in use.
         idle_unload_s: unload after so many seconds without a user; None or 0 keeps it for ever.
         name: for messages and logs.
+        retry_s: a failed load is not tried again for so many seconds; callers get its error at once.
+        version: what the model is loaded from, such as a file's size and time; when it has changed, a
+            failed load is tried again at once.
+        changed: called after each change of state, by any thread and without a lock held; must be quick.
 
     Raises (from `use` and `load`):
         NotReady: the model could not be loaded; every caller that waited for that attempt gets it,
@@ -44,8 +48,14 @@ class ModelSlot(Generic[T]):
         *,
         idle_unload_s: float | None = None,
         name: str = "model",
+        retry_s: float = 0.0,
+        version: Callable[[], object] = lambda: None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
+        self._retry_s, self._version, self._told = retry_s, version, changed
+        self._failed_at: float = 0.0
+        self._failed_version: object = None
         self._load_model = load
         self._unload_model = unload
         self._idle_unload_s = idle_unload_s or None
@@ -58,6 +68,7 @@ class ModelSlot(Generic[T]):
         self._last_used = 0.0
         self._timer: threading.Thread | None = None
         self._closed = False
+        self._progress = 0.0
         self.load_s: float | None = None
 
     @property
@@ -72,6 +83,60 @@ class ModelSlot(Generic[T]):
     def users(self) -> int:
         return self._users
 
+    @property
+    def last_used(self) -> float:
+        """`time.monotonic()` when the last user left, or the model was loaded."""
+        return self._last_used
+
+    @property
+    def progress(self) -> float:
+        """How far a load is, 0 to 1; 1 when the model is ready."""
+        return {"ready": 1.0, "loading": self._progress}.get(self._state, 0.0)
+
+    @property
+    def error(self) -> str | None:
+        """Why the last load failed, None unless the state is failed."""
+        error = self._error
+        return error.message if error is not None and self._state == "failed" else None
+
+    def report(self, progress: float) -> None:
+        """Note how far the load is; `load` calls it."""
+        self._progress = min(1.0, max(0.0, progress))
+
+    def refusal(self) -> ServiceError | None:
+        """Return the error that a load would raise without being tried: it failed just now."""
+        if self._state != "failed" or self._error is None:
+            return None
+        left_s = self._failed_at + self._retry_s - time.monotonic()
+        if left_s <= 0 or self._version() != self._failed_version:
+            return None
+        self._error.retry_after_s = left_s
+        return self._error
+
+    def try_acquire(self) -> T | None:
+        """Lend the model if it is ready, without waiting; `release` must follow. None: it is not."""
+        with self._changed:
+            if self._closed or self._state != "ready":
+                return None
+            self._users += 1
+            return self._model
+
+    def release(self) -> None:
+        """Give back what `try_acquire` lent."""
+        with self._changed:
+            self._users -= 1
+            self._last_used = time.monotonic()
+            self._changed.notify_all()
+            model = self._take() if self._closed and not self._users else None
+        self._free(model)
+        self._told()
+
+    def detach(self) -> Callable[[], object] | None:
+        """Take the model out if it is ready and nobody uses it; what is returned frees it, and may block."""
+        with self._changed:
+            model = self._take() if not self._users else None
+        return None if model is None else lambda: self._free(model)
+
     @contextmanager
     def use(self, timing: Timing | None = None) -> Iterator[T]:
         """Lend the model, loading it first if need be (counted as `load` in `timing`)."""
@@ -83,15 +148,22 @@ class ModelSlot(Generic[T]):
         try:
             yield model
         finally:
-            with self._changed:
-                self._users -= 1
-                self._last_used = time.monotonic()
-                self._changed.notify_all()
+            self.release()
 
     def load(self) -> None:
         """Load now, so that the first request does not wait."""
         with self.use():
             pass
+
+    def begin(self) -> None:
+        """Load in a thread of its own; `state`, `progress` and `error` tell how it goes."""
+        threading.Thread(target=self._load_quietly, name=f"load-{self.name}", daemon=True).start()
+
+    def _load_quietly(self) -> None:
+        try:
+            self.load()
+        except ServiceError:
+            pass  # kept in `error`
 
     def unload(self) -> bool:
         """Free the model; True if there was one.
@@ -111,7 +183,7 @@ class ModelSlot(Generic[T]):
         return self._free(model)
 
     def close(self) -> None:
-        """Stop the timer thread and free the model unless it is in use. The slot stays unusable."""
+        """Stop the timer thread and free the model, or let its last user do so. The slot stays unusable."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -132,8 +204,10 @@ class ModelSlot(Generic[T]):
                     return cast(T, self._model)
                 if self._state == "failed" and waited_for == self._attempt and self._error is not None:
                     raise self._error
+                if (refused := self.refusal()) is not None:
+                    raise refused
                 if self._state in ("unloaded", "failed"):
-                    self._state = "loading"
+                    self._state, self._progress = "loading", 0.0
                     self._attempt += 1
                     break
                 if self._state == "loading":
@@ -142,14 +216,17 @@ class ModelSlot(Generic[T]):
         return self._load()
 
     def _load(self) -> T:
-        started = time.monotonic()
+        started, version = time.monotonic(), self._version()
+        self._told()
         try:
             model = self._load_model()
         except BaseException as exc:
             error = exc if isinstance(exc, ServiceError) else self._not_ready(exc)
             with self._changed:
                 self._state, self._error = "failed", error
+                self._failed_at, self._failed_version = time.monotonic(), version
                 self._changed.notify_all()
+            self._told()
             if not isinstance(exc, Exception):
                 raise
             raise error from exc
@@ -160,6 +237,7 @@ class ModelSlot(Generic[T]):
             self._last_used = time.monotonic()
             self._start_timer()
             self._changed.notify_all()
+        self._told()
         log_event(_log, "model loaded", model=self.name, load_s=round(self.load_s, 3))
         return model
 
@@ -191,6 +269,7 @@ class ModelSlot(Generic[T]):
             with self._changed:
                 self._state = "unloaded"
                 self._changed.notify_all()
+            self._told()
         log_event(_log, "model unloaded", model=self.name)
         return True
 

@@ -1,0 +1,288 @@
+"""Several models within a memory budget: loads on demand, frees the one longest unused, never a busy one.
+
+Owns which models are in memory. Knows neither GGUF nor llama.cpp: `load` makes a model from a file, `close` frees
+it. Each model's life cycle is a `ModelSlot`; this adds the budget that they share. All state is guarded by one
+condition; loads and unloads run in threads of their own, waiting for one costs no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from servicekit.errors import Conflict, ModelNotFound, NotReady
+from servicekit.models import ModelSlot
+from servicekit.models.slot import SlotState
+from svc_chat.engine.pool_entry import Entry, ModelFile
+from svc_chat.errors import ModelTooLarge, NoRoom
+
+T = TypeVar("T")
+Progress = Callable[[float], None]
+FAILED_RETRY_S = 15.0
+"""A model that could not be loaded is not tried again sooner, unless its file changes."""
+
+
+class ModelPool(Generic[T]):
+    """Lends models by name.
+
+    Args:
+        load: makes a model from a file and reports progress, 0 to 1; runs in a thread of its own.
+        close: frees a model; may block.
+        budget_bytes: what all loaded models may take together.
+        idle_unload_s: seconds without use after which a model leaves memory; 0 keeps it.
+        retry_s: see FAILED_RETRY_S.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Path, Progress], T],
+        close: Callable[[T], None],
+        *,
+        budget_bytes: int,
+        idle_unload_s: float = 0.0,
+        retry_s: float = FAILED_RETRY_S,
+    ):
+        self._load_model, self._close_model = load, close
+        self.budget_bytes = budget_bytes
+        self._idle_unload_s, self._retry_s = idle_unload_s, retry_s
+        self._changed = threading.Condition()
+        self._files: dict[str, ModelFile] = {}
+        self._entries: dict[Path, Entry[T]] = {}
+        self._closed = False
+
+    def offer(self, files: Iterable[ModelFile]) -> None:
+        """Replace the list of what can be asked for. What is gone or changed is freed when nobody uses it."""
+        with self._changed:
+            self._files = {file.id: file for file in files}
+            for file in self._files.values():
+                self._entry_for(file).file = file
+            free = self._take_stale()
+        _start(free)
+
+    def describe(self, model_id: str) -> ModelFile:
+        """Return the file, and the adapter if any, behind a name; raises ModelNotFound."""
+        file = self._files.get(model_id)
+        if file is None:
+            raise ModelNotFound(
+                f"The model '{model_id[:80]}' is not here. GET /v1/models lists what is.", param="model"
+            )
+        return file
+
+    def handle(self, model_id: str) -> Handle[T]:
+        """Return what `/v1/models` shows and does of one model."""
+        return Handle(self, model_id, self._entry(model_id))
+
+    @contextlib.asynccontextmanager
+    async def lend(self, model_id: str) -> AsyncIterator[T]:
+        """Lend a model, loading it first if need be; a caller that is cancelled gives up its wait at once.
+
+        Raises:
+            ModelNotFound: no such model.
+            NoRoom: others are in use and leave too little memory.
+            ServiceError: it cannot be loaded.
+        """
+        entry, model = await self._acquire(model_id)
+        try:
+            yield model
+        finally:
+            entry.slot.release()
+            self._sweep()
+
+    def load(self, model_id: str) -> Future[None]:
+        """Begin to load a model if it is not loaded; the future ends with the load. Raises as `lend`."""
+        with self._changed:
+            return self._begin(self._entry(model_id))
+
+    def unload(self, model_id: str) -> bool:
+        """Free a model; blocks. True if there was one. Raises Conflict while it is in use or wanted."""
+        entry = self._entry(model_id)
+        with self._changed:
+            if entry.wanted or entry.job is not None:
+                raise Conflict(f"The model '{entry.slot.name}' is being loaded. Try again when it is ready.")
+        return entry.slot.unload()
+
+    def close(self) -> None:
+        """Free every model that is not in use, and refuse all further loads; blocks."""
+        with self._changed:
+            self._closed = True
+            entries = list(self._entries.values())
+            self._changed.notify_all()
+        for entry in entries:
+            entry.slot.close()
+
+    def memory_bytes(self) -> int:
+        """Return what the models in memory take at most, by estimate."""
+        with self._changed:
+            return self._sum(lambda entry: entry.resident)
+
+    async def _acquire(self, model_id: str) -> tuple[Entry[T], T]:
+        entry = self._entry(model_id)
+        with self._changed:
+            entry.wanted += 1
+        try:
+            while True:
+                with self._changed:
+                    model = self._ready(entry)
+                    if model is not None:
+                        return entry, model
+                    job = self._begin(entry)
+                await asyncio.wrap_future(job)
+        finally:
+            with self._changed:
+                entry.wanted -= 1
+            self._sweep()
+
+    def _ready(self, entry: Entry[T]) -> T | None:
+        """Lend the model if it is in memory and of the file's present version, or too busy to be renewed."""
+        if entry.stale and not entry.slot.users:
+            return None
+        return entry.slot.try_acquire()
+
+    def _entry(self, model_id: str) -> Entry[T]:
+        with self._changed:
+            return self._entry_for(self.describe(model_id))
+
+    def _entry_for(self, file: ModelFile) -> Entry[T]:
+        found = self._entries.get(file.path)
+        if found is not None:
+            return found
+        slot: ModelSlot[T] = ModelSlot(
+            lambda: self._load_model(file.path, slot.report),
+            self._close_model,
+            idle_unload_s=self._idle_unload_s or None,
+            name=file.path.stem,
+            retry_s=self._retry_s,
+            version=lambda: entry.file.version,
+            changed=self._wake,
+        )
+        entry = self._entries[file.path] = Entry(file, slot)
+        return entry
+
+    def _begin(self, entry: Entry[T]) -> Future[None]:
+        """Return the load that is under way, or begin one: promise it memory, then let a thread do the rest."""
+        if entry.job is not None:
+            return entry.job
+        if self._closed:
+            raise NotReady("The service is shutting down. Try again after the restart.")
+        refused = entry.slot.refusal()
+        if refused is not None:
+            raise refused
+        job: Future[None] = Future()
+        job.set_running_or_notify_cancel()
+        loaded = entry.slot.state == "ready"
+        if loaded and (entry.slot.users or not entry.stale):
+            job.set_result(None)
+            return job
+        free = self._make_room(entry, [entry] if loaded else [])
+        entry.job, entry.promised_bytes = job, entry.file.memory_bytes
+        threading.Thread(
+            target=self._run, args=(entry, job, free), name=f"load-{entry.slot.name}", daemon=True
+        ).start()
+        return job
+
+    def _make_room(self, entry: Entry[T], leaving: list[Entry[T]]) -> list[Callable[[], object]]:
+        """Choose who leaves, longest unused first, and take them out of their slots; none is lost if it cannot be."""
+        need = entry.file.memory_bytes
+        if need > self.budget_bytes:
+            raise ModelTooLarge(entry.slot.name, need, self.budget_bytes)
+        idle = sorted(
+            (e for e in self._entries.values() if e.idle and e is not entry), key=lambda e: e.slot.last_used
+        )
+        promised = self._sum(lambda e: e.committed and e is not entry)
+        while promised + need > self.budget_bytes:
+            if not idle:
+                busy = [e.slot.name for e in self._entries.values() if e.committed and e is not entry]
+                raise NoRoom(entry.slot.name, need, self.budget_bytes, busy)
+            leaving.append(idle.pop(0))
+            promised -= leaving[-1].promised_bytes
+        return [free for e in leaving if (free := e.slot.detach()) is not None]
+
+    def _run(self, entry: Entry[T], job: Future[None], free: list[Callable[[], object]]) -> None:
+        """Load in this thread, once the memory that was promised is really free."""
+        error: Exception | None = None
+        try:
+            for leave in free:
+                leave()
+            with self._changed:
+                while self._sum(lambda e: e.resident) + entry.promised_bytes > self.budget_bytes:
+                    self._changed.wait()
+                entry.starting, entry.loaded_version = True, entry.file.version
+            entry.slot.load()
+        except Exception as failure:
+            error = failure
+        with self._changed:
+            entry.starting, entry.job = False, None
+            self._changed.notify_all()
+        if error is None:
+            job.set_result(None)
+        else:
+            job.set_exception(error)
+
+    def _sum(self, counts: Callable[[Entry[T]], bool]) -> int:
+        return sum(entry.promised_bytes for entry in self._entries.values() if counts(entry))
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _sweep(self) -> None:
+        """Free what is no longer offered, in threads of its own."""
+        with self._changed:
+            free = self._take_stale()
+        _start(free)
+
+    def _take_stale(self) -> list[Callable[[], object]]:
+        offered = {file.path for file in self._files.values()}
+        free = []
+        for path, entry in list(self._entries.items()):
+            if entry.idle and (path not in offered or entry.stale):
+                leave = entry.slot.detach()
+                free += [] if leave is None else [leave]
+            elif path not in offered and not entry.wanted and not entry.resident and entry.job is None:
+                del self._entries[path]
+        return free
+
+
+def _start(free: list[Callable[[], object]]) -> None:
+    for leave in free:
+        threading.Thread(target=leave, name="unload", daemon=True).start()
+
+
+class Handle(Generic[T]):
+    """One model of a pool with the face of a `ModelSlot`, for the routes of models."""
+
+    def __init__(self, pool: ModelPool[T], model_id: str, entry: Entry[T]):
+        self._pool, self._id, self._entry = pool, model_id, entry
+
+    @property
+    def state(self) -> SlotState:
+        return self._entry.state
+
+    @property
+    def loaded(self) -> bool:
+        return self._entry.slot.loaded
+
+    @property
+    def progress(self) -> float:
+        return self._entry.slot.progress
+
+    @property
+    def error(self) -> str | None:
+        return self._entry.slot.error
+
+    def load(self) -> None:
+        """Load; blocks."""
+        self._pool.load(self._id).result()
+
+    def begin(self) -> None:
+        """Begin to load; raises what is known at once."""
+        self._pool.load(self._id)
+
+    def unload(self) -> bool:
+        """Free; blocks."""
+        return self._pool.unload(self._id)

@@ -1,0 +1,367 @@
+"""The pool keeps to its budget, never frees a model in use, and wakes everybody who waits."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from servicekit.errors import Conflict, ModelNotFound, NotReady, ServiceError
+from svc_chat.engine.pool import ModelPool
+from svc_chat.engine.pool_entry import ModelFile
+from svc_chat.errors import ModelBroken, ModelTooLarge, NoRoom
+
+SIZES = {"a": 40, "b": 50, "c": 60, "d": 30}
+
+
+def file_of(name: str, version: int = 0) -> ModelFile:
+    return ModelFile(name, Path(f"/models/{name}.gguf"), memory_bytes=SIZES[name], version=version)
+
+
+class Loaded:
+    """A model of the fake loader."""
+
+    def __init__(self, name: str):
+        self.name, self.lent, self.closed = name, 0, False
+
+
+class FakeLoader:
+    """Loads when told, or at once; keeps the books of what is in memory."""
+
+    def __init__(self, held: bool = False):
+        self.lock = threading.Lock()
+        self.gates: dict[str, threading.Event] = {}
+        self.held, self.broken = held, set[str]()
+        self.memory = self.peak = 0
+        self.loads: list[str] = []
+        self.closed_while_lent = False
+
+    def load(self, path: Path, progress: Callable[[float], None]) -> Loaded:
+        name = path.stem
+        with self.lock:
+            self.loads.append(name)
+            self.memory += SIZES[name]
+            self.peak = max(self.peak, self.memory)
+            gate = self.gates[name] = threading.Event()
+        progress(0.5)
+        if self.held:
+            gate.wait(20)
+        with self.lock:
+            self.gates.pop(name, None)
+            if name in self.broken:
+                self.memory -= SIZES[name]
+                raise ModelBroken(f"{name} is broken")
+        return Loaded(name)
+
+    def close(self, model: Loaded) -> None:
+        with self.lock:
+            self.closed_while_lent |= bool(model.lent)
+            model.closed = True
+            self.memory -= SIZES[model.name]
+
+    def open_all(self) -> None:
+        with self.lock:
+            for gate in self.gates.values():
+                gate.set()
+
+
+def pool_of(loader: FakeLoader, budget: int = 100, names: str = "abcd", **told: float) -> ModelPool[Loaded]:
+    pool = ModelPool(loader.load, loader.close, budget_bytes=budget, **told)
+    pool.offer([file_of(name) for name in names])
+    return pool
+
+
+async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not holds():  # noqa: ASYNC110 (polled with a deadline)
+            await asyncio.sleep(0.002)
+
+
+@contextlib.asynccontextmanager
+async def lent(pool: ModelPool[Loaded], name: str) -> AsyncIterator[Loaded]:
+    async with pool.lend(name) as model:
+        assert not model.closed
+        model.lent += 1
+        try:
+            yield model
+        finally:
+            model.lent -= 1
+
+
+async def test_many_callers_share_one_load() -> None:
+    loader = FakeLoader(held=True)
+    pool = pool_of(loader)
+
+    async def use() -> str:
+        async with lent(pool, "a") as model:
+            return model.name
+
+    users = [asyncio.create_task(use()) for _ in range(20)]
+    await until(lambda: "a" in loader.gates)
+    assert pool.handle("a").state == "loading" and pool.handle("a").progress == 0.5
+    loader.open_all()
+    assert await asyncio.gather(*users) == ["a"] * 20
+    assert loader.loads == ["a"] and pool.handle("a").state == "ready"
+
+
+async def test_the_longest_unused_model_leaves_first() -> None:
+    loader = FakeLoader()
+    pool = pool_of(loader)
+    for name in ("a", "b", "a", "d"):
+        async with lent(pool, name):
+            pass
+    assert [n for n in "abcd" if pool.handle(n).state == "ready"] == ["a", "d"]
+
+
+async def test_a_busy_model_is_not_freed_and_the_refusal_names_it() -> None:
+    pool = pool_of(FakeLoader(), budget=90)
+    async with lent(pool, "a"):
+        with pytest.raises(NoRoom, match=r"In use now: a\.") as caught:
+            async with lent(pool, "c"):
+                pass
+        assert caught.value.headers()["Retry-After"] == "5"
+        with pytest.raises(Conflict):
+            await asyncio.to_thread(pool.unload, "a")
+
+
+async def test_a_refused_load_frees_nothing() -> None:
+    pool = pool_of(FakeLoader())
+    async with lent(pool, "a"):
+        async with lent(pool, "d"):
+            pass
+        pool.budget_bytes = 80
+        with pytest.raises(NoRoom):
+            async with lent(pool, "c"):
+                pass
+        assert pool.handle("d").state == "ready"
+
+
+async def test_a_model_over_the_whole_budget_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ModelTooLarge, match="CHAT_CONTEXT_TOKENS"):
+        async with lent(pool_of(FakeLoader(), budget=20), "a"):
+            pass
+
+
+async def test_who_leaves_does_not_keep_the_others_waiting() -> None:
+    loader = FakeLoader(held=True)
+    pool = pool_of(loader)
+
+    async def use() -> None:
+        async with lent(pool, "a"):
+            pass
+
+    leaving, staying = asyncio.create_task(use()), asyncio.create_task(use())
+    await until(lambda: "a" in loader.gates)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(leaving, 1)
+    loader.open_all()
+    await asyncio.wait_for(staying, 5)
+
+
+async def test_a_failed_load_is_told_to_all_and_not_repeated_until_the_file_changes() -> None:
+    loader = FakeLoader()
+    loader.broken.add("a")
+    pool = pool_of(loader, retry_s=60)
+    for _ in range(3):
+        with pytest.raises(ModelBroken) as caught:
+            async with lent(pool, "a"):
+                pass
+    assert loader.loads == ["a"] and caught.value.retry_after_s
+    assert pool.handle("a").state == "failed" and pool.handle("a").error == "a is broken"
+    loader.broken.clear()
+    pool.offer([file_of("a", version=1)])
+    async with lent(pool, "a"):
+        pass
+    assert loader.loads == ["a", "a"] and pool.handle("a").error is None
+
+
+async def test_a_failed_load_is_repeated_after_a_while() -> None:
+    loader = FakeLoader()
+    loader.broken.add("a")
+    pool = pool_of(loader, retry_s=0.01)
+    with pytest.raises(ModelBroken):
+        async with lent(pool, "a"):
+            pass
+    loader.broken.clear()
+
+    def loads() -> bool:
+        with contextlib.suppress(ServiceError):
+            pool.load("a").result(5)
+        return pool.handle("a").state == "ready"
+
+    await until(loads)
+
+
+async def test_a_changed_file_is_loaded_again_once_nobody_uses_the_old_one() -> None:
+    loader = FakeLoader()
+    pool = pool_of(loader)
+    async with lent(pool, "a") as old:
+        pool.offer([file_of("a", version=1)])
+        async with lent(pool, "a") as shared:
+            assert shared is old
+    async with lent(pool, "a") as new:
+        assert new is not old
+    await until(lambda: old.closed)
+
+
+async def test_a_file_that_is_gone_leaves_memory_after_its_last_answer() -> None:
+    loader = FakeLoader()
+    pool = pool_of(loader)
+    async with lent(pool, "a") as model:
+        pool.offer([file_of("b")])
+        with pytest.raises(ModelNotFound):
+            pool.describe("a")
+        assert not model.closed
+    await until(lambda: model.closed and pool.memory_bytes() == 0)
+
+
+async def test_an_idle_model_leaves_memory_and_makes_room() -> None:
+    loader = FakeLoader()
+    pool = pool_of(loader, idle_unload_s=0.02)
+    async with lent(pool, "a"):
+        pass
+    await until(lambda: pool.handle("a").state == "unloaded" and loader.memory == 0)
+    async with lent(pool, "a"):
+        pass
+
+
+async def test_names_of_one_file_share_one_model() -> None:
+    loader = FakeLoader()
+    pool = pool_of(loader)
+    adapted = ModelFile("a+poems", file_of("a").path, Path("/models/poems.gguf"), SIZES["a"], 0)
+    pool.offer([file_of("a"), adapted])
+    async with lent(pool, "a") as plain, lent(pool, "a+poems") as same:
+        assert plain is same
+    assert pool.describe("a+poems").adapter_path == Path("/models/poems.gguf")
+    assert pool.describe("a").adapter_path is None
+
+
+async def test_a_closed_pool_frees_what_is_lent_when_it_comes_back() -> None:
+    loader = FakeLoader()
+    pool = pool_of(loader)
+    async with lent(pool, "a") as model:
+        await asyncio.to_thread(pool.close)
+        assert not model.closed
+        with pytest.raises(NotReady):
+            async with lent(pool, "b"):
+                pass
+    await until(lambda: loader.memory == 0)
+
+
+class Pools(RuleBasedStateMachine):
+    """Any order of asking, leaving, giving back, loads ending or failing, files changing and coming back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.loader = FakeLoader(held=True)
+        self.pool = pool_of(self.loader, retry_s=0)
+        self.version = 0
+        self.asking: list[asyncio.Task[None]] = []
+        self.leave: dict[asyncio.Task[None], asyncio.Event] = {}
+        self.holding: set[asyncio.Task[None]] = set()
+
+    def turn(self) -> None:
+        """Let every callback that is due run."""
+
+        async def pause() -> None:
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(pause())
+
+    def settled(self, name: str, gate: threading.Event) -> bool:
+        """Whether that load is over: with a result, or the file changed meanwhile and is loaded again."""
+        again = self.loader.gates.get(name)
+        return self.pool.handle(name).state != "loading" or again not in (None, gate)
+
+    async def use(self, name: str, leave: asyncio.Event) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        async with lent(self.pool, name) as model:
+            self.holding.add(task)
+            try:
+                await leave.wait()
+                assert not model.closed
+            finally:
+                self.holding.discard(task)
+
+    @rule(name=st.sampled_from("abcd"))
+    def ask(self, name: str) -> None:
+        leave = asyncio.Event()
+        task = self.loop.create_task(self.use(name, leave))
+        self.asking.append(task)
+        self.leave[task] = leave
+        self.turn()
+
+    @precondition(lambda self: self.asking)
+    @rule(which=st.integers(0, 99), cancel=st.booleans())
+    def give_back(self, which: int, cancel: bool) -> None:
+        task = self.asking[which % len(self.asking)]
+        self.leave[task].set()
+        if cancel:
+            task.cancel()
+        self.turn()
+
+    @rule(name=st.sampled_from("abcd"), broken=st.booleans())
+    def a_load_ends(self, name: str, broken: bool) -> None:
+        with self.loader.lock:
+            gate = self.loader.gates.get(name)
+            (self.loader.broken.add if broken else self.loader.broken.discard)(name)
+        if gate is not None:
+            gate.set()
+            self.loop.run_until_complete(until(lambda: self.settled(name, gate)))
+        self.turn()
+
+    @rule(name=st.sampled_from("abcd"))
+    def somebody_unloads(self, name: str) -> None:
+        if self.pool.handle(name).state in ("ready", "failed", "unloaded"):
+            with contextlib.suppress(ServiceError):
+                self.pool.unload(name)
+
+    @rule(kept=st.sets(st.sampled_from("abcd")), changed=st.booleans())
+    def files_change(self, kept: set[str], changed: bool) -> None:
+        self.version += changed
+        self.pool.offer([file_of(name, self.version) for name in sorted(kept)])
+        self.pool.offer([file_of(name, self.version) for name in "abcd"])
+        self.turn()
+
+    @invariant()
+    def the_budget_is_kept(self) -> None:
+        assert self.loader.peak <= 100
+
+    @invariant()
+    def nothing_in_use_was_freed(self) -> None:
+        assert not self.loader.closed_while_lent
+
+    def teardown(self) -> None:
+        """Everybody who asked ends: with a model, or with an error, within seconds."""
+        for leave in self.leave.values():
+            leave.set()
+        self.loader.held = False
+
+        def all_over() -> bool:
+            self.loader.open_all()
+            loading = any(self.pool.handle(name).state == "loading" for name in "abcd")
+            return not loading and all(task.done() for task in self.asking)
+
+        self.loop.run_until_complete(until(all_over, within_s=10))
+        failures = [task.exception() for task in self.asking if not task.cancelled()]
+        assert all(error is None or isinstance(error, ServiceError) for error in failures), failures
+        self.pool.close()
+        self.loop.run_until_complete(until(lambda: self.loader.memory == 0))
+        self.loop.close()
+        self.the_budget_is_kept()
+        self.nothing_in_use_was_freed()
+
+
+TestPools = Pools.TestCase
+TestPools.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
