@@ -12,7 +12,7 @@ from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue
-from svc_chat.api import chat_completions, later, models, personas, simple
+from svc_chat.api import chat_completions, completions, later, models, personas, simple
 from svc_chat.build import build_engine, watch
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Engine
@@ -52,6 +52,7 @@ def create_app(
     install(app, settings, readiness=readiness, authenticator=authenticator)
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     app.include_router(chat_completions.router(service, settings.default_max_tokens))
+    app.include_router(completions.router(service))
     app.include_router(simple.router(service, settings.default_max_tokens))
     app.include_router(personas.router(service.records))
     app.include_router(

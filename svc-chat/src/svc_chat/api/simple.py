@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.responses import PlainTextResponse
 
-from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import ServiceError
 from svc_chat.api.schemas import OllamaStyleChat, SimpleChat, TrainingData
+from svc_chat.api.streams import streamed
 from svc_chat.domain.conversation import single_turn
 from svc_chat.domain.service import Ask, ChatService, Prepared
-from svc_chat.engine.base import Delta, Sampling
+from svc_chat.engine.base import Sampling
 
 Caller = Annotated[Identity, Depends(identity_of)]
 
@@ -43,8 +44,7 @@ def router(service: ChatService, default_max_tokens: int) -> APIRouter:
         ask = Ask(single_turn(body.message), model=body.model, sampling=sampling)
         prepared = await service.prepare(ask, caller.user_id)
         if body.stream:
-            lines = _lines(service, prepared)
-            return StreamingResponse(lines, media_type="application/x-ndjson", headers=sse.HEADERS)
+            return await streamed(request, _lines(service, prepared), _error_line, "application/x-ndjson")
         answer = await unless_disconnected(request, service.answer(prepared))
         return {"model": prepared.model.id, "response": answer.text, "done": True}
 
@@ -59,14 +59,17 @@ def router(service: ChatService, default_max_tokens: int) -> APIRouter:
     return routes
 
 
-async def _lines(service: ChatService, prepared: Prepared) -> AsyncIterator[bytes]:
-    try:
-        async for delta in service.stream(prepared):
-            if isinstance(delta, Delta) and delta.text:
+async def _lines(service: ChatService, prepared: Prepared) -> AsyncGenerator[bytes, None]:
+    async with aclosing(service.events(prepared)) as deltas:
+        async for delta in deltas:
+            if delta.text:
                 yield _line(prepared, delta.text, done=False)
-        yield _line(prepared, "", done=True)
-    except ServiceError as error:  # the status is long sent: the error travels as a line
-        yield orjson.dumps({**error.body(), "done": True}) + b"\n"
+    yield _line(prepared, "", done=True)
+
+
+def _error_line(error: ServiceError) -> bytes:
+    """Tell an error after the status was sent."""
+    return orjson.dumps({**error.body(), "done": True}) + b"\n"
 
 
 def _line(prepared: Prepared, text: str, *, done: bool) -> bytes:

@@ -2,124 +2,174 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from svc_chat.domain.service import Answer, Prepared
-from svc_chat.engine.base import TokenLogprob, Usage
+from servicekit.models import InstalledModel
+from svc_chat.domain.answers import Answer
+from svc_chat.domain.service import Prepared
+from svc_chat.engine.base import CallDelta, TokenLogprob, Usage
+
+Kind = Literal["chat.completion", "text_completion"]
+_PREFIX = {"chat.completion": "chatcmpl-", "text_completion": "cmpl-"}
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """What all chunks of one answer have in common."""
+    """What the answer, or all chunks of it, have in common."""
 
-    model: str
-    kind: str = "chat.completion"
-    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
+    model: InstalledModel
+    kind: Kind = "chat.completion"
+    service_tier: str | None = None
+    """What the caller asked for; there is one tier here, and the answer says so when asked."""
+    with_usage: bool = False
+    """Whether chunks have a `usage`, which is null in all but the last."""
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
 
     def chunk(self, choices: list[dict[str, Any]], **extra: Any) -> dict[str, Any]:
         """Return one event of a stream."""
-        suffix = ".chunk" if self.kind == "chat.completion" else ""
+        kind = "chat.completion.chunk" if self.kind == "chat.completion" else self.kind
+        usage = {"usage": None} if self.with_usage else {}
+        return {**self._head(kind), "choices": choices, **usage, **extra}
+
+    def whole(self, choices: list[dict[str, Any]], **extra: Any) -> dict[str, Any]:
+        """Return the body of an answer that is not streamed."""
+        return {**self._head(self.kind), "choices": choices, **extra}
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        tier = {"service_tier": "default"} if self.service_tier else {}
         return {
-            "id": self.id,
-            "object": self.kind + suffix,
+            "id": f"{_PREFIX[self.kind]}{self.token}",
+            "object": kind,
             "created": self.created,
-            "model": self.model,
-            "choices": choices,
-            **extra,
+            "model": self.model.id,
+            "system_fingerprint": fingerprint(self.model),
+            **tier,
         }
 
 
-def usage_of(answers: Sequence[Usage]) -> dict[str, Any]:
-    """Return OpenAI's `usage`; the prompt of several choices counts once."""
-    prompt = answers[0].prompt_tokens if answers else 0
-    completion = sum(u.completion_tokens for u in answers)
+def fingerprint(model: InstalledModel) -> str:
+    """Return what changes when the model behind a name does: with the same `seed`, answers may differ then."""
+    what = f"{model.owned_by}|{model.id}|{model.size_bytes}|{model.created}"
+    return f"fp_{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+
+
+def usage_of(prompts: Sequence[Sequence[Usage]]) -> dict[str, Any]:
+    """Return OpenAI's `usage`: the prompt of several choices counts once, each of several prompts counts."""
+    first = [choices[0] for choices in prompts if choices]
+    read = sum(usage.prompt_tokens for usage in first)
+    wrote = sum(usage.completion_tokens for choices in prompts for usage in choices)
     return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": answers[0].cached_tokens if answers else 0},
+        "prompt_tokens": read,
+        "completion_tokens": wrote,
+        "total_tokens": read + wrote,
+        "prompt_tokens_details": {"cached_tokens": sum(u.cached_tokens for u in first), "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
     }
 
 
 def made(prepared: Prepared, usages: Sequence[Usage]) -> dict[str, Any]:
-    """Return how an answer was made: `timing` and `device`."""
-    timing = {
-        "queue_ms": round(1000 * sum(u.queue_s for u in usages), 1),
-        "load_ms": round(1000 * sum(u.load_s for u in usages), 1),
-        "run_ms": round(1000 * sum(u.run_s for u in usages), 1),
+    """Return how an answer was made: `timing`, `device`, and what was seen on its pictures.
+
+    Choices are written side by side, so the longest of their times is told.
+    """
+    times = {
+        name: max((getattr(u, f"{name}_s") for u in usages), default=0.0) for name in ("queue", "load", "run")
     }
-    return {"timing": timing, "device": "cpu" if prepared.model.owned_by == "oficina" else "remote"}
+    told: dict[str, Any] = {
+        "timing": {f"{name}_ms": round(1000 * seconds, 1) for name, seconds in times.items()},
+        "device": "cpu" if prepared.model.owned_by == "oficina" else "remote",
+    }
+    if prepared.descriptions:
+        told["image_descriptions"] = [
+            {"url": _short_url(seen.url), "text": seen.text, "model": seen.model}
+            for seen in prepared.descriptions
+        ]
+    return told
 
 
-def chat_completion(prepared: Prepared, answers: Sequence[Answer]) -> dict[str, Any]:
+def chat_completion(
+    prepared: Prepared, answers: Sequence[Answer], envelope: Envelope, metadata: Mapping[str, str] | None
+) -> dict[str, Any]:
     """Return the body of `POST /v1/chat/completions` without streaming."""
-    choices = []
-    for index, answer in enumerate(answers):
-        message: dict[str, Any] = {"role": "assistant", "content": answer.text or None, "refusal": None}
-        if answer.tool_calls:
-            message["tool_calls"] = list(answer.tool_calls)
-        elif answer.text == "":
-            message["content"] = ""
-        choices.append(
-            {
-                "index": index,
-                "message": message,
-                "logprobs": chat_logprobs(answer.logprobs),
-                "finish_reason": answer.finish_reason,
-            }
-        )
-    usages = [answer.usage for answer in answers]
-    envelope = Envelope(prepared.model.id)
-    return {
-        "id": envelope.id,
-        "object": envelope.kind,
-        "created": envelope.created,
-        "model": envelope.model,
-        "choices": choices,
-        "usage": usage_of(usages),
-        **made(prepared, usages),
-    }
-
-
-def text_completion(prepared: Prepared, answers: Sequence[Answer], echo: str) -> dict[str, Any]:
-    """Return the body of `POST /v1/completions` without streaming."""
-    usages = [answer.usage for answer in answers]
-    envelope = Envelope(prepared.model.id, "text_completion", f"cmpl-{uuid.uuid4().hex}")
     choices = [
         {
             "index": index,
-            "text": echo + answer.text,
-            "logprobs": text_logprobs(answer.logprobs),
+            "message": _message(answer),
+            "logprobs": chat_logprobs(answer.logprobs),
             "finish_reason": answer.finish_reason,
         }
         for index, answer in enumerate(answers)
     ]
-    return envelope.chunk(choices, usage=usage_of(usages), **made(prepared, usages))
+    usages = [answer.usage for answer in answers]
+    kept = {"metadata": dict(metadata)} if metadata is not None else {}
+    return envelope.whole(choices, usage=usage_of([usages]), **kept, **made(prepared, usages))
+
+
+def call_piece(call: CallDelta) -> dict[str, Any]:
+    """Return an element of a chunk's `tool_calls`."""
+    if call.id is None:
+        return {"index": call.call, "function": {"arguments": call.arguments}}
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"index": call.call, "id": call.id, "type": "function", "function": function}
 
 
 def chat_logprobs(scores: Sequence[TokenLogprob]) -> dict[str, Any] | None:
     """Return the chat API's `logprobs`, or None when none were asked for."""
     if not scores:
         return None
-    rows = []
-    for score in scores:
-        top = [{"token": t, "logprob": p, "bytes": list(t.encode())} for t, p in score.top]
-        row = {"token": score.token, "logprob": score.logprob, "bytes": list(score.token.encode())}
-        rows.append({**row, "top_logprobs": top})
+    rows = [
+        {**_scored(score.token, score.logprob), "top_logprobs": [_scored(*other) for other in score.top]}
+        for score in scores
+    ]
     return {"content": rows, "refusal": None}
 
 
-def text_logprobs(scores: Sequence[TokenLogprob]) -> dict[str, Any] | None:
-    """Return the completion API's `logprobs`, or None."""
-    if not scores:
+def text_logprobs(scores: Sequence[TokenLogprob], offset: int, echoed: str = "") -> dict[str, Any] | None:
+    """Return the completion API's `logprobs`, or None.
+
+    Args:
+        offset: characters before the first token, counted from the beginning of the prompt.
+        echoed: a prompt that the text repeats: one row without a score, as it was read and not written.
+    """
+    if not scores and not echoed:
         return None
+    tokens = [*([echoed] if echoed else []), *(score.token for score in scores)]
+    places, place = [], offset
+    for token in tokens:
+        places.append(place)
+        place += len(token)
+    blank: list[Any] = [None] if echoed else []
     return {
-        "tokens": [s.token for s in scores],
-        "token_logprobs": [s.logprob for s in scores],
-        "top_logprobs": [dict(s.top) for s in scores],
+        "tokens": tokens,
+        "token_logprobs": [*blank, *(score.logprob for score in scores)],
+        "top_logprobs": [*blank, *(dict(score.top) for score in scores)],
+        "text_offset": places,
     }
+
+
+def _message(answer: Answer) -> dict[str, Any]:
+    content = None if answer.tool_calls and not answer.text else answer.text
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+    if answer.tool_calls:
+        message["tool_calls"] = list(answer.tool_calls)
+    return message
+
+
+def _scored(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+
+
+def _short_url(url: str) -> str:
+    """Return a URL that can be told: a data URL without its content."""
+    return url.split(",", 1)[0] if url[:5].lower() == "data:" else url

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,3 +63,17 @@ async def gathered(deltas: AsyncIterator[Delta], choices: int) -> list[Answer]:
     async for delta in deltas:
         gathering[delta.index].add(delta)
     return [one.answer() for one in gathering]
+
+
+def best(answers: Sequence[Answer], number: int) -> list[Answer]:
+    """Return the `number` likeliest answers (by the mean log-probability of a token), likeliest first.
+
+    All of them, or answers without scores, keep their order.
+    """
+    if number >= len(answers):
+        return list(answers)
+
+    def mean(answer: Answer) -> float:
+        return sum(s.logprob for s in answer.logprobs) / max(1, len(answer.logprobs))
+
+    return sorted(answers, key=mean, reverse=True)[:number]

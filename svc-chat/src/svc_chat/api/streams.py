@@ -1,0 +1,71 @@
+"""Streams to callers: an early error keeps its status, a late one travels as an event, leaving ends the work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+
+import anyio
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.types import Send
+
+from servicekit import sse
+from servicekit.disconnect import unless_disconnected
+from servicekit.errors import InternalError, ServiceError
+
+log = logging.getLogger(__name__)
+Pieces = AsyncGenerator[bytes, None]
+
+
+class _Closing(StreamingResponse):
+    """Closes what it streams at once when the caller leaves, not when it is collected."""
+
+    def __init__(self, pieces: Pieces, media_type: str):
+        super().__init__(pieces, media_type=media_type, headers=sse.HEADERS)
+        self._pieces = pieces
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._pieces.aclose()
+
+
+def error_event(error: ServiceError) -> bytes:
+    """Return an error as the event that OpenAI's clients raise."""
+    return sse.event(error.body())
+
+
+async def streamed(
+    request: Request,
+    pieces: Pieces,
+    failed: Callable[[ServiceError], bytes] = error_event,
+    media_type: str = sse.MEDIA_TYPE,
+) -> StreamingResponse:
+    """Return the answer that sends `pieces`, once the first of them is there.
+
+    Raises:
+        ServiceError: what went wrong before the first piece; afterwards `failed` says how it is told.
+    """
+    first = await unless_disconnected(request, _first(pieces))
+    return _Closing(_all(first, pieces, failed), media_type)
+
+
+async def _first(pieces: Pieces) -> bytes:
+    return await anext(pieces)
+
+
+async def _all(first: bytes, pieces: Pieces, failed: Callable[[ServiceError], bytes]) -> Pieces:
+    try:
+        yield first
+        async for piece in pieces:
+            yield piece
+    except ServiceError as error:
+        yield failed(error)
+    except Exception:
+        log.exception("a stream broke")
+        yield failed(InternalError("Something broke here. The log has the request id."))
+    finally:
+        await pieces.aclose()
