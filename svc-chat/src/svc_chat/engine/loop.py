@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from servicekit.errors import DeadlineExceeded, NotReady, ServiceError
 from servicekit.logs import log_event
@@ -46,7 +47,8 @@ class EngineLoop:
     def __init__(
         self, backend: Backend, limits: Limits, *, timeout_s: float = 300.0, spill_bytes: int = 256 << 20
     ):
-        self.backend, self.limits, self._timeout_s = backend, limits, timeout_s
+        self.backend, self._timeout_s = backend, timeout_s
+        self.limits = replace(limits, batch_tokens=min(limits.batch_tokens, backend.batch_tokens))
         self.slots = Slots(backend, SpillStore(spill_bytes))
         self._arrived: deque[Sequence] = deque()
         self._waiting: deque[Sequence] = deque()
@@ -190,6 +192,10 @@ class EngineLoop:
             if place is Place.FULL:
                 break
         self._waiting.extendleft(reversed(put_back))
+        if self._waiting and not self._running:
+            # the whole memory is free for the first in line: without a place now it never gets one
+            log.error("an answer found no place in an empty memory")
+            self._fail(self._waiting.popleft(), GenerationFailed())
 
     def _step(self) -> None:
         pieces = self._plan_that_fits()
