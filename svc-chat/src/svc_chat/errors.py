@@ -20,6 +20,19 @@ class ContextTooLong(BadRequest):
         )
 
 
+class OtherContextTooLong(BadRequest):
+    """The conversation does not fit the context of another server's model."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, server: str):
+        super().__init__(
+            f"The conversation is longer than this model of the server '{server}' reads. "
+            "Send fewer or shorter messages, or choose a model with a longer context.",
+            param="messages",
+        )
+
+
 class QueueFull(TooBusy):
     """Too many conversations wait for the model."""
 

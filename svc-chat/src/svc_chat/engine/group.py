@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import cast
 
 from servicekit.errors import ModelNotFound
 from servicekit.models import InstalledModel
-from svc_chat.engine.base import Delta, Engine, GenerationRequest
+from svc_chat.engine.base import Delta, Elsewhere, Engine, GenerationRequest
 
 
 class EngineGroup:
-    """Asks its engines in order; the first that has a model owns its name."""
+    """Asks its engines side by side; the first that has a model owns its name."""
 
     def __init__(self, engines: Sequence[Engine]):
         self._engines = tuple(engines)
@@ -23,10 +25,19 @@ class EngineGroup:
                 found.setdefault(model.id, model)
         return list(found.values())
 
+    async def sees(self, model_id: str) -> bool:
+        engine = await self._owner(model_id)
+        return isinstance(engine, Elsewhere) and await engine.sees(model_id)
+
+    def away(self) -> Sequence[str]:
+        return [name for engine in self._engines if isinstance(engine, Elsewhere) for name in engine.away()]
+
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         engine = await self._owner(request.model_id)
-        async for delta in engine.generate(request):
-            yield delta
+        written = cast(AsyncGenerator[Delta, None], engine.generate(request))
+        async with aclosing(written) as deltas:
+            async for delta in deltas:
+                yield delta
 
     def queue(self) -> dict[str, int]:
         queues = [engine.queue() for engine in self._engines]

@@ -15,6 +15,7 @@ from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from svc_chat.engine.base import Message
+from svc_chat.engine.tool_text import as_text, shown, without_system
 from svc_chat.errors import TemplateFailed
 
 CHATML = (
@@ -47,13 +48,26 @@ class ChatTemplate:
     def render(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Return the prompt, ready for the assistant's turn.
 
+        A template that knows no tools gets them as text; one that knows no system turn gets it with the first
+        user's.
+
         Raises:
             TemplateFailed: the template refuses these messages (two users in a row, say).
         """
+        if not self.takes_tools:
+            messages, tools = as_text(messages, tools), ()
+        try:
+            return self._rendered(messages, tools)
+        except TemplateFailed:
+            if not messages or messages[0].role != "system":
+                raise
+            return self._rendered(without_system(messages), tools)
+
+    def _rendered(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> str:
         try:
             return self._template.render(
                 messages=[self._turn(message) for message in messages],
-                tools=list(tools) or None,
+                tools=[self._harmless(shown(tool)) for tool in tools] or None,
                 add_generation_prompt=True,
                 bos_token=self._bos,
                 eos_token=self._eos,
@@ -70,8 +84,16 @@ class ChatTemplate:
         if message.tool_call_id:
             turn["tool_call_id"] = message.tool_call_id
         if message.tool_calls:
-            turn["tool_calls"] = [_parsed_arguments(call) for call in message.tool_calls]
+            turn["tool_calls"] = [self._harmless(_parsed_arguments(call)) for call in message.tool_calls]
         return turn
+
+    def _harmless(self, value: Any) -> Any:
+        """Break control tokens in all texts of a JSON value."""
+        if isinstance(value, str):
+            return self._neutral(value)
+        if isinstance(value, Mapping):
+            return {self._neutral(str(key)): self._harmless(part) for key, part in value.items()}
+        return [self._harmless(part) for part in value] if isinstance(value, (list, tuple)) else value
 
     def _neutral(self, text: str) -> str:
         """Break control tokens that a user wrote, so that they stay plain text."""
