@@ -13,9 +13,9 @@ from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue
 from svc_chat.api import chat_completions, completions, later, models, personas, simple
-from svc_chat.build import build_engine, watch
+from svc_chat.build import build_describer, build_engine, watch
 from svc_chat.domain.service import ChatService
-from svc_chat.engine.base import Engine
+from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.records import SqlRecords
 from svc_chat.settings import Settings
 
@@ -24,19 +24,22 @@ def create_app(
     settings: Settings | None = None,
     engine: Engine | None = None,
     authenticator: Authenticator | None = None,
+    describer: Describer | None = None,
 ) -> FastAPI:
-    """Return the app; tests pass a fake `engine` and an authenticator with keys of their own."""
+    """Return the app; tests pass a fake `engine`, `describer` and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
     built = build_engine(settings) if engine is None else engine
     slots = getattr(built, "slots", {})
+    describer = describer or build_describer(settings)
     service = ChatService(
         built,
         SqlRecords(settings.sql_url),
         aliases=settings.model_aliases,
         default=settings.default_model,
         max_tokens=settings.max_tokens,
+        describer=describer,
     )
 
     @asynccontextmanager
@@ -46,6 +49,8 @@ def create_app(
         if loading is not None:
             await loading
         await built.close()
+        if describer is not None:
+            await describer.close()
         service.records.close()
 
     app = FastAPI(title="svc-chat", version=readiness.version, lifespan=lifespan, redoc_url=None)

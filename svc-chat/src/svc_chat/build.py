@@ -12,7 +12,7 @@ import httpx
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import ModelSlot
-from svc_chat.engine.base import Engine
+from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.llama_backend import LlamaBackend
 from svc_chat.engine.llama_engine import LlamaEngine, installed_from
@@ -20,6 +20,7 @@ from svc_chat.engine.loop import EngineLoop
 from svc_chat.engine.ollama import OllamaEngine
 from svc_chat.engine.openai_server import OpenAIServerEngine
 from svc_chat.engine.scheduler import Limits
+from svc_chat.engine.vision_service import VisionService
 from svc_chat.settings import Settings
 
 
@@ -40,11 +41,33 @@ def build_engine(settings: Settings) -> LocalAndRemote:
     if installed:
         engines.append(LlamaEngine(installed, slots))
     if settings.ollama_host:
-        engines.append(OllamaEngine(settings.ollama_host, _client(settings.ollama_timeout)))
+        engines.append(
+            OllamaEngine(
+                settings.ollama_host,
+                _client(settings.ollama_timeout),
+                timeout_s=settings.ollama_timeout,
+                allow_hosts=settings.fetch_allow_hosts,
+            )
+        )
     if settings.openai_base_url:
-        client = _client(settings.request_timeout_s)
-        engines.append(OpenAIServerEngine(settings.openai_base_url, settings.openai_api_key, client))
+        engines.append(
+            OpenAIServerEngine(
+                settings.openai_base_url,
+                settings.openai_api_key,
+                _client(settings.request_timeout_s),
+                timeout_s=settings.request_timeout_s,
+                seeing=settings.openai_vision_models,
+                allow_hosts=settings.fetch_allow_hosts,
+            )
+        )
     return LocalAndRemote(engines, slots)
+
+
+def build_describer(settings: Settings) -> Describer | None:
+    """Return who tells models that cannot see what pictures show, None for nobody."""
+    if not settings.vision_url:
+        return None
+    return VisionService(settings.vision_url, _client(settings.vision_timeout_s))
 
 
 async def watch(engine: Engine, readiness: Readiness, settings: Settings) -> asyncio.Task[None] | None:

@@ -57,13 +57,20 @@ class Settings(ServiceSettings):
     """An OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`; empty: none."""
     openai_api_key: str = ""
     """Its key."""
+    openai_vision_models: CommaList = ()
+    """Its models that read pictures, separated by commas, `*` for all; for the others pictures are described."""
+
+    vision_url: str = "http://127.0.0.1:8004"
+    """svc-vision, which describes pictures to models that cannot see; empty: pictures are refused."""
+    vision_timeout_s: float = 60.0
+    """Seconds that the description of a picture may take."""
 
     @property
     def builtin_model_path(self) -> Path:
         """The model that comes with the repository."""
         return _BUILTIN
 
-    @field_validator("model_paths", mode="before")
+    @field_validator("model_paths", "openai_vision_models", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return comma_list(value)

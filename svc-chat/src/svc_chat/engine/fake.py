@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from servicekit.models import InstalledModel
-from svc_chat.engine.base import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
+from svc_chat.engine.base import Delta, Description, FinishReason, GenerationRequest, TokenLogprob, Usage
 from svc_chat.errors import ContextTooLong
 
 
@@ -68,6 +68,23 @@ class FakeEngine:
         ends = [text.find(stop) for stop in request.sampling.stop if stop and stop in text]
         words = text[: min(ends, default=len(text))].split(" ")
         return [word if place == 0 else f" {word}" for place, word in enumerate(words)]
+
+
+class FakeDescriber:
+    """Sees on each picture that it is called by its URL, or raises `error`."""
+
+    def __init__(self, error: Exception | None = None):
+        self.error = error
+        self.asked: list[tuple[str, Mapping[str, str], str]] = []
+
+    async def describe(self, url: str, bearer: Mapping[str, str], param: str) -> Description:
+        self.asked.append((url, bearer, param))
+        if self.error is not None:
+            raise self.error
+        return Description(url, f"a picture called {url.rsplit('/', 1)[-1]}", "fake-eyes")
+
+    async def close(self) -> None:
+        return None
 
 
 def _scores(text: str, top: int | None) -> tuple[TokenLogprob, ...]:

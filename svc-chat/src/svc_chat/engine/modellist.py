@@ -55,6 +55,14 @@ class ModelList:
             async with asyncio.timeout(self._patience_s):
                 self._models = tuple(await self._ask())
             self.away = False
-        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, AttributeError):
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            TimeoutError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ):
             self._models, self.away = (), True
         self._asked_at = time.monotonic()
