@@ -23,9 +23,10 @@ The functions, one a line, with the JSON schema of their arguments as "parameter
 
 def shown(tool: Mapping[str, Any]) -> dict[str, Any]:
     """Return a tool with all that templates count on, and without what says nothing to a model."""
-    function = {key: value for key, value in tool["function"].items() if key != "strict"}
-    parameters = {"type": "object", "properties": {}, **(function.get("parameters") or {})}
-    return {**tool, "function": {"description": "", **function, "parameters": parameters}}
+    told = {key: value for key, value in tool["function"].items() if key != "strict"}
+    parameters = {"type": "object", "properties": {}, **(told.get("parameters") or {})}
+    function = {"name": told["name"], "description": "", **told, "parameters": parameters}
+    return {**tool, "function": function}
 
 
 def described(tools: Sequence[Mapping[str, Any]]) -> str:
