@@ -12,11 +12,22 @@ from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue
-from svc_chat.api import chat_completions, completions, later, models, personas, simple
+from svc_chat.api import (
+    chat_completions,
+    completions,
+    conversations,
+    later,
+    models,
+    personas,
+    responses,
+    simple,
+)
 from svc_chat.build import build_describer, build_engine, watch
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Describer, Engine
+from svc_chat.engine.database import open_database
 from svc_chat.engine.records import SqlRecords
+from svc_chat.history import build_history
 from svc_chat.settings import Settings
 
 
@@ -33,25 +44,30 @@ def create_app(
     built = build_engine(settings) if engine is None else engine
     slots = getattr(built, "slots", {})
     describer = describer or build_describer(settings)
+    database = open_database(settings.sql_url)
     service = ChatService(
         built,
-        SqlRecords(settings.sql_url),
+        SqlRecords(database),
         aliases=settings.model_aliases,
         default=settings.default_model,
         max_tokens=settings.max_tokens,
         describer=describer,
     )
 
+    history = build_history(service, database, settings)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loading = await watch(built, readiness, settings)
+        upkeep = await history.start(readiness)
         yield
+        await history.close(upkeep)
         if loading is not None:
             await loading
         await built.close()
         if describer is not None:
             await describer.close()
-        service.records.close()
+        database.dispose()
 
     app = FastAPI(title="svc-chat", version=readiness.version, lifespan=lifespan, redoc_url=None)
     install(app, settings, readiness=readiness, authenticator=authenticator)
@@ -59,6 +75,8 @@ def create_app(
     app.include_router(chat_completions.router(service, settings.default_max_tokens))
     app.include_router(completions.router(service))
     app.include_router(simple.router(service, settings.default_max_tokens))
+    app.include_router(responses.router(history.responses, settings.default_max_tokens))
+    app.include_router(conversations.router(history.conversations))
     app.include_router(personas.router(service.records))
     app.include_router(
         models.router(service, slots, settings.model_aliases, settings.default_model, catalogue)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from servicekit.errors import BadRequest, NotReady, TooBusy
+from servicekit.errors import BadRequest, Conflict, NotReady, TooBusy
 
 
 class ContextTooLong(BadRequest):
@@ -13,6 +13,7 @@ class ContextTooLong(BadRequest):
     code = "context_length_exceeded"
 
     def __init__(self, tokens: int, limit: int):
+        self.tokens, self.limit = tokens, limit
         super().__init__(
             f"The conversation has {tokens} tokens; this model reads {limit}, and needs room to answer. "
             "Send fewer or shorter messages, or choose a model with a longer context.",
@@ -63,6 +64,48 @@ class TemplateFailed(BadRequest):
     """The model's chat template refuses these messages."""
 
     code = "chat_template_error"
+
+
+class ConversationLocked(Conflict):
+    """A conversation has one response at a time in progress."""
+
+    code = "conversation_locked"
+
+    def __init__(self, conversation_id: str, running: str):
+        super().__init__(
+            f"In conversation '{conversation_id[:80]}' '{running}' is being written, and there is one at a time. "
+            "Wait until it ends, or POST /v1/responses/{id}/cancel.",
+            param="conversation",
+        )
+
+
+class StillWriting(Conflict):
+    """The response that this one would follow has not ended."""
+
+    code = "response_in_progress"
+
+
+class BackgroundFull(TooBusy):
+    """The caller has as many background responses waiting as one caller may have."""
+
+    code = "background_queue_full"
+
+    def __init__(self, waiting: int, limit: int):
+        super().__init__(
+            f"{waiting} of your background responses have not ended; {limit} may wait at a time. Try again when "
+            "one has ended, or cancel one.",
+            param="background",
+            retry_after_s=5,
+        )
+
+
+class HistoryAway(NotReady):
+    """The database cannot be reached or written."""
+
+    code = "history_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("What is kept of conversations cannot be read or written now. Try again.")
 
 
 class NoRoom(NotReady):

@@ -49,6 +49,13 @@ class Settings(ServiceSettings):
     request_timeout_s: float = 300.0
     """Seconds after which an answer is ended."""
 
+    background_max: int = Field(default=16, ge=1)
+    """Background responses of one caller that may wait or be written; one more is refused with 429."""
+    background_running: int = Field(default=2, ge=1)
+    """Background responses that are written at once; the others wait for their turn."""
+    history_retention_days: float = Field(default=0.0, ge=0)
+    """Days after which unused conversations and responses are removed; 0 keeps them."""
+
     ollama_host: str = ""
     """An Ollama server, such as `http://127.0.0.1:11434`; empty: none."""
     ollama_timeout: float = 300.0

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from servicekit.errors import NotImplementedYet
 
-LATER = ("responses", "conversations", "assistants", "threads", "files", "fine_tuning")
+LATER = ("assistants", "threads", "files", "fine_tuning")
 
 
 def router() -> APIRouter:
@@ -19,7 +19,7 @@ def router() -> APIRouter:
     async def later(request: Request) -> NoReturn:
         call = request.url.path.split("/")[2]
         raise NotImplementedYet(
-            f"'/v1/{call}' is not available yet. Use /v1/chat/completions, which keeps no history."
+            f"'/v1/{call}' is not available yet. Use /v1/responses and /v1/conversations."
         )
 
     for call in LATER:

@@ -50,6 +50,8 @@ class Ask:
     timeout_s: float | None = None
     bearer: Mapping[str, str] = field(default_factory=dict)
     """Headers by which the caller's pictures are described in his name."""
+    written: str = ""
+    """What of the answer is there already; the model goes on after it."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class ChatService:
             messages=messages,
             prompt=ask.prompt,
             tools=tools.tools,
-            answer_prefix=tools.answer_prefix,
+            answer_prefix=tools.answer_prefix + ask.written,
             json_schema=tools.schema or ask.json_schema,
             repetition=tools.repetition,
             choices=ask.choices,

@@ -14,7 +14,8 @@ from svc_chat.errors import ContextTooLong
 class FakeEngine:
     """Answers `echo: <last message>` word by word, or `script` (a list: one for each choice).
 
-    Several choices come in turns, a word each. Honours max_tokens, stop, timeout_s and top_logprobs.
+    Several choices come in turns, a word each. Honours max_tokens, stop, timeout_s and top_logprobs,
+    and goes on after an `answer_prefix` that is the beginning of what it says.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class FakeEngine:
     def _words(self, told: str, index: int, request: GenerationRequest) -> list[str]:
         script = f"echo: {told}" if self.script is None else self.script
         text = script if isinstance(script, str) else script[index % len(script)]
+        text = text.removeprefix(request.answer_prefix)
         ends = [text.find(stop) for stop in request.sampling.stop if stop and stop in text]
         words = text[: min(ends, default=len(text))].split(" ")
         return [word if place == 0 else f" {word}" for place, word in enumerate(words)]

@@ -252,8 +252,6 @@ class LlamaGrammar:
             api.llama_sampler_free(self._sampler)
             self._sampler = None
 
-    __del__ = close  # a client that leaves before its answer starts closes nothing
-
 
 def repeated(grammar: str, repetition: Repetition | None) -> str:
     """Return `grammar`, whose root is one JSON text, as one or more of them with what stands between."""

@@ -1,0 +1,173 @@
+"""`/v1/responses`: OpenAI's Responses API. Answers are kept, and written whether or not somebody listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated, Any, Literal, cast
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from servicekit import sse
+from servicekit.auth import Identity, identity_of
+from servicekit.disconnect import unless_disconnected
+from servicekit.errors import ServiceError
+from svc_chat.api.response_schemas import InputFields, ResponseRequest, check_include
+from svc_chat.api.streams import streamed
+from svc_chat.domain.responses import NewResponse, ResponseService
+from svc_chat.engine.history import Event, Item, Listing, Page
+
+Caller = Annotated[Identity, Depends(identity_of)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+After = Annotated[str | None, Query(max_length=200)]
+Order = Literal["asc", "desc"]
+Include = Annotated[list[str] | None, Query()]
+IncludeList = Annotated[list[str] | None, Query(alias="include[]")]
+KEEP_ALIVE_S = 15.0
+"""Silence after which a comment is sent, so that nothing on the way takes the stream for dead."""
+
+
+def router(responses: ResponseService, default_max_tokens: int) -> APIRouter:
+    """Return the routes of responses."""
+    routes = APIRouter(prefix="/v1/responses", tags=["responses"])
+
+    @routes.post("", response_model=None)
+    async def create(body: ResponseRequest, request: Request, caller: Caller) -> Response:
+        """Answer, keep the answer, and tell of it in typed events when `stream` is true."""
+        new = body.to_domain(default_max_tokens)
+        new = replace(new, ask=replace(new.ask, bearer=caller.bearer))
+        if not new.store:
+            events = cast(AsyncGenerator[Event, None], responses.transient(new, caller.user_id))
+            if body.stream:
+                return await _streaming(request, events)
+            return _json(await unless_disconnected(request, _last(events)))
+        if body.stream:
+            return await _streaming(request, _created(responses, new, caller.user_id))
+
+        async def whole() -> Mapping[str, Any]:
+            run = await responses.create(new, caller.user_id)
+            if not new.background:
+                await run.done.wait()
+            return run.snapshot()
+
+        return _json(await unless_disconnected(request, whole()))
+
+    @routes.post("/input_tokens")
+    async def input_tokens(body: InputFields, request: Request, caller: Caller) -> dict[str, Any]:
+        """Count the tokens that a model would read."""
+        new = body.new(default_max_tokens)
+        new = replace(new, ask=replace(new.ask, bearer=caller.bearer))
+        count = await unless_disconnected(request, responses.count(new, caller.user_id))
+        return {"object": "response.input_tokens", "input_tokens": count}
+
+    @routes.get("/{response_id}", response_model=None)
+    async def get(
+        response_id: str,
+        request: Request,
+        caller: Caller,
+        stream: bool = False,
+        starting_after: Annotated[int, Query(ge=-1)] = -1,
+        include: Include = None,
+        include_list: IncludeList = None,
+    ) -> Response:
+        """Give a response as far as it is written, or its events after number `starting_after`."""
+        check_include([*(include or ()), *(include_list or ())])
+        if not stream:
+            return _json(await responses.get(caller.user_id, response_id))
+        return await _streaming(request, responses.follow(caller.user_id, response_id, starting_after))
+
+    @routes.delete("/{response_id}")
+    async def delete(response_id: str, caller: Caller) -> dict[str, Any]:
+        """Remove a response; one that is being written ends first."""
+        await responses.delete(caller.user_id, response_id)
+        return {"id": response_id, "object": "response", "deleted": True}
+
+    @routes.post("/{response_id}/cancel", response_model=None)
+    async def cancel(response_id: str, caller: Caller) -> Response:
+        """End a response at once; what is written stays."""
+        return _json(await responses.cancel(caller.user_id, response_id))
+
+    @routes.get("/{response_id}/input_items")
+    async def input_items(
+        response_id: str,
+        caller: Caller,
+        limit: Limit = 20,
+        after: After = None,
+        order: Order = "desc",
+        include: Include = None,
+        include_list: IncludeList = None,
+    ) -> dict[str, Any]:
+        """List what a response was asked with."""
+        check_include([*(include or ()), *(include_list or ())])
+        page = Page(limit, after, order == "desc")
+        return listed(await responses.input_items(caller.user_id, response_id, page))
+
+    return routes
+
+
+def listed(listing: Listing[Item]) -> dict[str, Any]:
+    """Return a list in OpenAI's shape."""
+    ids = [row["id"] for row in listing.rows]
+    return {
+        "object": "list",
+        "data": list(listing.rows),
+        "first_id": ids[0] if ids else None,
+        "last_id": ids[-1] if ids else None,
+        "has_more": listing.has_more,
+    }
+
+
+async def _created(responses: ResponseService, new: NewResponse, owner: str) -> AsyncIterator[Event]:
+    run = await responses.create(new, owner)
+    async for event in run.read():
+        yield event
+
+
+async def _last(events: AsyncGenerator[Event, None]) -> Mapping[str, Any]:
+    async with aclosing(events):
+        whole: Mapping[str, Any] = {}
+        async for event in events:
+            whole = event.get("response", whole)
+        return whole
+
+
+async def _streaming(request: Request, events: AsyncIterator[Event]) -> StreamingResponse:
+    return await streamed(request, _sse(cast(AsyncGenerator[Event, None], events)), _error_event)
+
+
+async def _sse(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
+    pending: asyncio.Task[Event] | None = None
+    told = False
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
+            await asyncio.wait({pending}, timeout=KEEP_ALIVE_S)
+            if not pending.done():
+                yield sse.KEEP_ALIVE
+                continue
+            try:
+                event = pending.result()
+            except StopAsyncIteration:
+                if not told:
+                    yield sse.KEEP_ALIVE  # nothing is left to tell, and that is an answer too
+                return
+            pending, told = None, True
+            yield sse.event(event, name=event["type"])
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+        await events.aclose()
+
+
+def _error_event(error: ServiceError) -> bytes:
+    told = {"type": "error", "code": error.code, "message": error.message, "param": error.param}
+    return sse.event({**told, "sequence_number": 0}, name="error")
+
+
+def _json(body: Mapping[str, Any]) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

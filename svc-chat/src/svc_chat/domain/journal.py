@@ -1,0 +1,93 @@
+"""Writes down what all running responses have written, in one transaction for all, a few times a second.
+
+Never a transaction a token: measured, one takes about as long as a small model needs for several.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from servicekit.errors import ServiceError
+from servicekit.logs import log_event
+from svc_chat.domain.run import Run
+from svc_chat.engine.history import Progress, Responses
+
+INTERVAL_S = 0.1
+"""Between two transactions, at least; what a reader sees is at most so much older."""
+LEASE_S = 30.0
+"""How long a response stays this process's own without a sign of life."""
+_RETRY_S = 1.0
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Owns the order of writing: one transaction at a time, then the readers are told."""
+
+    def __init__(self, store: Responses, worker: str, runs: Mapping[str, Run]):
+        self._store, self._worker, self._runs = store, worker, runs
+        self._dirty: dict[str, Run] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.problem: str | None = None
+        """Why nothing can be written down at the moment."""
+
+    def note(self, run: Run) -> None:
+        """Write `run` down with the next transaction."""
+        self._dirty[run.id] = run
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Write down what there is and end `work`."""
+        self._stopping = True
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Write whenever there is something, until stopped."""
+        clock = asyncio.get_running_loop().time
+        renewed = clock()
+        while not self._stopping:
+            await _wait(self._wake, LEASE_S / 3)
+            began = clock()
+            self._wake.clear()
+            if began - renewed >= LEASE_S / 3:
+                renewed = began
+                await self._write([(run, Progress(run.id)) for run in self._runs.values()])
+            await self._flush()
+            if not self._stopping:
+                await asyncio.sleep(INTERVAL_S - (clock() - began))
+        await self._flush()
+
+    async def _flush(self) -> None:
+        runs, self._dirty = list(self._dirty.values()), {}
+        await self._write([(run, step) for run in runs if (step := run.take()) is not None])
+
+    async def _write(self, steps: list[tuple[Run, Progress]]) -> None:
+        if not steps:
+            return
+        lost = await self._kept([step for _, step in steps])
+        for run, step in steps:
+            if step.response_id in lost:
+                run.cancel()
+                run.close()
+            else:
+                run.publish(step.events)
+
+    async def _kept(self, progress: list[Progress]) -> set[str]:
+        while True:
+            try:
+                lost = await asyncio.to_thread(self._store.keep, self._worker, LEASE_S, progress)
+                self.problem = None
+                return set(lost)
+            except ServiceError as error:
+                self.problem = error.message
+                log_event(log, "history not written", level=logging.ERROR, reason=error.code)
+                await asyncio.sleep(_RETRY_S)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except TimeoutError:
+        pass

@@ -1,0 +1,153 @@
+"""One stored response that this process writes: what came and is not kept yet, and what may be told.
+
+Readers see an event only when it is in the database: whatever happens to this process, an answer goes on
+where they left it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from servicekit.errors import ServiceError
+from svc_chat.domain.draft import Draft, Events
+from svc_chat.domain.items import kept
+from svc_chat.engine.base import CallDelta, Delta, TokenLogprob
+from svc_chat.engine.history import Event, Progress, StoredResponse
+
+Step = Callable[[Draft], Events]
+
+
+@dataclass
+class _Text:
+    """Text that came since the last write; pieces of one transaction are one event."""
+
+    text: str = ""
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+
+    def __call__(self, draft: Draft) -> Events:
+        return draft.write(self.text, self.logprobs)
+
+
+class Run:
+    """Belongs to the event loop. `told` are the events that are in the database, numbered from 0."""
+
+    def __init__(self, stored: StoredResponse, told: Sequence[Event], *, patient: bool):
+        self.stored = stored
+        self.patient = patient
+        """Waits for its turn and for a full queue; otherwise the caller hears of it at once."""
+        self.draft = Draft(stored.body)
+        self.draft.replay(told)
+        self.told: list[Event] = list(told)
+        self.task: asyncio.Task[None] | None = None
+        self.cancelled = False
+        self.done = asyncio.Event()
+        """Set when nothing more is told: it ended, was lost to another process, or the service stops."""
+        self.announced = patient
+        """Whether its caller has had an answer: errors are then told as events."""
+        self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.request: Mapping[str, Any] | None = None
+        self._steps: list[Step] = []
+        self._ends = False
+        self._changed = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """Id of the response."""
+        return self.stored.id
+
+    def add(self, delta: Delta, finish: Step | None = None) -> None:
+        """Take what the model wrote; `finish` ends the answer."""
+        if delta.text:
+            self._add_text(delta)
+        for piece in delta.calls:
+            self._steps.append(_calling(piece))
+        if finish is not None:
+            self.end(finish)
+        if not self.began.done():
+            self.began.set_result(None)
+
+    def step(self, step: Step) -> None:
+        """Take another change of the draft."""
+        self._steps.append(step)
+
+    def end(self, step: Step) -> None:
+        """Take the last change of the draft."""
+        self._steps.append(step)
+        self._ends = True
+
+    def refuse(self, error: ServiceError) -> bool:
+        """Hand an error to the caller who still waits for the first piece; False when nobody does."""
+        if self.announced or self.began.done():
+            return False
+        self.began.set_exception(error)
+        return True
+
+    def take(self) -> Progress | None:
+        """Turn what came since the last time into events; None when nothing did."""
+        steps, self._steps = self._steps, []
+        request, self.request = self.request, None
+        if not steps and request is None:
+            return None
+        events = [event for step in steps for event in step(self.draft)]
+        if not self._ends:
+            return Progress(self.id, tuple(events), self.draft.body["status"], request=request)
+        output = kept(self.draft.output) if self.stored.conversation_id else ()
+        return Progress(
+            self.id, tuple(events), self.draft.body["status"], dict(self.draft.body), output=output
+        )
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Tell readers what is now in the database."""
+        self.told.extend(events)
+        if self.draft.ended:
+            self.done.set()
+        self._wake()
+
+    def close(self) -> None:
+        """Send readers away: somebody else goes on with it, or nobody does."""
+        self.done.set()
+        self._wake()
+
+    def cancel(self) -> None:
+        """Stop the model at once."""
+        self.cancelled = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the response object as far as it was told."""
+        draft = Draft(self.stored.body)
+        draft.replay(self.told)
+        return draft.body
+
+    async def read(self, after: int = -1) -> AsyncIterator[Event]:
+        """Give the events numbered above `after`, until the last."""
+        place = after + 1
+        while True:
+            changed = self._changed
+            while place < len(self.told):
+                yield self.told[place]
+                place += 1
+            if self.done.is_set():
+                return
+            if changed is self._changed:
+                await changed.wait()
+
+    def _add_text(self, delta: Delta) -> None:
+        last = self._steps[-1] if self._steps else None
+        if not isinstance(last, _Text):
+            last = _Text()
+            self._steps.append(last)
+        last.text += delta.text
+        last.logprobs.extend(delta.logprobs)
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def _calling(piece: CallDelta) -> Step:
+    return lambda draft: draft.call(piece)

@@ -1,0 +1,100 @@
+"""Opens the database of svc-chat and brings its tables up to date. SQLite by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy.engine import Engine as Database
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from svc_chat.errors import HistoryAway
+
+_MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
+_BEFORE_MIGRATIONS = "0001"
+"""What a database holds that was made before there were migrations."""
+_LOCK = 0x0F1C1A
+"""Number of the advisory lock that lets one of several starting processes migrate."""
+
+
+def open_database(sql_url: str) -> Database:
+    """Open (and create if needed) the database at an SQLAlchemy URL; its tables are the newest afterwards."""
+    database = create_engine(sql_url, pool_pre_ping=not sql_url.startswith("sqlite"))
+    if database.dialect.name == "sqlite":
+        event.listen(database, "connect", _sqlite_connection)
+        event.listen(database, "begin", _sqlite_begin)
+    with writing(database) as connection:
+        _migrate(connection)
+    return database
+
+
+@contextmanager
+def reading(database: Database) -> Iterator[Connection]:
+    """Lend a connection for queries; raises HistoryAway when the database fails."""
+    with _translated(), database.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[Connection]:
+    """Lend a connection for one transaction; raises HistoryAway when the database fails.
+
+    SQLite's takes the write lock when it begins: one that reads first and wants to write later is
+    refused at once when another has written meanwhile, however long `busy_timeout` is.
+    """
+    writer = database.execution_options(sqlite_begin="IMMEDIATE")
+    with _translated(), writer.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise HistoryAway() from error
+
+
+def forget_deleted(database: Database) -> None:
+    """Take deleted text out of SQLite's files as well: its pages are zeroed, its log is emptied."""
+    if database.dialect.name != "sqlite":
+        return
+    with database.execution_options(sqlite_begin="").connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    there = inspect(connection).get_table_names()
+    if "svc_chat_version" not in there and "personas" in there:
+        command.stamp(config, _BEFORE_MIGRATIONS)
+    command.upgrade(config, "head")
+
+
+def _sqlite_connection(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_sqlite_begin` says so
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=5000",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    if mode:
+        connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,0 +1,78 @@
+"""Puts together what keeps conversations and answers. Part of `app`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine as Database
+
+from servicekit.errors import ServiceError
+from servicekit.health import Readiness
+from servicekit.logs import log_event
+from svc_chat.domain.conversations import ConversationService
+from svc_chat.domain.responses import ResponseService
+from svc_chat.domain.service import ChatService
+from svc_chat.domain.writer import ResponseWriter
+from svc_chat.engine.history import Responses
+from svc_chat.engine.store_conversations import SqlConversations
+from svc_chat.engine.store_responses import SqlResponses
+from svc_chat.settings import Settings
+
+UPKEEP_S = 60.0
+"""Between two looks for answers that a process which is gone left behind."""
+_DAY_S = 86_400.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class History:
+    """The services that keep, and the tasks that work for them."""
+
+    responses: ResponseService
+    conversations: ConversationService
+    writer: ResponseWriter
+    store: Responses
+    retention_s: float
+
+    async def start(self, readiness: Readiness) -> asyncio.Task[None]:
+        """Begin to work; return the task that cleans up."""
+        readiness.add_check("history", lambda: self.writer.journal.problem)
+        await self.writer.start()
+        return asyncio.create_task(self._upkeep())
+
+    async def close(self, upkeep: asyncio.Task[None]) -> None:
+        """Write down what is being written, and stop."""
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
+        await self.writer.close()
+
+    async def _upkeep(self) -> None:
+        while True:
+            try:
+                if self.retention_s:
+                    removed = await asyncio.to_thread(self.store.sweep, time.time() - self.retention_s)
+                    if removed:
+                        log_event(log, "history swept", removed=removed)
+                await self.writer.take_over()
+            except ServiceError as error:
+                log_event(log, "history not looked after", level=logging.WARNING, reason=error.code)
+            await asyncio.sleep(UPKEEP_S)
+
+
+def build_history(service: ChatService, database: Database, settings: Settings) -> History:
+    """Return what keeps conversations and answers in `database`."""
+    conversations, responses = SqlConversations(database), SqlResponses(database)
+    writer = ResponseWriter(service, responses, background_running=settings.background_running)
+    answers = ResponseService(
+        service, writer, responses, conversations, background_max=settings.background_max
+    )
+    return History(
+        answers,
+        ConversationService(conversations, answers),
+        writer,
+        responses,
+        settings.history_retention_days * _DAY_S,
+    )
