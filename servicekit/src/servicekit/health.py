@@ -27,6 +27,7 @@ class Readiness:
         self._checks: dict[str, Check] = {}
         self._queue: Callable[[], dict[str, int]] = lambda: {"running": 0, "waiting": 0}
         self.draining = False
+        self._on_drain: list[Callable[[float], None]] = []
 
     def set(
         self,
@@ -53,6 +54,16 @@ class Readiness:
     def watch_queue(self, queue: Callable[[], dict[str, int]]) -> None:
         """Ask `queue` for `{"running", "waiting"}`."""
         self._queue = queue
+
+    def on_drain(self, callback: Callable[[float], None]) -> None:
+        """Have `callback` called with the seconds that are left when the service is told to stop."""
+        self._on_drain.append(callback)
+
+    def drain(self, seconds: float) -> None:
+        """Say that the service is stopping; whoever runs something long ends it within `seconds`."""
+        self.draining = True
+        for callback in self._on_drain:
+            callback(seconds)
 
     @property
     def ready(self) -> bool:

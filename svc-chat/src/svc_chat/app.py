@@ -26,6 +26,7 @@ from svc_chat.build import build_describer, build_engine, watch
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.database import open_database
+from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
 from svc_chat.history import build_history
 from svc_chat.settings import Settings
@@ -43,6 +44,8 @@ def create_app(
     readiness = Readiness(settings.service)
     built = build_engine(settings) if engine is None else engine
     slots = getattr(built, "slots", {})
+    if isinstance(built, EngineGroup):
+        readiness.on_drain(built.drain)
     describer = describer or build_describer(settings)
     database = open_database(settings.sql_url)
     service = ChatService(

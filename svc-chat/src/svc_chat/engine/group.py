@@ -9,7 +9,8 @@ from typing import cast
 
 from servicekit.errors import ModelNotFound
 from servicekit.models import InstalledModel
-from svc_chat.engine.base import Delta, Elsewhere, Engine, GenerationRequest
+from svc_chat.engine.base import Delta, Elsewhere, Engine, GenerationRequest, Usage
+from svc_chat.engine.drain import Drain, Drained
 
 
 class EngineGroup:
@@ -17,6 +18,7 @@ class EngineGroup:
 
     def __init__(self, engines: Sequence[Engine]):
         self._engines = tuple(engines)
+        self._drain = Drain()
 
     async def models(self) -> Sequence[InstalledModel]:
         found: dict[str, InstalledModel] = {}
@@ -35,9 +37,23 @@ class EngineGroup:
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         engine = await self._owner(request.model_id)
         written = cast(AsyncGenerator[Delta, None], engine.generate(request))
+        unfinished = set(range(request.choices))
         async with aclosing(written) as deltas:
-            async for delta in deltas:
-                yield delta
+            try:
+                while unfinished:
+                    delta = await self._drain.next(deltas)
+                    if delta.finish_reason is not None:
+                        unfinished.discard(delta.index)
+                    yield delta
+            except StopAsyncIteration:
+                return
+            except Drained:
+                for index in sorted(unfinished):
+                    yield Delta(finish_reason="length", usage=Usage(), index=index)
+
+    def drain(self, seconds: float) -> None:
+        """End every answer within `seconds` with what there is; called in the event loop's thread."""
+        self._drain.begin(seconds)
 
     def queue(self) -> dict[str, int]:
         queues = [engine.queue() for engine in self._engines]
