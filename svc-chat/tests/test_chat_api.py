@@ -196,3 +196,76 @@ def test_a_text_is_continued(client: TestClient) -> None:
     assert body["choices"][0]["text"] == "Onceecho: Once"
     chunks = events(client.post("/v1/completions", json={"prompt": "Once", "stream": True}).text)
     assert "".join(c["choices"][0]["text"] for c in chunks) == "echo: Once"
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"store": True}, "store"),
+        ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"function_call": "auto"}, "function_call"),
+        ({"moderation": {}}, "moderation"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias"),
+        ({"logit_bias": {"5": 101}}, "logit_bias.5"),
+        ({"metadata": {"a": "x" * 600}}, "metadata.a"),
+        ({"service_tier": "gold"}, "service_tier"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools.0.type"),
+        ({"tools": [{"type": "function", "function": {"name": "no spaces"}}]}, "tools.0.function.name"),
+        ({"tool_choice": {"type": "custom"}}, "tool_choice"),
+        ({"response_format": {"type": "json_schema", "json_schema": []}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"timeout_s": 4000}, "timeout_s"),
+        ({"max_completion_tokens": 0}, "max_completion_tokens"),
+        ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "c"}]}, "messages.0.tool_call_id"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.tool_call_id"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]},
+            "messages.0.tool_calls.0.function",
+        ),
+        ({"messages": [{"role": "function", "name": "f", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "assistant", "content": None}]}, "messages.0.content"),
+    ],
+)
+def test_what_is_not_done_here_is_a_400_that_names_the_field(
+    client: TestClient, change: dict, param: str
+) -> None:
+    answer = client.post("/v1/chat/completions", json={**HELLO, **change})
+    assert answer.status_code == 400, answer.text
+    assert_error(answer)
+    assert answer.json()["error"]["param"] == param
+
+
+def test_nulls_hints_and_strangers_fields_change_nothing(make_client: Callable[..., TestClient]) -> None:
+    engine = FakeEngine()
+    client = make_client(engine)
+    names = ("temperature", "top_p", "n", "stop", "stream", "seed", "tools", "tool_choice", "logprobs", "logit_bias",
+             "response_format", "max_tokens", "audio", "functions", "metadata", "parallel_tool_calls")  # fmt: skip
+    hints = {"user": "u", "safety_identifier": "s", "prompt_cache_key": "k", "verbosity": "low", "stranger": {"x": 1},
+             "reasoning_effort": "none", "prediction": {"type": "content", "content": "x"}}  # fmt: skip
+    for body in (HELLO, {**HELLO, **dict.fromkeys(names)}, {**HELLO, **hints}):
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
+    assert engine.requests[0] == engine.requests[1] == engine.requests[2]
+
+
+def test_a_stop_string_ends_the_answer(client: TestClient) -> None:
+    for stop in (" there", ["never", " there"], ["x"] * 15 + [" there"]):
+        choice = client.post("/v1/chat/completions", json={**HELLO, "stop": stop}).json()["choices"][0]
+        assert (choice["message"]["content"], choice["finish_reason"]) == ("echo: hello", "stop")
+
+
+def test_an_answer_in_json_beside_tools_is_not_taken_for_a_call(
+    make_client: Callable[..., TestClient],
+) -> None:
+    script = '{"name": "weather", "arguments": {}}'
+    body = {**HELLO, "tools": [{"type": "function", "function": {"name": "weather"}}]}
+    client = make_client(FakeEngine(script))
+    called = client.post("/v1/chat/completions", json=body).json()["choices"][0]
+    asked = client.post("/v1/chat/completions", json={**body, "response_format": {"type": "json_object"}})
+    assert called["finish_reason"] == "tool_calls"
+    assert asked.json()["choices"][0]["message"]["content"] == script

@@ -249,3 +249,9 @@ def test_a_choice_that_means_no_tool_is_refused(choice: object) -> None:
 def test_two_tools_of_one_name_are_refused() -> None:
     with pytest.raises(BadRequest, match="weather"):
         plan([WEATHER, WEATHER], "auto")
+
+
+@given(st.text(alphabet='{}"nameweather:argumts, \\\\<tool_call>/', max_size=60), CUTS)
+def test_a_forced_answer_that_is_anything_else_breaks_nothing(text: str, cuts: list[int]) -> None:
+    whole, _ = read(cut(text, cuts), plan([WEATHER], "required"))
+    assert whole.text == text or whole.calls()

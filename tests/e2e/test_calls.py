@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -62,6 +63,36 @@ def test_the_official_client_chats_with_names_of_the_documents(stack: Stack, way
         model="gpt-4o", messages=[{"role": "user", "content": "Olá!"}], max_tokens=30, stream=True
     )
     assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+
+
+def test_a_tool_is_called_and_its_arguments_are_streamed(stack: Stack, way: str) -> None:
+    base = stack.url if way == "gateway" else stack.urls["svc-chat"]
+    official = OpenAI(base_url=f"{base}/v1", api_key=stack.api_key)
+    city = {"type": "string", "enum": ["Recife", "Natal"]}
+    parameters = {"type": "object", "properties": {"city": city}, "required": ["city"]}
+    tool = {"type": "function", "function": {"name": "weather", "parameters": parameters}}
+    with official.chat.completions.stream(
+        model="gpt-4o",
+        messages=[{"role": "user", "content": "Como está o tempo?"}],
+        tools=[tool],  # type: ignore[list-item]
+        tool_choice={"type": "function", "function": {"name": "weather"}},
+        max_tokens=100,
+    ) as stream:
+        kinds = [event.type for event in stream]
+        calls = stream.get_final_completion().choices[0].message.tool_calls
+    assert "tool_calls.function.arguments.delta" in kinds
+    assert calls is not None
+    assert json.loads(calls[0].function.arguments)["city"] in ("Recife", "Natal")
+
+
+def test_a_picture_in_a_chat_is_described_to_a_model_that_cannot_see(stack: Stack, way: str) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
+    parts = [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": url}}]
+    body = {"messages": [{"role": "user", "content": parts}], "max_tokens": 20}
+    with open_client(stack, way, "svc-chat") as client:
+        answer = client.post("/v1/chat/completions", json=body).json()
+    assert answer["image_descriptions"][0]["text"].strip()
+    assert answer["image_descriptions"][0]["model"]
 
 
 def test_training_data_is_added(stack: Stack, way: str) -> None:

@@ -73,6 +73,28 @@ def test_an_unreachable_or_forbidden_url_is_a_clear_4xx(stack: Stack, way: str, 
         assert_clear_refusal(client.post("/v1/vision/captions", json={"image_url": url}))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": 99},
+        {"temperature": 3},
+        {"stop": ["x"] * 40},
+        {"logit_bias": {"word": 1}},
+        {"tool_choice": "required"},
+        {"response_format": {"type": "xml"}},
+        {"store": True},
+        {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
+        {"messages": [{"role": "tool", "tool_call_id": "x", "content": "y"}]},
+        {"model": "no-such-model"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_wrong_field_of_a_chat_is_a_clear_4xx(stack: Stack, way: str, change: dict) -> None:
+    body = {"messages": [{"role": "user", "content": "x"}], **change}
+    with open_client(stack, way, "svc-chat") as client:
+        assert_clear_refusal(client.post("/v1/chat/completions", json=body))
+
+
 def test_what_is_not_a_picture_or_a_document_is_refused(stack: Stack, way: str) -> None:
     with open_client(stack, way, "svc-vision") as client:
         for content in (b"", b"hello", picture()[:100]):
