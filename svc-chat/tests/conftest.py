@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
@@ -87,3 +89,78 @@ def until(what: Callable[[], object], within_s: float = 10.0) -> None:
 def _until() -> Callable[..., None]:
     """Return the function that polls."""
     return until
+
+
+@pytest.fixture(scope="session")
+def write_model() -> Callable[..., Path]:
+    """Return a function that writes a GGUF llama with a byte vocabulary and random weights."""
+    return _write_model
+
+
+def _write_model(
+    path: Path,
+    *,
+    width: int = 64,
+    layers: int = 2,
+    heads: int = 4,
+    hidden: int = 128,
+    vocabulary: int = 259,
+    context: int = 512,
+    kind: str = "F32",
+    template: str | None = None,
+) -> Path:
+    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokens = [*specials, *_byte_tokens(), *(f"<filler{n}>" for n in range(vocabulary - 259))]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(context)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(hidden)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(width // heads)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3] * len(specials) + [1] * (len(tokens) - len(specials)))
+    writer.add_token_merges(["h i"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(False)
+    if template is not None:
+        writer.add_chat_template(template)
+    for name, shape in _shapes(width, layers, hidden, len(tokens)).items():
+        _add(writer, name, shape, kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _byte_tokens() -> list[str]:
+    """Return GPT-2's 256 letters, one for each byte."""
+    shifted = iter(range(256))
+    plain = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    return [chr(code) if code in plain else chr(256 + next(shifted)) for code in range(256)]
+
+
+def _shapes(width: int, layers: int, hidden: int, vocabulary: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"token_embd": (vocabulary, width), "output_norm": (width,)}
+    block = {"attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width),
+             "attn_output": (width, width), "ffn_gate": (hidden, width), "ffn_up": (hidden, width),
+             "ffn_down": (width, hidden), "attn_norm": (width,), "ffn_norm": (width,)}  # fmt: skip
+    shapes |= {f"blk.{layer}.{name}": shape for layer in range(layers) for name, shape in block.items()}
+    return shapes
+
+
+def _add(writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...], kind: str) -> None:
+    if len(shape) == 1:
+        writer.add_tensor(f"{name}.weight", np.ones(shape, np.float32))
+        return
+    random = np.random.default_rng(len(name))
+    weights = (random.standard_normal(shape) * 0.05).astype(np.float32)
+    stored = gguf.GGMLQuantizationType[kind]
+    writer.add_tensor(f"{name}.weight", gguf.quants.quantize(weights, stored), raw_dtype=stored)

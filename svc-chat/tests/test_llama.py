@@ -1,90 +1,40 @@
 """llama.cpp with a tiny random model made on the spot: limits, leaving, broken files."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
 
-from servicekit.models import ModelSlot
 from svc_chat.engine.base import GenerationRequest, Message, Sampling
+from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.llama_backend import LlamaBackend
-from svc_chat.engine.llama_engine import LlamaEngine, installed_from
+from svc_chat.engine.llama_engine import LlamaEngine
 from svc_chat.engine.loop import EngineLoop
+from svc_chat.engine.pool import ModelPool
+from svc_chat.engine.prober import Prober
 from svc_chat.engine.scheduler import Limits
 from svc_chat.errors import ContextTooLong, ModelBroken, QueueFull
 
 pytestmark = pytest.mark.model
+WriteModel = Callable[..., Path]
 ASK = GenerationRequest("random", (Message("user", "hello"),), sampling=Sampling(max_tokens=8, seed=1))
 
 
-def write_random_model(path: Path) -> None:
-    """Write a GGUF llama of two layers with a byte vocabulary and random weights."""
-    width, heads, hidden = 64, 4, 128
-    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-
-    shifted = iter(range(256))
-    table = {c: chr(c) for c in [*range(33, 127), *range(161, 173), *range(174, 256)]}
-    for code in range(256):
-        if code not in table:
-            table[code] = chr(256 + next(shifted))
-    tokens = specials + [table[c] for c in range(256)]
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(512)
-    writer.add_embedding_length(width)
-    writer.add_block_count(2)
-    writer.add_feed_forward_length(hidden)
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(heads)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(width // heads)
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([3] * len(specials) + [1] * 256)
-    writer.add_token_merges([f"{table[104]} {table[105]}"])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(2)
-    writer.add_add_bos_token(False)
-    random = np.random.default_rng(0)
-
-    def weights(*shape: int) -> np.ndarray:
-        return (random.standard_normal(shape) * 0.05).astype(np.float32)
-
-    writer.add_tensor("token_embd.weight", weights(len(tokens), width))
-    writer.add_tensor("output_norm.weight", np.ones(width, np.float32))
-    shapes = {"attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width),
-              "attn_output": (width, width), "ffn_gate": (hidden, width), "ffn_up": (hidden, width),
-              "ffn_down": (width, hidden)}  # fmt: skip
-    for layer in range(2):
-        for name, shape in shapes.items():
-            writer.add_tensor(f"blk.{layer}.{name}.weight", weights(*shape))
-        for name in ("attn_norm", "ffn_norm"):
-            writer.add_tensor(f"blk.{layer}.{name}.weight", np.ones(width, np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
 @pytest.fixture(scope="module")
-def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("gguf") / "random.gguf"
-    write_random_model(path)
-    return path
+def model_path(tmp_path_factory: pytest.TempPathFactory, write_model: WriteModel) -> Path:
+    return write_model(tmp_path_factory.mktemp("gguf") / "random.gguf")
 
 
 @pytest.fixture
 def engine(model_path: Path) -> Iterator[LlamaEngine]:
-    def start() -> EngineLoop:
-        backend = LlamaBackend(model_path, context_tokens=4096, cache_bytes=1 << 24, threads=1)
+    def start(path: Path, _: Callable[[float], None]) -> EngineLoop:
+        backend = LlamaBackend(path, context_tokens=4096, cache_bytes=1 << 24, threads=1)
         return EngineLoop(backend, Limits(running=2, waiting=1))
 
-    slot = ModelSlot(start, unload=EngineLoop.close)
-    engine = LlamaEngine(installed_from([model_path], model_path), {"random": slot})
+    library = ModelLibrary([model_path], [], model_path, lambda header: header.file_bytes)
+    pool = ModelPool(start, EngineLoop.close, budget_bytes=1 << 30)
+    engine = LlamaEngine(library, pool, Prober(model_path.parent / "tried.json"))
     yield engine
     asyncio.run(engine.close())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from svc_chat.api import (
     responses,
     simple,
 )
-from svc_chat.build import build_describer, build_engine, watch
+from svc_chat.build import build_describer, build_engine, handles, watch
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.database import open_database
@@ -43,7 +44,6 @@ def create_app(
     settings.prepared()
     readiness = Readiness(settings.service)
     built = build_engine(settings) if engine is None else engine
-    slots = getattr(built, "slots", {})
     if isinstance(built, EngineGroup):
         readiness.on_drain(built.drain)
     describer = describer or build_describer(settings)
@@ -66,7 +66,7 @@ def create_app(
         yield
         await history.close(upkeep)
         if loading is not None:
-            await loading
+            loading.cancel()
         await built.close()
         if describer is not None:
             await describer.close()
@@ -82,7 +82,13 @@ def create_app(
     app.include_router(conversations.router(history.conversations))
     app.include_router(personas.router(service.records))
     app.include_router(
-        models.router(service, slots, settings.model_aliases, settings.default_model, catalogue)
+        models.router(
+            service,
+            functools.partial(handles, built),
+            settings.model_aliases,
+            settings.default_model,
+            catalogue,
+        )
     )
     app.include_router(later.router())
     return app

@@ -4,44 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
-from servicekit.models import ModelSlot
+from servicekit.models import Loadable
 from svc_chat.engine.base import Describer, Engine
+from svc_chat.engine.gguf_header import GgufHeader
 from svc_chat.engine.group import EngineGroup
+from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.llama_backend import LlamaBackend
-from svc_chat.engine.llama_engine import LlamaEngine, installed_from
+from svc_chat.engine.llama_engine import LlamaEngine
 from svc_chat.engine.loop import EngineLoop
+from svc_chat.engine.memory_need import cells_for, memory_need
 from svc_chat.engine.ollama import OllamaEngine
 from svc_chat.engine.openai_server import OpenAIServerEngine
+from svc_chat.engine.pool import FAILED_RETRY_S, ModelPool
+from svc_chat.engine.prober import Prober
 from svc_chat.engine.scheduler import Limits
 from svc_chat.engine.vision_service import VisionService
 from svc_chat.settings import Settings
+
+SEQUENCES = 48
+"""Conversations that a model's memory may hold, those that rest included."""
+BATCH_TOKENS = 512
+"""Most tokens of one step."""
 
 
 class LocalAndRemote(EngineGroup):
     """llama.cpp here, and the servers that the settings name."""
 
-    def __init__(self, engines: Sequence[Engine], slots: Mapping[str, ModelSlot[EngineLoop]]):
-        super().__init__(engines)
-        self.slots = slots
+    def __init__(self, local: LlamaEngine, others: Sequence[Engine]):
+        super().__init__((local, *others))
+        self.local = local
+
+    def handles(self) -> Mapping[str, Loadable]:
+        """Return the models that are loaded and freed here, by name."""
+        return self.local.handles()
 
 
 def build_engine(settings: Settings) -> LocalAndRemote:
     """Return the engines that `settings` ask for; loads nothing yet."""
-    paths = [settings.model_path, *map(Path, settings.model_paths)]
-    installed = installed_from(paths, settings.builtin_model_path)
-    slots = {path.stem: _slot(path, settings) for path in paths if path.stem in installed}
-    engines: list[Engine] = []
-    if installed:
-        engines.append(LlamaEngine(installed, slots))
+    others: list[Engine] = []
     if settings.ollama_host:
-        engines.append(
+        others.append(
             OllamaEngine(
                 settings.ollama_host,
                 _client(settings.ollama_timeout),
@@ -50,7 +59,7 @@ def build_engine(settings: Settings) -> LocalAndRemote:
             )
         )
     if settings.openai_base_url:
-        engines.append(
+        others.append(
             OpenAIServerEngine(
                 settings.openai_base_url,
                 settings.openai_api_key,
@@ -60,7 +69,33 @@ def build_engine(settings: Settings) -> LocalAndRemote:
                 allow_hosts=settings.fetch_allow_hosts,
             )
         )
-    return LocalAndRemote(engines, slots)
+    return LocalAndRemote(build_local(settings), others)
+
+
+def build_local(settings: Settings) -> LlamaEngine:
+    """Return the engine for GGUF files; reads nothing yet."""
+    places = [settings.model_path, *map(Path, settings.model_paths)]
+    builtin = settings.builtin_model_path
+    library = ModelLibrary(places, settings.adapters, builtin, functools.partial(_need, settings=settings))
+    environment = {"LD_LIBRARY_PATH": settings.ld_library_path} if settings.ld_library_path else {}
+    prober = Prober(
+        settings.data_dir / "tried-models.json",
+        trusted=frozenset({builtin}),
+        timeout_s=settings.probe_timeout_s,
+        environment=environment,
+    )
+    pool: ModelPool[EngineLoop] = ModelPool(
+        functools.partial(_load, settings=settings, prober=prober),
+        EngineLoop.close,
+        budget_bytes=settings.memory_budget_bytes,
+        idle_unload_s=settings.idle_unload_s,
+    )
+    return LlamaEngine(library, pool, prober)
+
+
+def handles(engine: Engine) -> Mapping[str, Loadable]:
+    """Return the models of `engine` that are loaded and freed here, by name."""
+    return engine.handles() if isinstance(engine, LocalAndRemote) else {}
 
 
 def build_describer(settings: Settings) -> Describer | None:
@@ -73,40 +108,67 @@ def build_describer(settings: Settings) -> Describer | None:
 async def watch(engine: Engine, readiness: Readiness, settings: Settings) -> asyncio.Task[None] | None:
     """Load the default model in the background (the task returned) and keep `readiness` true about it."""
     readiness.watch_queue(engine.queue)
+    default = await _default(engine, readiness, settings)
+    if default is not None and default not in handles(engine):
+        readiness.set(status="ready")
+        return None
+    return asyncio.create_task(_load_default(engine, readiness, settings))
+
+
+async def _load_default(engine: Engine, readiness: Readiness, settings: Settings) -> None:
+    """Try until the default model is loaded; its file may come, or be mended, later."""
+    while True:
+        default = await _default(engine, readiness, settings)
+        try:
+            if isinstance(engine, LocalAndRemote) and default in engine.handles():
+                await engine.local.warm(default or "")
+            if default is not None:
+                readiness.set(status="ready")
+                return
+        except ServiceError as error:
+            readiness.set(status="not_ready", reason=error.message)
+        await asyncio.sleep(FAILED_RETRY_S)
+
+
+async def _default(engine: Engine, readiness: Readiness, settings: Settings) -> str | None:
     models = await engine.models()
     if not models:
         readiness.set(status="not_ready", reason="no chat model is installed")
         return None
     default = settings.default_model or models[0].id
-    slot = getattr(engine, "slots", {}).get(default)
     readiness.set(status="loading", reason=f"loading {default}", model=default)
-    if slot is None:
-        readiness.set(status="ready")
-        return None
-    return asyncio.create_task(_load(slot, readiness))
+    return default
 
 
-async def _load(slot: ModelSlot[EngineLoop], readiness: Readiness) -> None:
-    try:
-        await asyncio.to_thread(slot.load)
-        readiness.set(status="ready")
-    except ServiceError as error:
-        readiness.set(status="not_ready", reason=error.message)
+def _load(path: Path, progress: Callable[[float], None], *, settings: Settings, prober: Prober) -> EngineLoop:
+    """Try a stranger's file out, then load it; blocks. Raises ModelBroken."""
+    prober.check(path)
+    return start_loop(path, settings, progress)
 
 
-def _slot(path: Path, settings: Settings) -> ModelSlot[EngineLoop]:
-    start = functools.partial(start_loop, path, settings)
-    return ModelSlot(start, unload=EngineLoop.close, idle_unload_s=settings.idle_unload_s or None)
+def _need(header: GgufHeader, *, settings: Settings) -> int:
+    cells = cells_for(header, settings.context_tokens, settings.cache_mb << 20)
+    return memory_need(header, cells=cells, sequences=SEQUENCES, batch_tokens=BATCH_TOKENS).total
 
 
-def start_loop(path: Path, settings: Settings) -> EngineLoop:
+def start_loop(
+    path: Path, settings: Settings, progress: Callable[[float], None] = lambda _: None
+) -> EngineLoop:
     """Load a GGUF file and start its loop; blocks. Raises ModelBroken."""
+
+    def report(fraction: float) -> bool:
+        progress(fraction)
+        return True
+
     backend = LlamaBackend(
         path,
         context_tokens=settings.context_tokens,
         cache_bytes=settings.cache_mb << 20,
         threads=settings.threads,
+        sequences=SEQUENCES,
+        batch_tokens=BATCH_TOKENS,
         offload=settings.device != "cpu",
+        progress=report,
     )
     limits = Limits(
         running=settings.parallel, waiting=settings.max_waiting, batch_tokens=backend.batch_tokens

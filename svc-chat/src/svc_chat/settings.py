@@ -7,10 +7,13 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.models import DEFAULT_ALIASES
+from servicekit.models import DEFAULT_ALIASES, Machine
 from servicekit.settings import CommaList, ServiceSettings, comma_list
 
 _BUILTIN = Path(__file__).resolve().parents[2] / "models" / "oficina-chat" / "oficina-chat.gguf"
+
+BUDGET_SHARE = 0.6
+"""Part of the memory for models; the rest is for what they read, the other services and the system."""
 
 
 class Settings(ServiceSettings):
@@ -25,7 +28,15 @@ class Settings(ServiceSettings):
     model_path: Path = _BUILTIN
     """The built-in model, a GGUF file."""
     model_paths: CommaList = ()
-    """More GGUF files, separated by commas; a model's id is its file's name without `.gguf`."""
+    """More GGUF files or folders of them, separated by commas; a model's id is its file's name without `.gguf`."""
+    adapter_paths: CommaList = ()
+    """LoRA files, each with its base: `base-id=path,…`; the ids are `base-id+file name`."""
+    memory_budget_mb: int = Field(default=0, ge=0)
+    """Megabytes that all loaded models may take; 0: six tenths of the machine's (or container's) memory."""
+    probe_timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds that a trial of an unknown GGUF file may take, more for large ones."""
+    ld_library_path: str = ""
+    """Where the processes that try files out find shared libraries (CUDA's, say)."""
     default_model: str = ""
     """Id of the model that answers when none is named; empty: the first that there is."""
     model_aliases: dict[str, str] = Field(
@@ -73,14 +84,36 @@ class Settings(ServiceSettings):
     """Seconds that the description of a picture may take."""
 
     @property
+    def adapters(self) -> tuple[tuple[str, Path], ...]:
+        """The adapters: (base model's id, file)."""
+        pairs = (entry.partition("=") for entry in self.adapter_paths)
+        return tuple((base.strip(), Path(path.strip())) for base, _, path in pairs)
+
+    @property
+    def memory_budget_bytes(self) -> int:
+        """What all loaded models may take."""
+        if self.memory_budget_mb:
+            return self.memory_budget_mb << 20
+        return int(Machine.measure().memory_bytes * BUDGET_SHARE)
+
+    @property
     def builtin_model_path(self) -> Path:
         """The model that comes with the repository."""
         return _BUILTIN
 
-    @field_validator("model_paths", "openai_vision_models", mode="before")
+    @field_validator("model_paths", "adapter_paths", "openai_vision_models", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return comma_list(value)
+
+    @field_validator("adapter_paths")
+    @classmethod
+    def _with_base(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            base, _, path = entry.partition("=")
+            if not base.strip() or not path.strip():
+                raise ValueError(f"CHAT_ADAPTER_PATHS has {entry!r}; write base-id=path")
+        return value
 
     @field_validator("ollama_host")
     @classmethod

@@ -7,7 +7,7 @@ nothing about frameworks: a model is whatever the `load` callable returns.
 from servicekit.models.aliases import DEFAULT_ALIASES
 from servicekit.models.api import router
 from servicekit.models.catalogue import Catalogue, CatalogueEntry, Machine
-from servicekit.models.registry import InstalledModel, ServiceModels, resolve
+from servicekit.models.registry import InstalledModel, Loadable, ServiceModels, resolve
 from servicekit.models.slot import ModelSlot
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Catalogue",
     "CatalogueEntry",
     "InstalledModel",
+    "Loadable",
     "Machine",
     "ModelSlot",
     "ServiceModels",

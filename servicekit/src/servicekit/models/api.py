@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from servicekit.errors import NotImplementedYet
 from servicekit.models.registry import ServiceModels
@@ -41,10 +42,19 @@ def router(source: ServiceModels | Callable[[], Awaitable[ServiceModels]]) -> AP
         )
 
     @routes.post("/v1/models/{model_id:path}/load")
-    async def load_model(model_id: str) -> dict[str, Any]:
-        """Load a model now."""
+    async def load_model(model_id: str, request: Request, response: Response) -> dict[str, Any]:
+        """Load a model now; with `Prefer: respond-async` answer 202 and go on, the model's entry tells how far."""
         models = await now()
-        entry = await asyncio.to_thread(models.load, model_id)
+        if (
+            "respond-async"
+            not in request.headers.get("prefer", "").replace(",", " ").replace(";", " ").split()
+        ):
+            entry = await asyncio.to_thread(models.load, model_id)
+            return models.describe(entry)
+        entry = models.begin(model_id)
+        response.status_code = 202
+        response.headers["Location"] = f"/v1/models/{quote(entry.id)}"
+        response.headers["Preference-Applied"] = "respond-async"
         return models.describe(entry)
 
     @routes.post("/v1/models/{model_id:path}/unload")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from servicekit.errors import ModelNotFound
 from servicekit.models.catalogue import Catalogue, Machine
-from servicekit.models.slot import ModelSlot
+from servicekit.models.slot import SlotState
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,30 @@ class InstalledModel:
     license: str | None = None
     size_bytes: int | None = None
     languages: tuple[str, ...] = ()
+    memory_bytes: int | None = None
+    """Memory that it takes at most when it is loaded."""
+
+
+class Loadable(Protocol):
+    """A model that can be loaded and freed: a ModelSlot, or one model of a pool."""
+
+    @property
+    def state(self) -> SlotState: ...
+
+    @property
+    def loaded(self) -> bool: ...
+
+    @property
+    def progress(self) -> float: ...
+
+    @property
+    def error(self) -> str | None: ...
+
+    def load(self) -> None: ...
+
+    def begin(self) -> None: ...
+
+    def unload(self) -> bool: ...
 
 
 def resolve(
@@ -86,7 +110,7 @@ class ServiceModels:
         *,
         default: str | None = None,
         aliases: Mapping[str, str] | None = None,
-        slots: Mapping[str, ModelSlot[Any]] | None = None,
+        slots: Mapping[str, Loadable] | None = None,
         catalogue: Catalogue | None = None,
         folder: Path | None = None,
     ) -> None:
@@ -108,6 +132,13 @@ class ServiceModels:
             slot.load()
         return entry
 
+    def begin(self, name: str) -> InstalledModel:
+        """Begin to load a model; its entry tells how it goes."""
+        entry = self.resolve(name)
+        if slot := self.slots.get(entry.id):
+            slot.begin()
+        return entry
+
     def unload(self, name: str) -> InstalledModel:
         """Free a model; blocks. Raises Conflict while it is in use."""
         entry = self.resolve(name)
@@ -126,6 +157,10 @@ class ServiceModels:
             "task": entry.task,
             "builtin": entry.builtin,
             "loaded": slot.loaded if slot is not None else True,
+            "state": slot.state if slot is not None else "ready",
+            "progress": round(slot.progress, 3) if slot is not None else 1.0,
+            "error": slot.error if slot is not None else None,
+            "memory_bytes": entry.memory_bytes,
             "license": entry.license,
             "size_bytes": entry.size_bytes,
             "languages": list(entry.languages),

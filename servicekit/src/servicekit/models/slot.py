@@ -121,6 +121,10 @@ class ModelSlot(Generic[T]):
             self._users += 1
             return self._model
 
+    def peek(self) -> T | None:
+        """Return the model if it is ready, to look at: it may leave at any time."""
+        return self._model if self._state == "ready" else None
+
     def release(self) -> None:
         """Give back what `try_acquire` lent."""
         with self._changed:

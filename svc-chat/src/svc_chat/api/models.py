@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter
 
-from servicekit.models import Catalogue, ModelSlot, ServiceModels
+from servicekit.models import Catalogue, Loadable, ServiceModels
 from servicekit.models import router as model_routes
 from svc_chat.domain.service import ChatService
 
 
 def router(
     service: ChatService,
-    slots: Mapping[str, ModelSlot[Any]],
+    handles: Callable[[], Mapping[str, Loadable]],
     aliases: Mapping[str, str],
     default: str,
     catalogue: Catalogue,
 ) -> APIRouter:
-    """Return the routes of models."""
+    """Return the routes of models; `handles` gives those that are loaded and freed here."""
 
     async def current() -> ServiceModels:
         entries = await service.engine.models()
@@ -28,7 +27,7 @@ def router(
             entries,
             default=default or None,
             aliases=aliases,
-            slots={entry.id: slots[entry.id] for entry in entries if entry.id in slots},
+            slots=handles(),
             catalogue=catalogue,
         )
 

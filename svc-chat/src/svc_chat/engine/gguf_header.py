@@ -24,7 +24,7 @@ from svc_chat.engine.gguf_reader import (
     Value,
 )
 from svc_chat.engine.gguf_tensors import Tensor, check_extents, read_tensors
-from svc_chat.engine.gguf_types import ENCODERS, FILE_TYPES
+from svc_chat.engine.gguf_types import ENCODERS, FILE_TYPES, REPACKED
 from svc_chat.engine.template import MAX_TEMPLATE_CHARS
 from svc_chat.errors import ModelBroken
 
@@ -37,7 +37,7 @@ MAX_VOCABULARY = 1 << 21
 class GgufHeader:
     """A file's own description. Only `kind` "model" writes text; an adapter needs its base.
 
-    `kv_heads` has one entry a layer. `context_tokens` and the shapes are 0 for what is not a model.
+    `kv_heads` has one entry a layer; `repacked_bytes` are of weights that are held twice. `context_tokens` and the shapes are 0 for what is not a model.
     """
 
     kind: Kind
@@ -58,6 +58,7 @@ class GgufHeader:
     quantization: str | None
     parameters: int
     tensor_bytes: int
+    repacked_bytes: int
     header_bytes: int
     file_bytes: int
 
@@ -144,7 +145,9 @@ def _described(keys: Keys, tensors: Mapping[str, Tensor], header_bytes: int, fil
         shape.value_length, vocab_size, template is not None, keys.text("general.license"),
         keys.texts("general.languages"), FILE_TYPES.get(keys.integer("general.file_type", 0, 2**32, default=2**32)),
         sum(tensor.elements for tensor in tensors.values()),
-        sum(tensor.byte_count for tensor in tensors.values()), header_bytes, file_bytes,
+        sum(tensor.byte_count for tensor in tensors.values()),
+        sum(t.byte_count for name, t in tensors.items() if t.type in REPACKED and name != "token_embd.weight"),
+        header_bytes, file_bytes,
     )  # fmt: skip
 
 

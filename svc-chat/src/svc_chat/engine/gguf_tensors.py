@@ -25,6 +25,7 @@ class Tensor:
     """One tensor's place: `offset` counts from the end of the header; `shape[0]` is the fastest dimension."""
 
     shape: tuple[int, ...]
+    type: str
     offset: int
     elements: int
     byte_count: int
@@ -61,11 +62,11 @@ def _tensor(reader: HeaderReader, name: str) -> Tensor:
             f"the tensor '{name}' has the type {kind}, which is not known here",
             "Use another quantization of the model, or a newer Oficina",
         )
-    _, block, block_bytes = known
+    type_name, block, block_bytes = known
     elements = math.prod(shape)
     if not 0 < elements < 1 << 48 or shape[0] % block:
         raise Malformed(f"the tensor '{name}' cannot have the shape {'×'.join(map(str, shape))}")
-    return Tensor(shape, offset, elements, elements // block * block_bytes)
+    return Tensor(shape, type_name, offset, elements, elements // block * block_bytes)
 
 
 def check_extents(tensors: Mapping[str, Tensor], header_bytes: int, alignment: int, file_bytes: int) -> None:

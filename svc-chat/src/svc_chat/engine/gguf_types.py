@@ -30,6 +30,9 @@ FILE_TYPES: Mapping[int, str] = MappingProxyType({
     36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
 })  # fmt: skip
 
+#: Types whose weights llama.cpp lays out anew for the processor: it keeps a second copy of them in memory.
+REPACKED = frozenset({"Q4_0", "Q2_K", "Q4_K", "IQ4_NL"})
+
 #: Architectures that only read: they make embeddings, they do not write.
 ENCODERS = frozenset(
     {"bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert",

@@ -1,6 +1,7 @@
-"""llama.cpp in this process: a batching loop for each model that is loaded, the models lent by their slots.
+"""llama.cpp in this process: a batching loop for each model that is loaded, the models lent by a pool.
 
-Knows which model answers and that it is loaded; `loop.py` knows how many answers are written at once.
+Knows which models there are and which one answers; `loop.py` knows how many answers are written at once, `pool.py`
+who is in memory, `library.py` which files there are.
 """
 
 from __future__ import annotations
@@ -8,77 +9,84 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
-from servicekit.models import InstalledModel, ModelSlot
+from servicekit.models import InstalledModel, Loadable
 from svc_chat.engine.base import Delta, GenerationRequest
+from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.loop import EngineLoop
+from svc_chat.engine.pool import ModelPool
+from svc_chat.engine.pool_entry import ModelFile
+from svc_chat.engine.prober import Prober
+
+RESCAN_S = 1.0
+"""Files are not looked at more often."""
 
 
 class LlamaEngine:
     """Answers with GGUF models, many answers at once.
 
     Args:
-        installed: id → what `/v1/models` says of it.
-        slots: id → the slot that loads its file and starts its loop.
+        library: the files that there are.
+        pool: lends a file's loop, loading it first.
+        prober: tries an adapter out before it is used.
     """
 
-    def __init__(self, installed: Mapping[str, InstalledModel], slots: Mapping[str, ModelSlot[EngineLoop]]):
-        self._installed, self._slots = dict(installed), dict(slots)
-        self._loops: set[EngineLoop] = set()
+    def __init__(self, library: ModelLibrary, pool: ModelPool[EngineLoop], prober: Prober):
+        self._library, self._pool, self._prober = library, pool, prober
+        self._looking = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._tried: set[tuple[Path, object]] = set()
         self._loading = 0
 
     async def models(self) -> Sequence[InstalledModel]:
-        return list(self._installed.values())
+        async with self._looking:
+            if time.monotonic() - self._looked_at >= RESCAN_S:
+                if await asyncio.to_thread(self._library.scan):
+                    self._pool.offer(self._library.listing.files)
+                self._looked_at = time.monotonic()
+        return self._library.listing.models
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         asked = time.perf_counter()
-        async with self._lent(self._slots[request.model_id]) as loop:
-            async for delta in loop.run(request, load_s=time.perf_counter() - asked):
+        await self.models()
+        async with AsyncExitStack() as held:
+            self._loading += 1
+            try:
+                file = self._pool.describe(request.model_id)
+                loop = await held.enter_async_context(self._pool.lend(request.model_id))
+                adapter = await self._adapter(file)
+            finally:
+                self._loading -= 1
+            load_s = time.perf_counter() - asked
+            deltas = await held.enter_async_context(aclosing(loop.run(request, adapter, load_s)))
+            async for delta in deltas:
                 yield delta
 
+    async def warm(self, model_id: str) -> None:
+        """Load a model ahead of its first request; raises as `ModelPool.lend`."""
+        async with self._pool.lend(model_id):
+            pass
+
+    def handles(self) -> Mapping[str, Loadable]:
+        """Return what `/v1/models` shows and does of each model."""
+        return self._pool.handles()
+
     def queue(self) -> dict[str, int]:
-        queues = [loop.queue() for loop in self._loops]
+        queues = [loop.queue() for loop in self._pool.loaded()]
         total = {name: sum(queue[name] for queue in queues) for name in ("running", "waiting")}
         return {**total, "waiting": total["waiting"] + self._loading}
 
     async def close(self) -> None:
-        for slot in self._slots.values():
-            await asyncio.to_thread(slot.close)
+        await asyncio.to_thread(self._pool.close)
 
-    @asynccontextmanager
-    async def _lent(self, slot: ModelSlot[EngineLoop]) -> AsyncIterator[EngineLoop]:
-        """Lend the slot's loop, loading the model first if need be."""
-        use = slot.use()
-        self._loading += 1
-        entering = asyncio.ensure_future(asyncio.to_thread(use.__enter__))
-        try:
-            loop = await asyncio.shield(entering)
-        except asyncio.CancelledError:
-            # whoever leaves while the model is loading gives it back when it is there
-            entering.add_done_callback(lambda done: done.exception() or use.__exit__(None, None, None))
-            raise
-        finally:
-            self._loading -= 1
-        self._loops.add(loop)
-        try:
-            yield loop
-        finally:
-            use.__exit__(None, None, None)
-            if slot.users == 0:
-                self._loops.discard(loop)
-
-
-def installed_from(paths: Sequence[Path], builtin: Path) -> dict[str, InstalledModel]:
-    """Describe the GGUF files that exist, by id (the file's name without its ending)."""
-    found = {}
-    for path in paths:
-        if path.is_file():
-            size = path.stat().st_size
-            own = path == builtin
-            found[path.stem] = InstalledModel(
-                path.stem, "chat", builtin=own, license="MIT" if own else None, size_bytes=size,
-                created=int(path.stat().st_mtime), languages=("pt-BR", "en") if own else (),
-            )  # fmt: skip
-    return found
+    async def _adapter(self, file: ModelFile) -> str | None:
+        """Return the adapter's path after it was tried with its base; raises ModelBroken."""
+        if file.adapter_path is None:
+            return None
+        known = (file.adapter_path, file.version)
+        if known not in self._tried:
+            await asyncio.to_thread(self._prober.check, file.path, file.adapter_path)
+            self._tried.add(known)
+        return str(file.adapter_path)

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from servicekit.errors import DeadlineExceeded, NotReady, ServiceError
@@ -65,7 +65,7 @@ class EngineLoop:
 
     async def run(
         self, request: GenerationRequest, adapter: str | None = None, load_s: float = 0.0
-    ) -> AsyncIterator[Delta]:
+    ) -> AsyncGenerator[Delta, None]:
         """Write the answers to `request`; closing the iterator frees their places at once.
 
         Raises:

@@ -19,7 +19,7 @@ from servicekit.errors import Conflict, ModelNotFound, NotReady
 from servicekit.models import ModelSlot
 from servicekit.models.slot import SlotState
 from svc_chat.engine.pool_entry import Entry, ModelFile
-from svc_chat.errors import ModelTooLarge, NoRoom
+from svc_chat.errors import ModelBroken, ModelTooLarge, NoRoom
 
 T = TypeVar("T")
 Progress = Callable[[float], None]
@@ -75,7 +75,15 @@ class ModelPool(Generic[T]):
 
     def handle(self, model_id: str) -> Handle[T]:
         """Return what `/v1/models` shows and does of one model."""
-        return Handle(self, model_id, self._entry(model_id))
+        return Handle(self, self.describe(model_id), self._entry(model_id))
+
+    def handles(self) -> dict[str, Handle[T]]:
+        """Return all of them by name."""
+        return {name: self.handle(name) for name in list(self._files)}
+
+    def loaded(self) -> list[T]:
+        """Return the models that are in memory, to look at; they may leave at any time."""
+        return [m for entry in list(self._entries.values()) if (m := entry.slot.peek()) is not None]
 
     @contextlib.asynccontextmanager
     async def lend(self, model_id: str) -> AsyncIterator[T]:
@@ -96,7 +104,7 @@ class ModelPool(Generic[T]):
     def load(self, model_id: str) -> Future[None]:
         """Begin to load a model if it is not loaded; the future ends with the load. Raises as `lend`."""
         with self._changed:
-            return self._begin(self._entry(model_id))
+            return self._begin(self._usable(model_id))
 
     def unload(self, model_id: str) -> bool:
         """Free a model; blocks. True if there was one. Raises Conflict while it is in use or wanted."""
@@ -121,7 +129,7 @@ class ModelPool(Generic[T]):
             return self._sum(lambda entry: entry.resident)
 
     async def _acquire(self, model_id: str) -> tuple[Entry[T], T]:
-        entry = self._entry(model_id)
+        entry = self._usable(model_id)
         with self._changed:
             entry.wanted += 1
         try:
@@ -146,6 +154,12 @@ class ModelPool(Generic[T]):
     def _entry(self, model_id: str) -> Entry[T]:
         with self._changed:
             return self._entry_for(self.describe(model_id))
+
+    def _usable(self, model_id: str) -> Entry[T]:
+        problem = self.describe(model_id).problem
+        if problem is not None:
+            raise ModelBroken(problem, param="model", retry_after_s=None)
+        return self._entry(model_id)
 
     def _entry_for(self, file: ModelFile) -> Entry[T]:
         found = self._entries.get(file.path)
@@ -256,12 +270,12 @@ def _start(free: list[Callable[[], object]]) -> None:
 class Handle(Generic[T]):
     """One model of a pool with the face of a `ModelSlot`, for the routes of models."""
 
-    def __init__(self, pool: ModelPool[T], model_id: str, entry: Entry[T]):
-        self._pool, self._id, self._entry = pool, model_id, entry
+    def __init__(self, pool: ModelPool[T], file: ModelFile, entry: Entry[T]):
+        self._pool, self._id, self._problem, self._entry = pool, file.id, file.problem, entry
 
     @property
     def state(self) -> SlotState:
-        return self._entry.state
+        return "failed" if self._problem is not None else self._entry.state
 
     @property
     def loaded(self) -> bool:
@@ -273,7 +287,7 @@ class Handle(Generic[T]):
 
     @property
     def error(self) -> str | None:
-        return self._entry.slot.error
+        return self._problem or self._entry.slot.error
 
     def load(self) -> None:
         """Load; blocks."""

@@ -29,6 +29,8 @@ class ModelFile:
     adapter_path: Path | None = None
     memory_bytes: int = 0
     version: object = None
+    problem: str | None = None
+    """Why it cannot be loaded at all."""
 
 
 @dataclass
