@@ -28,7 +28,15 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     def make(
         engine: Engine | None = None, describer: Describer | None = None, **settings: object
     ) -> TestClient:
-        chosen = Settings(data_dir=tmp_path, auth="off", allowed_hosts=("testserver",), **settings)
+        chosen = Settings(
+            **{
+                "data_dir": tmp_path,
+                "auth": "off",
+                "allowed_hosts": ("testserver",),
+                "vision_url": "",
+                **settings,
+            }
+        )
         client = TestClient(create_app(chosen, engine or FakeEngine(), describer=describer))
         client.__enter__()
         opened.append(client)
@@ -37,6 +45,16 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     yield make
     for client in opened:
         client.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service for all tests of a file that leave nothing behind."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("chat"), auth="off", allowed_hosts=("testserver",), vision_url=""
+    )
+    with TestClient(create_app(settings, FakeEngine())) as client:
+        yield client
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ def events(text: str) -> list[dict]:
     return [json.loads(line) for line in lines[:-1]]
 
 
-def test_an_answer_has_openais_shape(client: TestClient) -> None:
-    body = client.post("/v1/chat/completions", json=HELLO).json()
+def test_an_answer_has_openais_shape(shared: TestClient) -> None:
+    body = shared.post("/v1/chat/completions", json=HELLO).json()
     assert body["object"] == "chat.completion"
     assert body["choices"][0]["message"] == {
         "role": "assistant",
@@ -34,19 +34,19 @@ def test_an_answer_has_openais_shape(client: TestClient) -> None:
     assert body["device"]
 
 
-def test_a_stream_says_the_same_piece_by_piece(client: TestClient) -> None:
+def test_a_stream_says_the_same_piece_by_piece(shared: TestClient) -> None:
     body = {**HELLO, "stream": True, "stream_options": {"include_usage": True}}
-    chunks = events(client.post("/v1/chat/completions", json=body).text)
+    chunks = events(shared.post("/v1/chat/completions", json=body).text)
     said = "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"])
     assert said == "echo: hello there"
     assert chunks[-1]["usage"]["completion_tokens"] == 3
     assert [c["choices"][0]["finish_reason"] for c in chunks if c["choices"]][-1] == "stop"
 
 
-def test_the_official_client_reads_both(client: TestClient) -> None:
+def test_the_official_client_reads_both(shared: TestClient) -> None:
     from openai import OpenAI
 
-    official = OpenAI(base_url="http://testserver/v1", api_key="x", http_client=client)  # type: ignore[arg-type]
+    official = OpenAI(base_url="http://testserver/v1", api_key="x", http_client=shared)  # type: ignore[arg-type]
     answer = official.chat.completions.create(model="gpt-4o", messages=HELLO["messages"])  # type: ignore[call-overload]
     assert answer.choices[0].message.content == "echo: hello there"
     assert answer.model == "fake-chat"
@@ -54,18 +54,18 @@ def test_the_official_client_reads_both(client: TestClient) -> None:
     assert "".join(c.choices[0].delta.content or "" for c in stream if c.choices) == "echo: hello there"
 
 
-def test_max_tokens_ends_with_length(client: TestClient) -> None:
-    choice = client.post("/v1/chat/completions", json={**HELLO, "max_tokens": 1}).json()["choices"][0]
+def test_max_tokens_ends_with_length(shared: TestClient) -> None:
+    choice = shared.post("/v1/chat/completions", json={**HELLO, "max_tokens": 1}).json()["choices"][0]
     assert (choice["message"]["content"], choice["finish_reason"]) == ("echo:", "length")
 
 
-def test_n_gives_so_many_choices(client: TestClient) -> None:
-    assert len(client.post("/v1/chat/completions", json={**HELLO, "n": 3}).json()["choices"]) == 3
+def test_n_gives_so_many_choices(shared: TestClient) -> None:
+    assert len(shared.post("/v1/chat/completions", json={**HELLO, "n": 3}).json()["choices"]) == 3
 
 
-def test_logprobs_come_when_asked_for(client: TestClient) -> None:
+def test_logprobs_come_when_asked_for(shared: TestClient) -> None:
     body = {**HELLO, "logprobs": True, "top_logprobs": 1}
-    row = client.post("/v1/chat/completions", json=body).json()["choices"][0]["logprobs"]["content"][0]
+    row = shared.post("/v1/chat/completions", json=body).json()["choices"][0]["logprobs"]["content"][0]
     assert row["logprob"] == -0.5
     assert row["top_logprobs"][0]["token"] == row["token"]
 
@@ -117,19 +117,19 @@ def test_a_named_tool_is_forced_by_a_schema(make_client: Callable[..., TestClien
         ({"stop": ["x"] * 40}, 400, "invalid_request"),
     ],
 )
-def test_wrong_input_is_a_clear_4xx(client: TestClient, change: dict, status: int, code: str) -> None:
-    answer = client.post("/v1/chat/completions", json={**HELLO, **change})
+def test_wrong_input_is_a_clear_4xx(shared: TestClient, change: dict, status: int, code: str) -> None:
+    answer = shared.post("/v1/chat/completions", json={**HELLO, **change})
     assert answer.status_code == status, answer.text
     assert_error(answer, code)
 
 
-def test_the_documents_chat_answers_json(client: TestClient) -> None:
+def test_the_documents_chat_answers_json(shared: TestClient) -> None:
     body = {"system_prompt": "Seja breve.", "user_input": "Olá"}
-    assert client.post("/chat", json=body).json() == {"response": "echo: Olá"}
+    assert shared.post("/chat", json=body).json() == {"response": "echo: Olá"}
 
 
-def test_the_persona_pages_chat_answers_plain_text(client: TestClient) -> None:
-    answer = client.post("/chat", json={"msg": "Olá"})
+def test_the_persona_pages_chat_answers_plain_text(shared: TestClient) -> None:
+    answer = shared.post("/chat", json={"msg": "Olá"})
     assert answer.text == "echo: Olá"
     assert answer.headers["content-type"].startswith("text/plain")
 
@@ -137,20 +137,20 @@ def test_the_persona_pages_chat_answers_plain_text(client: TestClient) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"msg": ""}, {"msg": "  "}, {"msg": "a", "user_input": "b"}, {"msg": 1}]
 )
-def test_an_empty_or_mixed_chat_is_a_400(client: TestClient, body: dict) -> None:
-    answer = client.post("/chat", json=body)
+def test_an_empty_or_mixed_chat_is_a_400(shared: TestClient, body: dict) -> None:
+    answer = shared.post("/chat", json=body)
     assert answer.status_code == 400
     assert_error(answer)
 
 
-def test_api_chat_streams_lines_and_ends_with_done(client: TestClient) -> None:
-    lines = [json.loads(line) for line in client.post("/api/chat", json={"message": "oi"}).text.splitlines()]
+def test_api_chat_streams_lines_and_ends_with_done(shared: TestClient) -> None:
+    lines = [json.loads(line) for line in shared.post("/api/chat", json={"message": "oi"}).text.splitlines()]
     assert "".join(line["response"] for line in lines) == "echo: oi"
     assert [line["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
 
 
-def test_api_chat_answers_at_once_without_stream(client: TestClient) -> None:
-    body = client.post("/api/chat", json={"message": "oi", "stream": False}).json()
+def test_api_chat_answers_at_once_without_stream(shared: TestClient) -> None:
+    body = shared.post("/api/chat", json={"message": "oi", "stream": False}).json()
     assert (body["response"], body["done"]) == ("echo: oi", True)
 
 
@@ -185,16 +185,16 @@ def test_personas_are_imported_exported_changed_and_gone(client: TestClient) -> 
 
 
 @pytest.mark.parametrize("call", ["assistants", "threads/x/runs", "files", "fine_tuning/jobs"])
-def test_calls_for_later_say_so(client: TestClient, call: str) -> None:
-    answer = client.post(f"/v1/{call}", json={})
+def test_calls_for_later_say_so(shared: TestClient, call: str) -> None:
+    answer = shared.post(f"/v1/{call}", json={})
     assert answer.status_code == 501
     assert_error(answer, "not_implemented")
 
 
-def test_a_text_is_continued(client: TestClient) -> None:
-    body = client.post("/v1/completions", json={"prompt": "Once", "max_tokens": 9, "echo": True}).json()
+def test_a_text_is_continued(shared: TestClient) -> None:
+    body = shared.post("/v1/completions", json={"prompt": "Once", "max_tokens": 9, "echo": True}).json()
     assert body["choices"][0]["text"] == "Onceecho: Once"
-    chunks = events(client.post("/v1/completions", json={"prompt": "Once", "stream": True}).text)
+    chunks = events(shared.post("/v1/completions", json={"prompt": "Once", "stream": True}).text)
     assert "".join(c["choices"][0]["text"] for c in chunks) == "echo: Once"
 
 
@@ -205,7 +205,9 @@ def test_a_text_is_continued(client: TestClient) -> None:
         ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
-        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"functions": [{"name": "f"}], "tools": []}, "functions"),
+        ({"functions": []}, "functions"),
+        ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "tool_choice"),
         ({"function_call": "auto"}, "function_call"),
         ({"moderation": {}}, "moderation"),
         ({"top_logprobs": 2}, "top_logprobs"),
@@ -228,14 +230,15 @@ def test_a_text_is_continued(client: TestClient) -> None:
             {"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]},
             "messages.0.tool_calls.0.function",
         ),
-        ({"messages": [{"role": "function", "name": "f", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "function", "name": "f", "content": "x"}]}, "messages.0.name"),
+        ({"messages": [{"role": "king", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{"role": "assistant", "content": None}]}, "messages.0.content"),
     ],
 )
 def test_what_is_not_done_here_is_a_400_that_names_the_field(
-    client: TestClient, change: dict, param: str
+    shared: TestClient, change: dict, param: str
 ) -> None:
-    answer = client.post("/v1/chat/completions", json={**HELLO, **change})
+    answer = shared.post("/v1/chat/completions", json={**HELLO, **change})
     assert answer.status_code == 400, answer.text
     assert_error(answer)
     assert answer.json()["error"]["param"] == param
@@ -253,9 +256,9 @@ def test_nulls_hints_and_strangers_fields_change_nothing(make_client: Callable[.
     assert engine.requests[0] == engine.requests[1] == engine.requests[2]
 
 
-def test_a_stop_string_ends_the_answer(client: TestClient) -> None:
+def test_a_stop_string_ends_the_answer(shared: TestClient) -> None:
     for stop in (" there", ["never", " there"], ["x"] * 15 + [" there"]):
-        choice = client.post("/v1/chat/completions", json={**HELLO, "stop": stop}).json()["choices"][0]
+        choice = shared.post("/v1/chat/completions", json={**HELLO, "stop": stop}).json()["choices"][0]
         assert (choice["message"]["content"], choice["finish_reason"]) == ("echo: hello", "stop")
 
 

@@ -16,24 +16,24 @@ def choices_of(client: TestClient, **body: object) -> list[dict]:
     return answer.json()["choices"]
 
 
-def test_each_prompt_has_choices_of_its_own(client: TestClient) -> None:
+def test_each_prompt_has_choices_of_its_own(shared: TestClient) -> None:
     body = {"prompt": ["a b", "c"], "n": 2, "max_tokens": 9}
-    answer = client.post("/v1/completions", json=body).json()
+    answer = shared.post("/v1/completions", json=body).json()
     texts = [(choice["index"], choice["text"]) for choice in answer["choices"]]
     assert texts == [(0, "echo: a b"), (1, "echo: a b"), (2, "echo: c"), (3, "echo: c")]
     assert (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]) == (3, 10)
 
 
-def test_scores_say_where_each_token_begins(client: TestClient) -> None:
-    scores = choices_of(client, prompt="Once", logprobs=2)[0]["logprobs"]
+def test_scores_say_where_each_token_begins(shared: TestClient) -> None:
+    scores = choices_of(shared, prompt="Once", logprobs=2)[0]["logprobs"]
     assert scores["tokens"] == ["echo:", " Once"]
     assert scores["token_logprobs"] == [-0.5, -0.5]
     assert scores["text_offset"] == [4, 9]
     assert scores["top_logprobs"][0] == {"echo:": -0.5, " other": -2.0}
 
 
-def test_an_echo_is_one_row_without_a_score(client: TestClient) -> None:
-    choice = choices_of(client, prompt="Once", logprobs=0, echo=True)[0]
+def test_an_echo_is_one_row_without_a_score(shared: TestClient) -> None:
+    choice = choices_of(shared, prompt="Once", logprobs=0, echo=True)[0]
     assert choice["text"] == "Onceecho: Once"
     assert choice["logprobs"]["tokens"] == ["Once", "echo:", " Once"]
     assert choice["logprobs"]["token_logprobs"] == [None, -0.5, -0.5]
@@ -41,10 +41,10 @@ def test_an_echo_is_one_row_without_a_score(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("echo", [False, True])
-def test_a_stream_has_the_same_texts_and_scores(client: TestClient, echo: bool) -> None:
+def test_a_stream_has_the_same_texts_and_scores(shared: TestClient, echo: bool) -> None:
     body = {"prompt": ["a b", "c"], "n": 2, "logprobs": 1, "echo": echo}
-    whole = choices_of(client, **body)
-    text = client.post("/v1/completions", json={"max_tokens": 9, **body, "stream": True}).text
+    whole = choices_of(shared, **body)
+    text = shared.post("/v1/completions", json={"max_tokens": 9, **body, "stream": True}).text
     lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
     said = [{"text": "", "tokens": [], "text_offset": []} for _ in whole]
     for line in lines[:-1]:
@@ -57,9 +57,9 @@ def test_a_stream_has_the_same_texts_and_scores(client: TestClient, echo: bool) 
         assert one == {"text": other["text"], **scores}
 
 
-def test_the_best_of_several_is_kept_and_all_are_counted(client: TestClient) -> None:
+def test_the_best_of_several_is_kept_and_all_are_counted(shared: TestClient) -> None:
     body = {"prompt": "a", "best_of": 4, "n": 2, "max_tokens": 9}
-    answer = client.post("/v1/completions", json=body).json()
+    answer = shared.post("/v1/completions", json=body).json()
     assert len(answer["choices"]) == 2
     assert answer["choices"][0]["logprobs"] is None
     assert answer["usage"]["completion_tokens"] == 8
@@ -94,9 +94,9 @@ def test_the_best_are_the_likeliest_by_token() -> None:
     ],
 )
 def test_what_cannot_be_done_is_a_400_that_names_the_field(
-    client: TestClient, change: dict, param: str
+    shared: TestClient, change: dict, param: str
 ) -> None:
-    answer = client.post("/v1/completions", json={"prompt": "a", **change})
+    answer = shared.post("/v1/completions", json={"prompt": "a", **change})
     assert answer.status_code == 400, answer.text
     assert_error(answer)
     assert answer.json()["error"]["param"].startswith(param)

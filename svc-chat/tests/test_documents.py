@@ -143,23 +143,23 @@ def test_the_documents_personas_are_imported_and_speak(make_client: Make) -> Non
     "name", ["llama3.2:latest", "phi3:mini", "gpt-4-1106-preview", "gpt-4o", "gpt-4o-mini", "gpt-3.5-turbo"]
 )
 def test_names_of_the_documents_are_answered_by_the_model_that_is_there(
-    client: TestClient, name: str
+    shared: TestClient, name: str
 ) -> None:
     body = {"model": name, "messages": [{"role": "user", "content": "Olá"}]}
-    assert client.post("/v1/chat/completions", json=body).json()["model"] == "fake-chat"
-    lines = client.post("/api/chat", json={"message": "Olá", "model": name}).text.splitlines()
+    assert shared.post("/v1/chat/completions", json=body).json()["model"] == "fake-chat"
+    lines = shared.post("/api/chat", json={"message": "Olá", "model": name}).text.splitlines()
     assert json.loads(lines[0])["model"] == "fake-chat"
-    listed = {row["id"]: row for row in client.get("/v1/models").json()["data"]}
+    listed = {row["id"]: row for row in shared.get("/v1/models").json()["data"]}
     assert listed[name]["alias_of"] == "fake-chat"
 
 
-def test_another_unknown_name_is_a_404_that_says_what_is_there(client: TestClient) -> None:
+def test_another_unknown_name_is_a_404_that_says_what_is_there(shared: TestClient) -> None:
     for path, body in (
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Olá"}]}),
         ("/v1/completions", {"prompt": "Olá"}),
         ("/api/chat", {"message": "Olá"}),
     ):
-        answer = client.post(path, json={**body, "model": "gpt-99"})
+        answer = shared.post(path, json={**body, "model": "gpt-99"})
         assert answer.status_code == 404
         assert_error(answer, "model_not_found")
         assert "fake-chat" in answer.json()["error"]["message"]

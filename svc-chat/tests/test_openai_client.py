@@ -121,14 +121,14 @@ def test_chunks_of_a_chat_have_exactly_openais_fields(make_client: Make, case: s
 
 
 @pytest.mark.parametrize("change", [{}, {"n": 2, "logprobs": 2}, {"prompt": ["a", "b"], "best_of": 3}])
-def test_a_completion_has_exactly_openais_fields(client: TestClient, change: dict) -> None:
-    assert_exact(Completion, client.post("/v1/completions", json={"prompt": "Once", **change}).json())
+def test_a_completion_has_exactly_openais_fields(shared: TestClient, change: dict) -> None:
+    assert_exact(Completion, shared.post("/v1/completions", json={"prompt": "Once", **change}).json())
 
 
 @pytest.mark.parametrize("change", [{}, {"n": 2, "logprobs": 2}, {"prompt": ["a", "b"], "echo": True}])
-def test_chunks_of_a_completion_have_openais_fields(client: TestClient, change: dict) -> None:
+def test_chunks_of_a_completion_have_openais_fields(shared: TestClient, change: dict) -> None:
     body = {"prompt": "Once", **change, "stream_options": {"include_usage": True}}
-    chunks = list(sent_events(client, "/v1/completions", body))
+    chunks = list(sent_events(shared, "/v1/completions", body))
     for chunk in chunks:
         for choice in chunk[
             "choices"
@@ -138,8 +138,8 @@ def test_chunks_of_a_completion_have_openais_fields(client: TestClient, change: 
     assert chunks[-1]["usage"]["total_tokens"] > 0
 
 
-def test_usage_is_left_out_of_chunks_when_it_was_not_asked_for(client: TestClient) -> None:
-    chunks = list(sent_events(client, "/v1/chat/completions", {"messages": HELLO}))
+def test_usage_is_left_out_of_chunks_when_it_was_not_asked_for(shared: TestClient) -> None:
+    chunks = list(sent_events(shared, "/v1/chat/completions", {"messages": HELLO}))
     assert not any("usage" in chunk for chunk in chunks)
 
 
@@ -190,8 +190,8 @@ def test_a_deadline_ends_the_answer_with_what_there_is(make_client: Make) -> Non
 
 
 @pytest.mark.parametrize("header", ["soon", "0", "-1", "nan", "inf", "99999"])
-def test_a_deadline_that_is_none_is_a_400(client: TestClient, header: str) -> None:
-    answer = client.post(
+def test_a_deadline_that_is_none_is_a_400(shared: TestClient, header: str) -> None:
+    answer = shared.post(
         "/v1/chat/completions", json={"messages": HELLO}, headers={"x-request-timeout": header}
     )
     assert answer.status_code == 400
@@ -249,6 +249,32 @@ def test_a_tools_result_goes_back_into_the_next_turn(make_official: Callable[...
     assert [turn.role for turn in turns] == ["user", "assistant", "tool"]
     assert turns[1].tool_calls[0]["function"]["name"] == "weather"
     assert (turns[2].content, turns[2].tool_call_id) == ('{"sky": "rain"}', message.tool_calls[0].id)
+
+
+@pytest.mark.parametrize("choice", ["auto", {"name": "weather"}])
+def test_functions_are_called_as_they_were_before_tools(
+    make_official: Callable[..., OpenAI], choice: Any
+) -> None:
+    engine = FakeEngine(CALL)
+    official = make_official(engine)
+    ask: dict[str, Any] = {"model": "gpt-4o", "functions": [WEATHER["function"]], "function_call": choice}
+    first = official.chat.completions.create(messages=HELLO, **ask).choices[0]
+    assert (first.finish_reason, first.message.tool_calls) == ("function_call", None)
+    assert first.message.function_call is not None
+    assert first.message.function_call.name == "weather"
+    name, arguments, reasons = "", "", []
+    for chunk in official.chat.completions.create(messages=HELLO, stream=True, **ask):
+        said = chunk.choices[0].delta.function_call
+        name += (said and said.name) or ""
+        arguments += (said and said.arguments) or ""
+        reasons.append(chunk.choices[0].finish_reason)
+    assert (name, json.loads(arguments), reasons[-1]) == ("weather", {"city": "Recife"}, "function_call")
+    engine.script = "It rains."
+    result = {"role": "function", "name": "weather", "content": "rain"}
+    official.chat.completions.create(messages=[*HELLO, first.message, result], **ask)
+    assistant, tool = engine.requests[-1].messages[1:]
+    assert assistant.tool_calls[0]["id"] == tool.tool_call_id
+    assert (tool.role, tool.content) == ("tool", "rain")
 
 
 class Step(BaseModel):

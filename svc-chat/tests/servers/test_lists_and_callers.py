@@ -47,6 +47,25 @@ async def test_a_list_that_does_not_come_costs_half_a_second_once(
     await group.close()
 
 
+async def test_a_server_that_is_only_slow_keeps_its_list_and_nobody_waits() -> None:
+    slow = False
+
+    async def models() -> list:
+        if slow:
+            await asyncio.sleep(30)
+        return ["big"]
+
+    listed = ModelList(models, fresh_s=0.0, patience_s=0.05)
+    assert await listed.get() == ["big"]
+    slow = True
+    start = time.monotonic()
+    for _ in range(100):
+        assert await listed.get() == ["big"]
+    assert time.monotonic() - start < 1
+    assert not listed.away
+    await listed.close()
+
+
 async def test_a_list_comes_back_when_its_server_does() -> None:
     there = False
 

@@ -14,7 +14,7 @@ from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from svc_chat.api.completion_schemas import ChatCompletionRequest, deadline
 from svc_chat.api.streams import streamed
-from svc_chat.api.wire import Envelope, call_piece, chat_completion, chat_logprobs, made, usage_of
+from svc_chat.api.wire import Envelope, call_piece, chat_completion, chat_logprobs, made, reason_of, usage_of
 from svc_chat.domain.service import Ask, ChatService, Prepared
 from svc_chat.engine.base import Delta, Usage
 
@@ -43,7 +43,8 @@ def router(service: ChatService, default_max_tokens: int) -> APIRouter:
             prepared = await service.prepare(ask, caller.user_id)
             answers = await service.answers(prepared)
             envelope = Envelope(prepared.model, service_tier=body.service_tier)
-            return chat_completion(prepared, answers, envelope, body.metadata)
+            functions = body.functions is not None
+            return chat_completion(prepared, answers, envelope, metadata=body.metadata, functions=functions)
 
         return await unless_disconnected(request, whole())
 
@@ -55,6 +56,7 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     prepared = await service.prepare(ask, owner)
     envelope = Envelope(prepared.model, service_tier=body.service_tier, with_usage=body.with_usage)
+    functions = body.functions is not None
     usages: dict[int, Usage] = {}
     opened: set[int] = set()
     async with aclosing(service.events(prepared)) as deltas:
@@ -63,27 +65,26 @@ async def _events(
                 opened.add(delta.index)
                 content = None if delta.calls else ""
                 yield _event(envelope, delta, {"role": "assistant", "content": content, "refusal": None})
-            for event in _pieces(envelope, delta):
+            for event in _pieces(envelope, delta, functions):
                 yield event
             if delta.finish_reason is not None:
                 usages[delta.index] = delta.usage or Usage()
                 last = len(usages) == ask.choices
                 extra = made(prepared, list(usages.values())) if last else {}
-                yield _event(envelope, delta, {}, delta.finish_reason, **extra)
+                yield _event(envelope, delta, {}, reason_of(delta.finish_reason, functions), **extra)
     if body.with_usage:
         used = usage_of([[usages[index] for index in sorted(usages)]])
         yield sse.event(envelope.chunk([], **{"usage": used, **_pictures(prepared)}))
     yield sse.DONE
 
 
-def _pieces(envelope: Envelope, delta: Delta) -> list[bytes]:
+def _pieces(envelope: Envelope, delta: Delta, functions: bool) -> list[bytes]:
     """Return the chunks with text and with pieces of calls."""
     events = []
     if delta.text or delta.logprobs:
         scores = chat_logprobs(delta.logprobs)
         events.append(_event(envelope, delta, {"content": delta.text}, logprobs=scores))
-    events += [_event(envelope, delta, {"tool_calls": [call_piece(call)]}) for call in delta.calls]
-    return events
+    return events + [_event(envelope, delta, call_piece(call, functions)) for call in delta.calls]
 
 
 def _event(

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from servicekit.errors import BadRequest
-from svc_chat.api.messages import ChatMessage, Name, Tool, to_messages
+from svc_chat.api.messages import ChatMessage, FunctionSpec, Name, Tool, to_messages
 from svc_chat.api.schemas import FilledText
 from svc_chat.domain.schemas import checked
 from svc_chat.domain.service import Ask
@@ -37,8 +37,6 @@ _REFUSED = {
     "audio": "Answers are text. POST /v1/audio/speech speaks a text.",
     "web_search_options": "There is no search of the web here. POST /ask/question answers from your documents.",
     "moderation": "Nothing is moderated here. Leave the field out.",
-    "functions": "'functions' was replaced by 'tools'. Send [{'type': 'function', 'function': {…}}] as 'tools'.",
-    "function_call": "'function_call' was replaced by 'tool_choice'. Send 'tools' and 'tool_choice'.",
     "suffix": "Text is continued at its end only. Leave 'suffix' out.",
 }
 _TEXT_OR_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
@@ -125,6 +123,9 @@ class ChatCompletionRequest(SamplingFields):
     tools: Annotated[list[Tool], Field(max_length=128)] | None = None
     tool_choice: Literal["auto", "none", "required"] | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
+    functions: Annotated[list[FunctionSpec], Field(min_length=1, max_length=128)] | None = None
+    """What `tools` were called before; answered by `function_call` instead of `tool_calls`."""
+    function_call: Literal["auto", "none"] | dict[str, Any] | None = None
     persona: Name | None = None
     store: bool | None = None
     metadata: (
@@ -150,6 +151,10 @@ class ChatCompletionRequest(SamplingFields):
             )
         if self.modalities is not None and self.modalities != ["text"]:
             raise BadRequest("Answers are text: 'modalities' can only be ['text'].", param="modalities")
+        if self.functions is not None and (self.tools is not None or self.tool_choice is not None):
+            raise BadRequest("Send either 'tools' or 'functions', not both.", param="functions")
+        if self.function_call is not None and self.functions is None:
+            raise BadRequest("'function_call' needs 'functions'.", param="function_call")
         if self.top_logprobs is not None and not self.logprobs:
             raise BadRequest("'top_logprobs' needs 'logprobs': true.", param="top_logprobs")
         return self
@@ -162,14 +167,18 @@ class ChatCompletionRequest(SamplingFields):
             messages=to_messages(self.messages),
             model=self.model,
             persona=self.persona,
-            tools=tuple(tool.model_dump(exclude_none=True) for tool in self.tools or ()),
-            tool_choice=self.tool_choice,
+            tools=self._tools(),
+            tool_choice=self.tool_choice if self.functions is None else _choice(self.function_call),
             json_schema=wanted_schema(self.response_format),
             sampling=self.sampling(wanted, scores),
             choices=self.choices,
-            parallel_tool_calls=self.parallel_tool_calls is not False,
+            parallel_tool_calls=self.parallel_tool_calls is not False and self.functions is None,
             timeout_s=self.timeout_s,
         )
+
+    def _tools(self) -> tuple[dict[str, Any], ...]:
+        tools = self.tools or [Tool(type="function", function=spec) for spec in self.functions or ()]
+        return tuple(tool.model_dump(exclude_none=True) for tool in tools)
 
 
 class CompletionRequest(SamplingFields):
@@ -252,6 +261,13 @@ def deadline(header: str | None, field: float | None) -> float | None:
             param="x-request-timeout",
         )
     return min(seconds, field or seconds)
+
+
+def _choice(function_call: str | Mapping[str, Any] | None) -> str | Mapping[str, Any] | None:
+    """Return the `tool_choice` that the older field means."""
+    if not isinstance(function_call, Mapping):
+        return function_call
+    return {"type": "function", "function": {"name": function_call.get("name")}}
 
 
 def _token_ids(bias: Mapping[str, float]) -> dict[int, float]:

@@ -44,12 +44,14 @@ class ChatMessage(BaseModel):
     """One turn; `content` is text or a list of parts: text, and pictures in a user's turn."""
 
     model_config = ConfigDict(extra="ignore")
-    role: Literal["system", "developer", "user", "assistant", "tool"]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Text | Annotated[list[dict[str, Any]], Field(max_length=500)] | None = None
     name: Name | None = None
     refusal: Text | None = None
     tool_calls: Annotated[list[CalledTool], Field(max_length=128)] | None = None
     tool_call_id: Name | None = None
+    function_call: CalledFunction | None = None
+    """What `tool_calls` was before; its result comes in a message of the role `function`."""
 
     def to_domain(self, index: int) -> Message:
         """Return our Message; raises BadRequest for parts that nothing here reads."""
@@ -57,12 +59,17 @@ class ChatMessage(BaseModel):
             where = f"messages.{index}.tool_call_id"
             raise BadRequest(f"'{where}' is missing. Name the call that this is the result of.", param=where)
         content, images = self._content(f"messages.{index}.content")
-        calls = tuple(call.model_dump() for call in self.tool_calls or ())
+        made = self.tool_calls or []
+        if self.function_call is not None:
+            made = [CalledTool(id=f"call_{self.function_call.name}", function=self.function_call)]
+        calls = tuple(call.model_dump() for call in made)
+        if self.role == "function":
+            return Message("tool", content, tool_call_id=f"call_{self.name}")
         return Message(self.role, content, self.name, calls, self.tool_call_id, images)
 
     def _content(self, where: str) -> tuple[str, tuple[str, ...]]:
         if self.content is None:
-            if self.role == "assistant" and (self.tool_calls or self.refusal):
+            if self.role == "assistant" and (self.tool_calls or self.function_call or self.refusal):
                 return self.refusal or "", ()
             raise BadRequest(f"'{where}' is missing. Send text.", param=where)
         if isinstance(self.content, str):
@@ -122,9 +129,10 @@ def to_messages(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
     for index, message in enumerate(messages):
         turn = message.to_domain(index)
         if turn.role == "tool" and turn.tool_call_id not in known:
-            where = f"messages.{index}.tool_call_id"
+            where = f"messages.{index}.{'name' if message.role == 'function' else 'tool_call_id'}"
+            named = message.name if message.role == "function" else turn.tool_call_id
             raise BadRequest(
-                f"'{where}' is '{str(turn.tool_call_id)[:60]}', which no 'tool_calls' before it has. "
+                f"'{where}' is '{str(named)[:60]}', which no call before it has. "
                 "Send the assistant's message with the call, then its results.",
                 param=where,
             )

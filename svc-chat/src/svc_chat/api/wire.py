@@ -99,15 +99,23 @@ def made(prepared: Prepared, usages: Sequence[Usage]) -> dict[str, Any]:
 
 
 def chat_completion(
-    prepared: Prepared, answers: Sequence[Answer], envelope: Envelope, metadata: Mapping[str, str] | None
+    prepared: Prepared,
+    answers: Sequence[Answer],
+    envelope: Envelope,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    functions: bool = False,
 ) -> dict[str, Any]:
-    """Return the body of `POST /v1/chat/completions` without streaming."""
+    """Return the body of `POST /v1/chat/completions` without streaming.
+
+    With `functions` a call is told as `function_call`, as it was before there were tools.
+    """
     choices = [
         {
             "index": index,
-            "message": _message(answer),
+            "message": _message(answer, functions),
             "logprobs": chat_logprobs(answer.logprobs),
-            "finish_reason": answer.finish_reason,
+            "finish_reason": reason_of(answer.finish_reason, functions),
         }
         for index, answer in enumerate(answers)
     ]
@@ -116,12 +124,19 @@ def chat_completion(
     return envelope.whole(choices, usage=usage_of([usages]), **kept, **made(prepared, usages))
 
 
-def call_piece(call: CallDelta) -> dict[str, Any]:
-    """Return an element of a chunk's `tool_calls`."""
-    if call.id is None:
-        return {"index": call.call, "function": {"arguments": call.arguments}}
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"index": call.call, "id": call.id, "type": "function", "function": function}
+def call_piece(call: CallDelta, functions: bool = False) -> dict[str, Any]:
+    """Return the `delta` of a chunk with a piece of a call."""
+    named = {} if call.id is None else {"name": call.name}
+    function = {**named, "arguments": call.arguments}
+    if functions:
+        return {"function_call": function}
+    head = {} if call.id is None else {"id": call.id, "type": "function"}
+    return {"tool_calls": [{"index": call.call, **head, "function": function}]}
+
+
+def reason_of(reason: str | None, functions: bool) -> str | None:
+    """Return OpenAI's `finish_reason`."""
+    return "function_call" if functions and reason == "tool_calls" else reason
 
 
 def chat_logprobs(scores: Sequence[TokenLogprob]) -> dict[str, Any] | None:
@@ -158,10 +173,12 @@ def text_logprobs(scores: Sequence[TokenLogprob], offset: int, echoed: str = "")
     }
 
 
-def _message(answer: Answer) -> dict[str, Any]:
+def _message(answer: Answer, functions: bool) -> dict[str, Any]:
     content = None if answer.tool_calls and not answer.text else answer.text
     message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
-    if answer.tool_calls:
+    if answer.tool_calls and functions:
+        message["function_call"] = answer.tool_calls[0]["function"]
+    elif answer.tool_calls:
         message["tool_calls"] = list(answer.tool_calls)
     return message
 
