@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Header, Request
 from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
-from svc_chat.api.completion_schemas import ChatCompletionRequest, deadline
+from svc_chat.api.chat_schemas import ChatCompletionRequest
+from svc_chat.api.sampling_schemas import deadline
 from svc_chat.api.streams import streamed
 from svc_chat.api.wire import Envelope, call_piece, chat_completion, chat_logprobs, made, reason_of, usage_of
 from svc_chat.domain.service import Ask, ChatService, Prepared

@@ -14,7 +14,8 @@ from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from svc_chat.api.chat_completions import RequestTimeout
-from svc_chat.api.completion_schemas import CompletionRequest, deadline
+from svc_chat.api.completion_schemas import CompletionRequest
+from svc_chat.api.sampling_schemas import deadline
 from svc_chat.api.streams import streamed
 from svc_chat.api.wire import Envelope, made, text_logprobs, usage_of
 from svc_chat.domain.answers import Answer, best
