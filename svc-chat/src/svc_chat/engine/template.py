@@ -1,7 +1,7 @@
 """Chat templates: messages into the text that a model was trained on. Jinja's sandbox only.
 
 A template comes from the model's file, so it is a stranger's program: it runs in the immutable
-sandbox, and text of users can never become one of the model's control tokens.
+sandbox with limits, and text of users can never become one of the model's control tokens.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from svc_chat.engine.base import Message
+from svc_chat.engine.template_limits import TooMuch
+from svc_chat.engine.template_sandbox import BoundedSandbox
 from svc_chat.engine.tool_text import as_text, shown, without_system
 from svc_chat.errors import TemplateFailed
 
@@ -32,14 +31,12 @@ class ChatTemplate:
     def __init__(self, source: str, *, bos: str = "", eos: str = "", control_tokens: Sequence[str] = ()):
         if len(source) > MAX_TEMPLATE_CHARS:
             raise TemplateFailed("The model's chat template is too long to be trusted.")
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        environment.filters["tojson"] = _tojson
-        environment.globals.update(raise_exception=_refuse, strftime_now=_now)
+        self._sandbox = BoundedSandbox()
+        self._sandbox.add_filter("tojson", _tojson)
+        self._sandbox.globals.update(raise_exception=_refuse, strftime_now=_now)
         try:
-            self._template = environment.from_string(source)
-        except TemplateError as error:
+            self._template = self._sandbox.from_string(source)
+        except Exception as error:  # a stranger's program may break the compiler in any way
             raise TemplateFailed("The model's chat template cannot be read.") from error
         self._bos, self._eos = bos, eos
         self._control = tuple(sorted((t for t in control_tokens if len(t) > 2), key=len, reverse=True))
@@ -65,7 +62,8 @@ class ChatTemplate:
 
     def _rendered(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> str:
         try:
-            return self._template.render(
+            return self._sandbox.render(
+                self._template,
                 messages=[self._turn(message) for message in messages],
                 tools=[self._harmless(shown(tool)) for tool in tools] or None,
                 add_generation_prompt=True,
@@ -74,6 +72,8 @@ class ChatTemplate:
             )
         except TemplateFailed:
             raise
+        except TooMuch as error:
+            raise TemplateFailed(f"The model's chat template was stopped: {error}.") from error
         except Exception as error:  # a stranger's program may fail in any way
             raise TemplateFailed("The model's chat template refuses these messages.") from error
 
@@ -123,4 +123,4 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _now(pattern: str) -> str:
-    return datetime.now(UTC).strftime(pattern)
+    return datetime.now(UTC).strftime(str(pattern)[:100])
