@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,24 @@ def test_loading_and_unloading_shows_in_the_listing(client: TestClient) -> None:
     assert client.get("/v1/models/draw").json()["loaded"] is False
     assert client.post("/v1/models/draw/load").json()["loaded"] is True
     assert client.post("/v1/models/draw/unload").json()["loaded"] is False
+
+
+def test_an_entry_tells_state_progress_and_memory(client: TestClient) -> None:
+    entry = client.get("/v1/models/draw").json()
+    assert (entry["state"], entry["progress"], entry["error"]) == ("unloaded", 0.0, None)
+    client.post("/v1/models/draw/load")
+    entry = client.get("/v1/models/draw").json()
+    assert (entry["state"], entry["progress"], entry["memory_bytes"]) == ("ready", 1.0, None)
+
+
+def test_a_load_goes_on_after_the_answer_when_the_caller_prefers_so(client: TestClient) -> None:
+    answer = client.post("/v1/models/draw/load", headers={"Prefer": "respond-async, wait=0"})
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == "/v1/models/draw"
+    assert answer.headers["Preference-Applied"] == "respond-async"
+    deadline = time.monotonic() + 5
+    while client.get("/v1/models/draw").json()["state"] != "ready":
+        assert time.monotonic() < deadline
 
 
 def test_a_model_id_may_hold_a_slash(client: TestClient) -> None:

@@ -99,3 +99,90 @@ def test_closing_stops_the_timer_thread_and_frees_the_model() -> None:
     assert not [t for t in threading.enumerate() if t.name == "idle-closing"]
     with pytest.raises(NotReady):
         slot.load()
+
+
+def test_a_failed_load_is_not_repeated_at_once_unless_its_source_changed() -> None:
+    attempts: list[int] = []
+    version = [1]
+
+    def load() -> str:
+        attempts.append(1)
+        if version[0] == 1:
+            raise OSError("no")
+        return "model"
+
+    slot = ModelSlot(load, retry_s=60, version=lambda: version[0])
+    for _ in range(3):
+        with pytest.raises(NotReady) as caught:
+            slot.load()
+        assert caught.value.retry_after_s
+    assert attempts == [1] and slot.error and slot.refusal() is not None
+    version[0] = 2
+    slot.load()
+    assert attempts == [1, 1] and slot.error is None
+
+
+def test_progress_is_told_while_loading_only() -> None:
+    told: list[float] = []
+
+    def load() -> str:
+        slot.report(0.4)
+        told.append(slot.progress)
+        slot.report(7.0)
+        told.append(slot.progress)
+        return "model"
+
+    slot = ModelSlot(load)
+    assert slot.progress == 0.0
+    slot.load()
+    assert told == [0.4, 1.0] and slot.progress == 1.0
+    slot.unload()
+    assert slot.progress == 0.0
+
+
+def test_a_ready_model_is_lent_without_waiting_and_a_used_one_not_taken_out() -> None:
+    freed: list[str] = []
+    slot = ModelSlot(lambda: "model", freed.append)
+    assert slot.try_acquire() is None and slot.detach() is None and slot.peek() is None
+    slot.load()
+    assert slot.try_acquire() == slot.peek() == "model"
+    assert slot.detach() is None
+    slot.release()
+    free = slot.detach()
+    assert free is not None and slot.state == "unloading" and slot.try_acquire() is None and not freed
+    free()
+    assert freed == ["model"] and slot.state == "unloaded"
+
+
+def test_a_closed_slot_is_freed_by_its_last_user() -> None:
+    freed: list[str] = []
+    slot = ModelSlot(lambda: "model", freed.append)
+    slot.load()
+    slot.try_acquire()
+    slot.close()
+    assert not freed
+    slot.release()
+    assert freed == ["model"]
+
+
+def test_a_slot_closed_while_it_loads_is_freed() -> None:
+    freed: list[str] = []
+    gate = threading.Event()
+    slot = ModelSlot(lambda: "model" if gate.wait(5) else "late", freed.append)
+    slot.begin()
+    assert wait_until(lambda: slot.state == "loading")
+    slot.close()
+    gate.set()
+    assert wait_until(lambda: freed == ["model"])
+
+
+def test_every_change_of_state_is_told() -> None:
+    seen: list[str] = []
+    slot: ModelSlot[str] = ModelSlot(lambda: "model", changed=lambda: seen.append(slot.state))
+    slot.load()
+    slot.unload()
+    assert [state for state, last in zip(seen, ["", *seen], strict=False) if state != last] == [
+        "loading",
+        "ready",
+        "unloaded",
+    ]
