@@ -24,8 +24,6 @@ class Draft:
     def __init__(self, body: Mapping[str, Any]):
         self.body: dict[str, Any] = copy.deepcopy(dict(body))
         self.next_number = 0
-        self.pieces = 0
-        """Pieces of text or arguments so far, about one a token."""
         self._open: int | None = None
         self._calls: dict[int, int] = {}
 
@@ -67,7 +65,6 @@ class Draft:
         """Add text to the message."""
         events: Events = []
         index = self._message(events)
-        self.pieces += 1
         part = self.output[index]["content"][0]
         part["text"] += text
         scores = [_score(row) for row in logprobs]
@@ -92,7 +89,6 @@ class Draft:
             self._calls[piece.call] = self._add(item, events)
         index = self._calls[piece.call]
         if piece.arguments:
-            self.pieces += 1
             self.output[index]["arguments"] += piece.arguments
             events.append(self._at("response.function_call_arguments.delta", index, delta=piece.arguments))
         return events
@@ -150,12 +146,10 @@ class Draft:
             elif kind == "response.content_part.added":
                 self.output[index]["content"].append(copy.deepcopy(event["part"]))
             elif kind == "response.output_text.delta":
-                self.pieces += 1
                 part = self.output[index]["content"][0]
                 part["text"] += event["delta"]
                 part["logprobs"] += [_with_bytes(score) for score in event["logprobs"]]
             elif kind == "response.function_call_arguments.delta":
-                self.pieces += 1
                 self.output[index]["arguments"] += event["delta"]
             elif kind == "response.output_item.done":
                 self.output[index] = copy.deepcopy(event["item"])

@@ -74,11 +74,10 @@ class ResponseService:
             ServiceError: what is wrong with the request, or what kept the model from beginning.
         """
         input_ = with_ids(new.items)
-        prepared = await self._prepared(_seeded(new), input_, owner)
+        new = _seeded(new)
+        prepared = await self._prepared(new, input_, owner)
         body = _body(new, prepared, "queued" if new.background else "in_progress")
-        ask = replace(
-            _seeded(new).ask, messages=prepared.request.messages, model=prepared.model.id, persona=None
-        )
+        ask = replace(new.ask, messages=prepared.request.messages, model=prepared.model.id, persona=None)
         stored = StoredResponse(
             id=body["id"],
             owner=owner,
@@ -118,7 +117,7 @@ class ResponseService:
                     break
                 except ContextTooLong as error:
                     if new.fields["truncation"] != "auto":
-                        raise
+                        raise _about_input(error) from error
                     before = len(prepared.request.messages)
                     prepared = shorten(prepared, error)
                     told += draft.drop(before - len(prepared.request.messages))

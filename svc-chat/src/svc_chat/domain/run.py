@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from servicekit.errors import ServiceError
@@ -49,6 +49,8 @@ class Run:
         """Whether its caller has had an answer: errors are then told as events."""
         self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.request: Mapping[str, Any] | None = None
+        self.written = stored.written
+        """Pieces that the model gave, about one a token."""
         self._steps: list[Step] = []
         self._ends = False
         self._changed = asyncio.Event()
@@ -60,6 +62,7 @@ class Run:
 
     def add(self, delta: Delta, finish: Step | None = None) -> None:
         """Take what the model wrote; `finish` ends the answer."""
+        self.written += bool(delta.text or delta.calls)
         if delta.text:
             self._add_text(delta)
         for piece in delta.calls:
@@ -92,12 +95,13 @@ class Run:
         if not steps and request is None:
             return None
         events = [event for step in steps for event in step(self.draft)]
-        if not self._ends:
-            return Progress(self.id, tuple(events), self.draft.body["status"], request=request)
-        output = kept(self.draft.output) if self.stored.conversation_id else ()
-        return Progress(
-            self.id, tuple(events), self.draft.body["status"], dict(self.draft.body), output=output
+        progress = Progress(
+            self.id, tuple(events), self.draft.body["status"], request=request, written=self.written
         )
+        if not self._ends:
+            return progress
+        output = kept(self.draft.output) if self.stored.conversation_id else ()
+        return replace(progress, body=dict(self.draft.body), output=output)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Tell readers what is now in the database."""

@@ -138,7 +138,8 @@ class ResponseWriter:
                 return await self._once(run, prepared)
             except (TooBusy, NotReady) as error:
                 late = asyncio.get_running_loop().time() > until
-                if late or run.began.done() or isinstance(error, Interrupted):
+                lasting = error.retry_after_s is None or isinstance(error, Interrupted)
+                if late or lasting or run.began.done():
                     raise
                 await asyncio.sleep(_RETRY_S)
 
@@ -153,7 +154,10 @@ class ResponseWriter:
             if run.draft.calls or ask.json_schema is not None:
                 retelling = Retelling(run.draft.text, run.draft.calls)
             else:
-                earlier = run.draft.pieces
+                earlier = run.written
+                if earlier >= ask.sampling.max_tokens:
+                    run.end(lambda draft: draft.finish("length", None))
+                    return
                 ask = replace(ask, written=run.draft.text, sampling=_fewer(ask, earlier))
             prepared = await self._service.prepare(ask, run.stored.owner)
         await self._generate(run, prepared, retelling, earlier)
@@ -168,7 +172,7 @@ class ResponseWriter:
                         self._take(run, retelling.rest(delta) if retelling else delta, prepared, earlier)
                 return
             except ContextTooLong as error:
-                if run.draft.pieces:  # an answer taken up again that now fills the context
+                if run.draft.output:  # an answer taken up again that now fills the context
                     run.end(lambda draft: draft.finish("length", None))
                     return
                 prepared = self._shorten(run, prepared, error)

@@ -62,6 +62,8 @@ class StoredResponse:
     conversation_id: str | None = None
     previous_id: str | None = None
     attempts: int = 1
+    written: int = 0
+    """Tokens of the answer that are written, as far as they can be told apart."""
     created_at: float = 0.0
 
 
@@ -74,6 +76,7 @@ class Progress:
     status: str | None = None
     body: Mapping[str, Any] | None = None
     request: Mapping[str, Any] | None = None
+    written: int | None = None
     output: tuple[Item, ...] = ()
     """Items that its conversation gets."""
 

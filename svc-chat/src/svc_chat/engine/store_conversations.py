@@ -120,7 +120,7 @@ class SqlConversations:
             conversation = _found(connection, owner, conversation_id)
             _item(connection, conversation_id, item_id)
             connection.execute(ITEMS.delete().where(ITEMS.c.id == item_id))
-            _retitle(connection, conversation_id)
+            retitle(connection, conversation_id)
         forget_deleted(self._database)
         return conversation
 
@@ -132,6 +132,8 @@ def insert_items(
     if not items:
         return
     now = time.time()
+    this = CONVERSATIONS.c.id == conversation_id
+    connection.execute(select(CONVERSATIONS.c.id).where(this).with_for_update())  # one adds at a time
     mine = ITEMS.c.conversation_id == conversation_id
     last = connection.execute(select(func.max(ITEMS.c.position)).where(mine)).scalar()
     rows = [
@@ -146,7 +148,6 @@ def insert_items(
         for index, item in enumerate(items)
     ]
     connection.execute(ITEMS.insert(), rows)
-    this = CONVERSATIONS.c.id == conversation_id
     first = next((text for item in items if (text := user_text(item))), "")
     connection.execute(CONVERSATIONS.update().where(this).values(updated_at=now))
     if first:
@@ -162,7 +163,8 @@ def user_text(item: Item) -> str:
     return " ".join(" ".join(texts).split())
 
 
-def _retitle(connection: Connection, conversation_id: str) -> None:
+def retitle(connection: Connection, conversation_id: str) -> None:
+    """Find the first thing that the user wrote again, after items were removed."""
     query = select(ITEMS.c.body).where(ITEMS.c.conversation_id == conversation_id).order_by(ITEMS.c.position)
     bodies = connection.execute(query).scalars()
     first = next((text for body in bodies if (text := user_text(orjson.loads(body)))), "")

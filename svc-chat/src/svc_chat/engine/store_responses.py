@@ -16,16 +16,16 @@ from sqlalchemy import Connection, Row, and_, func, select
 from sqlalchemy.engine import Engine as Database
 from sqlalchemy.exc import IntegrityError
 
-from servicekit.errors import NotFound
+from servicekit.errors import BadRequest, NotFound
 from svc_chat.engine.database import forget_deleted, reading, writing
 from svc_chat.engine.history import UNFINISHED, Event, Progress, StoredResponse
-from svc_chat.engine.store_conversations import dump, insert_items
+from svc_chat.engine.store_conversations import dump, insert_items, retitle
 from svc_chat.engine.tables import CONVERSATIONS, EVENTS, ITEMS, RESPONSES
 from svc_chat.errors import ConversationLocked
 
 _UNFINISHED = RESPONSES.c.status.in_(UNFINISHED)
 CHAIN_MAX = 1000
-"""Responses before a response that are read: a longer conversation belongs into `conversation`."""
+"""Responses in a row that are read: more belong into a conversation."""
 
 
 class SqlResponses:
@@ -47,6 +47,7 @@ class SqlResponses:
             "request": dump(response.request),
             "input": dump(response.input),
             "attempts": response.attempts,
+            "written": response.written,
             "worker": worker,
             "lease_until": time.time() + lease_s,
             "created_at": response.created_at,
@@ -72,7 +73,12 @@ class SqlResponses:
         found: list[StoredResponse] = []
         wanted: str | None = response_id
         with reading(self._database) as connection:
-            while wanted is not None and len(found) < CHAIN_MAX:
+            while wanted is not None:
+                if len(found) == CHAIN_MAX:
+                    raise BadRequest(
+                        f"More than {CHAIN_MAX} responses come before this one. Go on in a conversation.",
+                        param="previous_response_id",
+                    )
                 found.append(_found(connection, owner, wanted, param="previous_response_id"))
                 wanted = found[-1].previous_id
         return found[::-1]
@@ -123,7 +129,11 @@ class SqlResponses:
     def withdraw(self, response_id: str) -> None:
         """Remove one that never began, and the items that its conversation got for it."""
         with writing(self._database) as connection:
-            connection.execute(ITEMS.delete().where(ITEMS.c.response_id == response_id))
+            query = select(RESPONSES.c.conversation_id).where(RESPONSES.c.id == response_id)
+            conversation_id = connection.execute(query).scalar()
+            if conversation_id is not None:
+                connection.execute(ITEMS.delete().where(ITEMS.c.response_id == response_id))
+                retitle(connection, conversation_id)
             connection.execute(RESPONSES.delete().where(RESPONSES.c.id == response_id))
 
     def waiting(self, owner: str) -> int:
@@ -191,6 +201,8 @@ def _columns(step: Progress, lease_s: float) -> dict[str, Any]:
     columns: dict[str, Any] = {"lease_until": time.time() + lease_s}
     if step.status is not None:
         columns["status"] = step.status
+    if step.written is not None:
+        columns["written"] = step.written
     for name in ("body", "request"):
         if getattr(step, name) is not None:
             columns[name] = dump(getattr(step, name))
@@ -230,5 +242,6 @@ def _response(row: Row[Any]) -> StoredResponse:
         conversation_id=row.conversation_id,
         previous_id=row.previous_id,
         attempts=row.attempts,
+        written=row.written,
         created_at=row.created_at,
     )

@@ -48,6 +48,7 @@ RESPONSES = Table(
     Column("request", Text, nullable=False),
     Column("input", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("written", Integer, nullable=False, server_default="0"),
     Column("worker", String(40), nullable=False),
     Column("lease_until", Float, nullable=False),
     Column("created_at", Float, nullable=False),

@@ -1,0 +1,240 @@
+"""Answers that were interrupted are taken up again: what was told stays true, each is written once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svc_chat.domain.responses import NewResponse
+from svc_chat.domain.service import Ask, ChatService
+from svc_chat.domain.writer import MAX_ATTEMPTS
+from svc_chat.engine.base import Delta, GenerationRequest, Sampling
+from svc_chat.engine.database import open_database
+from svc_chat.engine.fake import FakeEngine
+from svc_chat.engine.history import Event, Page
+from svc_chat.engine.records import SqlRecords
+from svc_chat.history import build_history
+from svc_chat.settings import Settings
+
+WORDS = " ".join(f"w{n}" for n in range(40))
+OTHER = " ".join(f"o{n}" for n in range(40))
+CALL = 'Look. <tool_call>\n{"name": "note", "arguments": {"text": "' + WORDS + '"}}\n</tool_call>'
+NOTE = {"type": "function", "function": {"name": "note", "parameters": {"type": "object"}}}
+TEXT, ARGUMENTS = "response.output_text.delta", "response.function_call_arguments.delta"
+
+
+class Process:
+    """What a process of the service does with its history; it can die without a word."""
+
+    def __init__(self, folder: Path, engine: FakeEngine, **settings: Any):
+        chosen = Settings(data_dir=folder, **settings)
+        self.engine = engine
+        self.database = open_database(chosen.sql_url)
+        service = ChatService(engine, SqlRecords(self.database), aliases={}, default="", max_tokens=2048)
+        self.history = build_history(service, self.database, chosen)
+        self.responses = self.history.responses
+
+    async def start(self) -> Process:
+        """Begin to work, with what is unfinished."""
+        await self.history.writer.start()
+        return self
+
+    async def die(self) -> None:
+        """End every task where it stands; nothing more is written down."""
+        writer = self.history.writer
+        tasks = [task for task in (*writer._tasks, writer._journaling) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.database.dispose()
+
+    async def ended(self, response_id: str) -> Any:
+        """Return a response when it has ended."""
+        events = [event async for event in self.responses.follow("ana", response_id)]
+        return events[-1]["response"]
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[Any]:
+    """Return a function that starts one process after the other on the same data."""
+    started: list[Process] = []
+
+    async def start(engine: FakeEngine, **settings: Any) -> Process:
+        if started:
+            await started[-1].die()
+        started.append(await Process(tmp_path, engine, **settings).start())
+        return started[-1]
+
+    yield start
+    await started[-1].die()
+
+
+def new(text: str = "x", *, ask: Ask | None = None, **changes: Any) -> NewResponse:
+    """Return what a caller asks for."""
+    message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    ask = ask or Ask(sampling=Sampling())
+    return replace(NewResponse((message,), ask, {"truncation": "disabled"}), **changes)
+
+
+async def begun(process: Process, wanted: NewResponse, kind: str = TEXT) -> list[Event]:
+    """Ask, and return what is told until it says the tenth word."""
+    told: list[Event] = []
+    run = await process.responses.create(wanted, "ana")
+    async for event in run.read():
+        told.append(event)
+        if said(told, kind).count(" ") >= 10:
+            break
+    return told
+
+
+async def rest(process: Process, told: Sequence[Event]) -> list[Event]:
+    """Return what is told after `told`; its numbers go on."""
+    after = told[-1]["sequence_number"]
+    events = [e async for e in process.responses.follow("ana", told[0]["response"]["id"], after)]
+    assert [e["sequence_number"] for e in events] == list(range(after + 1, after + 1 + len(events)))
+    return events
+
+
+def said(events: Sequence[Event], kind: str = TEXT) -> str:
+    """Return what the deltas of one kind say together."""
+    return "".join(event["delta"] for event in events if event["type"] == kind)
+
+
+async def test_it_stands_in_its_conversation_once(processes: Any) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    conversation = await process.history.conversations.create("ana", {}, [])
+    told = await begun(process, new(conversation_id=conversation.id))
+    process = await processes(FakeEngine(WORDS))
+    await rest(process, told)
+    items = (await process.history.conversations.items("ana", conversation.id, Page())).rows
+    assert [item["role"] for item in items] == ["assistant", "user"]
+    assert items[0]["content"][0]["text"] == WORDS
+    assert process.engine.requests[0].answer_prefix.startswith(said(told))
+
+
+async def test_the_caller_s_limit_counts_both_parts(processes: Any) -> None:
+    limited = new(ask=Ask(sampling=Sampling(max_tokens=30)))
+    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    told = await begun(process, limited)
+    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    last = (await rest(process, told))[-1]
+    assert last["type"] == "response.incomplete"
+    assert 30 <= last["response"]["usage"]["output_tokens"] <= 40
+
+
+async def test_one_bound_by_a_schema_is_written_again_and_not_told_twice(processes: Any) -> None:
+    text = json.dumps({"words": WORDS})
+    bound = new(ask=Ask(json_schema={"type": "object"}))
+    process = await processes(FakeEngine(text, delay_s=0.01))
+    told = await begun(process, bound)
+    first = process.engine.requests[0]
+    process = await processes(FakeEngine(text))
+    more = await rest(process, told)
+    assert more[-1]["response"]["status"] == "completed"
+    assert said(told) + said(more) == text
+    again = process.engine.requests[0]
+    assert (again.answer_prefix, again.sampling.seed) == ("", first.sampling.seed)
+    assert first.sampling.seed is not None
+
+
+async def test_a_second_writing_that_differs_is_an_error_and_contradicts_nothing(processes: Any) -> None:
+    process = await processes(FakeEngine(json.dumps({"words": WORDS}), delay_s=0.01))
+    told = await begun(process, new(ask=Ask(json_schema={"type": "object"})))
+    process = await processes(FakeEngine(json.dumps({"words": OTHER})))
+    last = (await rest(process, told))[-1]
+    assert last["type"] == "response.failed"
+    assert last["response"]["error"]["type"] == "answer_interrupted"
+    assert last["response"]["output"][0]["content"][0]["text"].startswith(said(told))
+
+
+async def test_a_call_in_the_middle_of_its_arguments_becomes_whole(processes: Any) -> None:
+    process = await processes(FakeEngine(CALL, delay_s=0.01))
+    told = await begun(process, new(ask=Ask(tools=(NOTE,))), ARGUMENTS)
+    process = await processes(FakeEngine(CALL))
+    more = await rest(process, told)
+    message, call = more[-1]["response"]["output"]
+    assert message["content"][0]["text"].strip() == "Look."
+    assert call["arguments"] == said(told, ARGUMENTS) + said(more, ARGUMENTS)
+    assert json.loads(call["arguments"]) == {"text": WORDS}
+    ids = {event["item_id"] for event in [*told, *more] if event["type"] == ARGUMENTS}
+    assert ids == {call["id"]}
+
+
+async def test_queued_answers_keep_their_place(processes: Any) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=0.01), background_running=1)
+    runs = [await process.responses.create(new(background=True), "ana") for _ in range(3)]
+    process = await processes(FakeEngine(WORDS))
+    for run in runs:
+        ended = await process.ended(run.id)
+        assert ended["output"][0]["content"][0]["text"] == WORDS
+
+
+async def test_one_that_is_interrupted_each_time_is_given_up(processes: Any) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=30))
+    run = await process.responses.create(new(background=True), "ana")
+    for _ in range(MAX_ATTEMPTS):
+        process = await processes(FakeEngine(WORDS, delay_s=30))
+    ended = await process.ended(run.id)
+    assert ended["status"] == "failed"
+    assert f"{MAX_ATTEMPTS} times" in ended["error"]["message"]
+
+
+async def test_one_that_now_fills_the_context_ends_with_what_there_is(processes: Any) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    told = await begun(process, new())
+    process = await processes(FakeEngine(WORDS, context_tokens=1))
+    last = (await rest(process, told))[-1]
+    assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
+class Bold(FakeEngine):
+    """Writes faster than anything is written down."""
+
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
+        yield Delta("first")
+        for number in range(1000):
+            await asyncio.sleep(0)
+            yield Delta(f" {number}")
+        await asyncio.sleep(60)
+
+
+async def test_nothing_is_told_before_it_is_written_down(processes: Any) -> None:
+    process = await processes(Bold())
+    run = await process.responses.create(new(), "ana")
+    told: list[Event] = []
+    async for event in run.read():
+        told.append(event)
+        kept = await asyncio.to_thread(process.history.store.events, run.id, -1)
+        assert kept[: len(told)] == told
+        if said(told).endswith("999"):
+            break
+    assert len(told) < 40
+
+
+async def test_another_process_can_end_what_this_one_writes(processes: Any, tmp_path: Path) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=0.05))
+    run = await process.responses.create(new(), "ana")
+    other = Process(tmp_path, FakeEngine())
+    assert (await other.responses.cancel("ana", run.id))["status"] == "cancelled"
+    await asyncio.wait_for(run.done.wait(), 5)
+    assert process.engine.running == 0
+    assert (await process.responses.get("ana", run.id))["status"] == "cancelled"
+    other.database.dispose()
+
+
+async def test_another_process_can_follow_what_this_one_writes(processes: Any, tmp_path: Path) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=0.02))
+    run = await process.responses.create(new(), "ana")
+    other = Process(tmp_path, FakeEngine())
+    part = await other.responses.get("ana", run.id)
+    assert part["status"] == "in_progress"
+    events = [event async for event in other.responses.follow("ana", run.id)]
+    assert events == run.told
+    assert said(events) == WORDS
+    other.database.dispose()
