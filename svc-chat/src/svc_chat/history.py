@@ -23,6 +23,7 @@ from svc_chat.settings import Settings
 
 UPKEEP_S = 60.0
 """Between two looks for answers that a process which is gone left behind."""
+_EARLIER_S = 0.5
 _DAY_S = 86_400.0
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class History:
     async def start(self, readiness: Readiness) -> asyncio.Task[None]:
         """Begin to work; return the task that cleans up."""
         readiness.add_check("history", lambda: self.writer.journal.problem)
+        readiness.on_drain(self._drain)
         await self.writer.start()
         return asyncio.create_task(self._upkeep())
 
@@ -48,6 +50,11 @@ class History:
         upkeep.cancel()
         await asyncio.gather(upkeep, return_exceptions=True)
         await self.writer.close()
+
+    def _drain(self, seconds: float) -> None:
+        """Stop writing a little before engines end their answers: ours go on at the next start."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(max(0.0, seconds - _EARLIER_S), lambda: loop.create_task(self.writer.close()))
 
     async def _upkeep(self) -> None:
         while True:

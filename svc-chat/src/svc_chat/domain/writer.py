@@ -44,6 +44,7 @@ class ResponseWriter:
         self._turns = asyncio.Semaphore(background_running)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._journaling: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
         """Begin to work, with what was left unfinished."""
@@ -57,7 +58,12 @@ class ResponseWriter:
             self._begin(Run(stored, events, patient=True), None)
 
     async def close(self) -> None:
-        """Stop; what is being written is written down and goes on at the next start."""
+        """Stop; what is being written is written down and goes on at the next start. May be called twice."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         writing = [run.task for run in self.runs.values() if run.task is not None]
         for task in writing:
             task.cancel()
@@ -73,6 +79,8 @@ class ResponseWriter:
 
     async def add(self, stored: StoredResponse, prepared: Prepared) -> Run:
         """Keep a new response and begin to write it; raises ConversationLocked, NotFound."""
+        if self._closing is not None:
+            raise NotReady("The service is stopping. Try again in a moment.")
         draft = Draft(stored.body)
         events: list[Event] = [*draft.created()]
         if not stored.background:
