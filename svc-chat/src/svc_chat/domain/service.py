@@ -128,6 +128,7 @@ class ChatService:
             timeout_s=ask.timeout_s,
             forced_tools=tools.forced,
             parallel_calls=tools.parallel,
+            free_call=tools.free_schema,
             sampling=replace(
                 ask.sampling,
                 max_tokens=min(ask.sampling.max_tokens, self._max_tokens),

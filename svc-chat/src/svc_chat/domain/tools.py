@@ -48,11 +48,17 @@ class ToolPlan:
     @property
     def schema(self) -> dict[str, Any] | None:
         """JSON schema of a forced call, None when free."""
-        if not self.forced:
-            return None
+        return self._any_call() if self.forced else None
+
+    @property
+    def free_schema(self) -> dict[str, Any] | None:
+        """JSON schema of a call that the model makes by itself, None when there are no tools or it is forced."""
+        return self._any_call() if self.tools and not self.forced else None
+
+    def _any_call(self) -> dict[str, Any]:
         calls, definitions = [], {}
         for index, tool in enumerate(self.tools):
-            if _name(tool) in self.forced:
+            if _name(tool) in self.names:
                 call, own = _call_schema(tool["function"], f"tools.{index}.function.parameters")
                 calls.append(call)
                 definitions.update(own)

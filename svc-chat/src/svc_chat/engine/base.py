@@ -80,6 +80,8 @@ class GenerationRequest:
     writes plain text; one that reads calls out itself goes by this."""
     parallel_calls: bool = True
     """Whether one answer may hold several calls."""
+    free_call: Mapping[str, Any] | None = None
+    """JSON schema of a call, for calls that the model begins by itself with the mark of `tool_marks.OPEN`."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""A grammar for answers that may call tools: text is free, and what follows the mark of a call is a valid call.
+
+Small models often begin a call well and end it badly. Knows no model: a grammar of one call is started anew each
+time the mark has been written. Used by the loop's thread alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svc_chat.engine.backend import Backend, Grammar
+from svc_chat.engine.base import GenerationRequest, Repetition
+from svc_chat.tool_marks import CLOSE, OPEN
+
+_OPEN, _CLOSE = OPEN.encode(), CLOSE.encode()
+_SPACE = b" \t\r\n"
+MAX_SPACES = 2
+"""Tokens of white space between the mark and the call; some models write a line break there."""
+
+
+class FreeCalls:
+    """See the module. `start` gives the grammar of one call with its closing mark, `piece` a token's bytes."""
+
+    def __init__(self, start: Callable[[], Grammar], piece: Callable[[int], bytes]):
+        self._start, self._piece = start, piece
+        self._call: Grammar | None = None
+        self._tail = b""
+        self._spaces = 0
+
+    def allowed(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        if self._call is None:
+            return np.ones(len(tokens), dtype=np.bool_)
+        good = self._call.allowed(tokens)
+        if self._spaces < MAX_SPACES:
+            for place in np.flatnonzero(~good):
+                good[place] = self._is_space(int(tokens[place]))
+        return good
+
+    def accept(self, token: int) -> None:
+        piece = self._piece(token)
+        if self._call is None:
+            self._tail = (self._tail + piece)[-2 * len(_OPEN) :]
+            if self._tail.rstrip(_SPACE).endswith(_OPEN):
+                self._call, self._tail, self._spaces = self._start(), b"", 0
+        elif self._spaces < MAX_SPACES and self._is_space(token):
+            self._spaces += 1
+        else:
+            self._spaces = MAX_SPACES
+            self._call.accept(token)
+            self._tail = (self._tail + piece)[-len(_CLOSE) :]
+            if self._tail == _CLOSE:
+                self.close()
+
+    def close(self) -> None:
+        if self._call is not None:
+            self._call.close()
+        self._call, self._tail = None, b""
+
+    def _is_space(self, token: int) -> bool:
+        piece = self._piece(token)
+        return bool(piece) and not piece.strip(_SPACE)
+
+
+def free_calls(backend: Backend, request: GenerationRequest) -> FreeCalls | None:
+    """Return the grammar of an answer to `request`, None when its tools' schemas cannot be expressed."""
+    schema = request.free_call
+    if schema is None:
+        return None
+
+    def start() -> Grammar:
+        return backend.grammar(schema, Repetition("", f"\n{CLOSE}", 1))
+
+    try:
+        start().close()
+    except Exception:  # the converter raises whatever it trips over: such calls stay free
+        return None
+    return FreeCalls(start, backend.piece)
