@@ -13,7 +13,7 @@ from openai import OpenAI
 from openai.types.responses import Response, ResponseStreamEvent
 
 from servicekit.contract import assert_error
-from svc_chat.engine.fake import FakeEngine
+from svc_chat.engine.fake import FakeDescriber, FakeEngine
 
 Make = Callable[..., TestClient]
 WEATHER: dict[str, Any] = {
@@ -257,6 +257,23 @@ def test_a_persona_speaks(make_client: Make) -> None:
     client.post("/v1/personas", json={"name": "Ana", "description": "calma"})
     official(client).responses.create(model="gpt-4o", input="oi", extra_body={"persona": "Ana"})
     assert "You are Ana." in engine.requests[0].messages[0].content
+
+
+def test_pictures_are_told_in_words_to_a_model_that_reads_only(make_client: Make) -> None:
+    engine = FakeEngine("ok")
+    picture = {"type": "input_image", "image_url": "http://x/cat.png"}
+    items: list[Any] = [{"role": "user", "content": [{"type": "input_text", "text": "what?"}, picture]}]
+    ai = official(make_client(engine, FakeDescriber()))
+    made = ai.responses.create(model="gpt-4o", input=items)
+    assert "a picture called cat.png" in engine.requests[0].messages[0].content
+    seen = {"url": "http://x/cat.png", "text": "a picture called cat.png", "model": "fake-eyes"}
+    assert made.to_dict()["image_descriptions"] == [seen]
+    kept = ai.responses.input_items.list(made.id).data[0]
+    assert kept.content[1].image_url == "http://x/cat.png"  # type: ignore[union-attr]
+    ai = official(make_client(engine))
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.responses.create(model="gpt-4o", input=items)
+    assert refused.value.param == "input"
 
 
 @pytest.mark.parametrize(

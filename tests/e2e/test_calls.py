@@ -11,7 +11,7 @@ import uuid
 import httpx
 import numpy as np
 import pytest
-from openai import OpenAI
+from openai import NotFoundError, OpenAI
 from PIL import Image
 from scipy.io import wavfile
 
@@ -93,6 +93,39 @@ def test_a_picture_in_a_chat_is_described_to_a_model_that_cannot_see(stack: Stac
         answer = client.post("/v1/chat/completions", json=body).json()
     assert answer["image_descriptions"][0]["text"].strip()
     assert answer["image_descriptions"][0]["model"]
+
+
+def test_an_answer_is_kept_followed_and_deleted(stack: Stack, way: str) -> None:
+    base = stack.url if way == "gateway" else stack.urls["svc-chat"]
+    official = OpenAI(base_url=f"{base}/v1", api_key=stack.api_key)
+    conversation = official.conversations.create(metadata={"topic": "e2e"})
+    events = list(
+        official.responses.create(
+            model="gpt-4o", input="Hello!", max_output_tokens=30, stream=True, conversation=conversation.id
+        )
+    )
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert events[-1].type in ("response.completed", "response.incomplete")
+    answer = events[-1].response
+    assert answer.output_text
+    again = official.responses.retrieve(answer.id, stream=True, starting_after=2)
+    assert [event.to_dict() for event in again] == [event.to_dict() for event in events[3:]]
+    roles = [item.role for item in official.conversations.items.list(conversation.id, order="asc")]
+    assert roles == ["user", "assistant"]
+    official.conversations.delete(conversation.id)
+    with pytest.raises(NotFoundError):
+        official.responses.retrieve(answer.id)
+
+
+def test_an_answer_is_written_in_the_background_and_can_be_ended(stack: Stack, way: str) -> None:
+    base = stack.url if way == "gateway" else stack.urls["svc-chat"]
+    official = OpenAI(base_url=f"{base}/v1", api_key=stack.api_key)
+    made = official.responses.create(model="gpt-4o", input="Olá!", max_output_tokens=30, background=True)
+    assert made.status == "queued"
+    until(lambda: official.responses.retrieve(made.id).status in ("completed", "incomplete"), 60)
+    ended = official.responses.cancel(made.id)
+    assert ended.status in ("completed", "incomplete")
+    assert ended.output_text
 
 
 def test_training_data_is_added(stack: Stack, way: str) -> None:

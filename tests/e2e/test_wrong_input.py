@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import httpx
 import pytest
 
@@ -11,7 +13,8 @@ from tests.e2e.conftest import open_client, picture
 pytestmark = pytest.mark.e2e
 JSON_CALLS = {
     "svc-chat": [("/chat", "user_input"), ("/api/chat", "message"), ("/train", "training_data"),
-                 ("/v1/chat/completions", "messages"), ("/v1/completions", "prompt"), ("/v1/personas", "name")],
+                 ("/v1/chat/completions", "messages"), ("/v1/completions", "prompt"), ("/v1/personas", "name"),
+                 ("/v1/responses", "input")],
     "svc-image-gen": [("/api/generate-image", "prompt"), ("/v1/images/generations", "prompt")],
     "svc-vision": [("/v1/vision/captions", "image_url"), ("/v1/vision/detections", "image_url"),
                    ("/v1/vision/classifications", "image_url"), ("/v1/vision/analysis", "image_url")],
@@ -113,3 +116,47 @@ def test_no_port_answers_without_credentials(stack: Stack, service: str) -> None
     with stack.client(service, key="ofi_wrong") as client:
         for path in ("/v1/models", "/v1/jobs", "/v1/catalogue"):
             assert client.get(path).status_code == 401, path
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/responses/resp_none"),
+        ("GET", "/v1/responses/resp_none?stream=true"),
+        ("DELETE", "/v1/responses/resp_none"),
+        ("POST", "/v1/responses/resp_none/cancel"),
+        ("GET", "/v1/responses/resp_none/input_items"),
+        ("GET", "/v1/conversations/conv_none"),
+        ("DELETE", "/v1/conversations/conv_none"),
+        ("GET", "/v1/conversations/conv_none/items"),
+        ("GET", "/v1/conversations/conv_none/items/msg_none"),
+        ("DELETE", "/v1/conversations/conv_none/items/msg_none"),
+    ],
+)
+def test_an_unknown_id_is_a_404(stack: Stack, way: str, method: str, path: str) -> None:
+    with open_client(stack, way, "svc-chat") as client:
+        answer = client.request(method, path)
+    assert answer.status_code == 404
+    assert_clear_refusal(answer)
+
+
+def test_another_user_s_conversation_and_answer_are_as_unknown(stack: Stack, way: str) -> None:
+    with stack.client() as owner:
+        conversation = owner.post(
+            "/v1/conversations", json={"items": [{"role": "user", "content": "a"}]}
+        ).json()
+        answer = owner.post("/v1/responses", json={"input": "Hello!", "max_output_tokens": 5}).json()
+        item = owner.get(f"/v1/conversations/{conversation['id']}/items").json()["first_id"]
+        name = f"rui-{uuid.uuid4().hex[:8]}"
+        body = {"username": name, "password": "a long enough password"}
+        assert owner.post("/auth/users", json={**body, "role": "member"}).status_code < 300
+        login = owner.post("/auth/login", json=body)
+    one, kept = f"/v1/conversations/{conversation['id']}", f"/v1/responses/{answer['id']}"
+    with open_client(stack, way, "svc-chat") as client:
+        client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+        for method, path in [
+            ("GET", one), ("DELETE", one), ("GET", f"{one}/items"), ("GET", f"{one}/items/{item}"),
+            ("DELETE", f"{one}/items/{item}"), ("GET", kept), ("GET", f"{kept}?stream=true"), ("DELETE", kept),
+            ("POST", f"{kept}/cancel"), ("GET", f"{kept}/input_items"),
+        ]:  # fmt: skip
+            assert client.request(method, path).status_code == 404, (method, path)

@@ -15,7 +15,8 @@ from servicekit.disconnect import unless_disconnected
 from svc_chat.api.chat_schemas import ChatCompletionRequest
 from svc_chat.api.sampling_schemas import deadline
 from svc_chat.api.streams import streamed
-from svc_chat.api.wire import Envelope, call_piece, chat_completion, chat_logprobs, made, reason_of, usage_of
+from svc_chat.api.wire import Envelope, call_piece, chat_completion, chat_logprobs, reason_of, usage_of
+from svc_chat.domain.making import made
 from svc_chat.domain.service import Ask, ChatService, Prepared
 from svc_chat.engine.base import Delta, Usage
 

@@ -17,8 +17,9 @@ from svc_chat.api.chat_completions import RequestTimeout
 from svc_chat.api.completion_schemas import CompletionRequest
 from svc_chat.api.sampling_schemas import deadline
 from svc_chat.api.streams import streamed
-from svc_chat.api.wire import Envelope, made, text_logprobs, usage_of
+from svc_chat.api.wire import Envelope, text_logprobs, usage_of
 from svc_chat.domain.answers import Answer, best
+from svc_chat.domain.making import made
 from svc_chat.domain.service import ChatService, Prepared
 from svc_chat.engine.base import Delta, Usage
 from svc_chat.together import together

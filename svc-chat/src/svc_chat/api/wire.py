@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from servicekit.models import InstalledModel
 from svc_chat.domain.answers import Answer
+from svc_chat.domain.making import made
 from svc_chat.domain.service import Prepared
 from svc_chat.engine.base import CallDelta, TokenLogprob, Usage
 
@@ -76,26 +77,6 @@ def usage_of(prompts: Sequence[Sequence[Usage]]) -> dict[str, Any]:
             "rejected_prediction_tokens": 0,
         },
     }
-
-
-def made(prepared: Prepared, usages: Sequence[Usage]) -> dict[str, Any]:
-    """Return how an answer was made: `timing`, `device`, and what was seen on its pictures.
-
-    Choices are written side by side, so the longest of their times is told.
-    """
-    times = {
-        name: max((getattr(u, f"{name}_s") for u in usages), default=0.0) for name in ("queue", "load", "run")
-    }
-    told: dict[str, Any] = {
-        "timing": {f"{name}_ms": round(1000 * seconds, 1) for name, seconds in times.items()},
-        "device": "cpu" if prepared.model.owned_by == "oficina" else "remote",
-    }
-    if prepared.descriptions:
-        told["image_descriptions"] = [
-            {"url": _short_url(seen.url), "text": seen.text, "model": seen.model}
-            for seen in prepared.descriptions
-        ]
-    return told
 
 
 def chat_completion(
@@ -185,8 +166,3 @@ def _message(answer: Answer, functions: bool) -> dict[str, Any]:
 
 def _scored(token: str, logprob: float) -> dict[str, Any]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
-
-
-def _short_url(url: str) -> str:
-    """Return a URL that can be told: a data URL without its content."""
-    return url.split(",", 1)[0] if url[:5].lower() == "data:" else url

@@ -14,10 +14,11 @@ from servicekit.errors import BadRequest, ServiceError
 from svc_chat.domain.ask_json import to_json
 from svc_chat.domain.draft import Draft
 from svc_chat.domain.items import kept, new_id, turns, with_ids
+from svc_chat.domain.making import made, seen
 from svc_chat.domain.run import Run
 from svc_chat.domain.service import Ask, ChatService, Prepared
-from svc_chat.domain.writer import ResponseWriter, made, shorten
-from svc_chat.engine.base import Message
+from svc_chat.domain.writer import ResponseWriter, shorten
+from svc_chat.engine.base import Message, Usage
 from svc_chat.engine.history import (
     UNFINISHED,
     Conversations,
@@ -112,7 +113,7 @@ class ResponseService:
                             for piece in delta.calls:
                                 told += draft.call(piece)
                             if delta.finish_reason is not None:
-                                extra = made(prepared, delta.usage)
+                                extra = made(prepared, [delta.usage or Usage()])
                                 told += draft.finish(delta.finish_reason, delta.usage, extra)
                     break
                 except ContextTooLong as error:
@@ -284,11 +285,12 @@ def _body(new: NewResponse, prepared: Prepared, status: str) -> dict[str, Any]:
         "store": new.store,
         "usage": None,
         **new.fields,
+        **seen(prepared),
     }
 
 
 def _about_input(error: ServiceError) -> ServiceError:
     """Name the field as this API calls it."""
-    if error.param == "messages":
+    if (error.param or "").partition(".")[0] == "messages":
         error.param = "input"
     return error

@@ -17,6 +17,7 @@ from servicekit.errors import InternalError, NotReady, ServiceError, TooBusy
 from svc_chat.domain.ask_json import from_json, to_json
 from svc_chat.domain.draft import Draft
 from svc_chat.domain.journal import LEASE_S, Journal
+from svc_chat.domain.making import made
 from svc_chat.domain.replay import Interrupted, Retelling
 from svc_chat.domain.run import Run
 from svc_chat.domain.service import Ask, ChatService, Prepared
@@ -190,7 +191,7 @@ class ResponseWriter:
             run.add(delta)
         else:
             reason, usage = delta.finish_reason, _whole(delta.usage, earlier)
-            extra = made(prepared, usage)
+            extra = made(prepared, [usage or Usage()])
             run.add(delta, lambda draft: draft.finish(reason, usage, extra))
         self.journal.note(run)
 
@@ -212,17 +213,6 @@ def shorten(prepared: Prepared, error: ContextTooLong) -> Prepared:
     if messages is None:
         raise error
     return replace(prepared, request=replace(request, messages=messages))
-
-
-def made(prepared: Prepared, usage: Usage | None) -> dict[str, Any]:
-    """Return how an answer was made: `timing` and `device`."""
-    spent = usage or Usage()
-    timing = {
-        "queue_ms": round(1000 * spent.queue_s, 1),
-        "load_ms": round(1000 * spent.load_s, 1),
-        "run_ms": round(1000 * spent.run_s, 1),
-    }
-    return {"timing": timing, "device": "cpu" if prepared.model.owned_by == "oficina" else "remote"}
 
 
 def _fewer(ask: Ask, earlier: int) -> Any:
