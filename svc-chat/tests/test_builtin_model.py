@@ -67,6 +67,16 @@ def test_scores_are_probabilities_and_a_ban_is_kept(official: OpenAI) -> None:
         assert sum(math.exp(other.logprob) for other in row.top_logprobs) <= 1.001
 
 
+def test_the_bytes_of_all_tokens_are_the_text(official: OpenAI) -> None:
+    choice = official.chat.completions.create(
+        model="gpt-4o", messages=HELLO, max_tokens=60, temperature=1.9, seed=3, logprobs=True
+    ).choices[0]
+    assert choice.logprobs is not None
+    rows = choice.logprobs.content or []
+    said = b"".join(bytes(row.bytes or []) for row in rows).decode("utf-8", "replace")
+    assert said == choice.message.content
+
+
 def test_a_required_call_is_valid_whatever_the_model_knows(official: OpenAI) -> None:
     with official.chat.completions.stream(
         model="gpt-4o",

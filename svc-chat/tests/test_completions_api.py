@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from servicekit.contract import assert_error
+from svc_chat.api.wire import Offsets, chat_logprobs, text_logprobs
 from svc_chat.domain.answers import Answer, best
 from svc_chat.engine.base import TokenLogprob, Usage
 
@@ -30,6 +31,17 @@ def test_scores_say_where_each_token_begins(shared: TestClient) -> None:
     assert scores["token_logprobs"] == [-0.5, -0.5]
     assert scores["text_offset"] == [4, 9]
     assert scores["top_logprobs"][0] == {"echo:": -0.5, " other": -2.0}
+
+
+def test_parts_of_a_character_begin_where_it_does() -> None:
+    scores = [TokenLogprob("a", -1, raw=b"a"), TokenLogprob("\ufffd", -1, raw=b"\xc3"),
+              TokenLogprob("\ufffd", -1, raw=b"\xa9"), TokenLogprob("b", -1, raw=b"b")]  # fmt: skip
+    told = text_logprobs(scores, Offsets(10))
+    assert told is not None
+    assert told["text_offset"] == [10, 11, 11, 12]
+    rows = chat_logprobs([*scores, TokenLogprob("\ufffd", -1)])
+    assert rows is not None
+    assert [row["bytes"] for row in rows["content"]] == [[97], [0xC3], [0xA9], [98], None]
 
 
 def test_an_echo_is_one_row_without_a_score(shared: TestClient) -> None:

@@ -17,7 +17,7 @@ from svc_chat.api.chat_completions import RequestTimeout
 from svc_chat.api.completion_schemas import CompletionRequest
 from svc_chat.api.sampling_schemas import deadline
 from svc_chat.api.streams import streamed
-from svc_chat.api.wire import Envelope, text_logprobs, usage_of
+from svc_chat.api.wire import Envelope, Offsets, text_logprobs, usage_of
 from svc_chat.domain.answers import Answer, best
 from svc_chat.domain.making import made
 from svc_chat.domain.service import ChatService, Prepared
@@ -90,7 +90,10 @@ class _Choice:
     prompt: str
     index: int
     opened: bool = False
-    written: int = field(default=0)
+    offsets: Offsets = field(default_factory=Offsets)
+
+    def __post_init__(self) -> None:
+        self.offsets.place = len(self.prompt)
 
     def whole(self, answer: Answer) -> dict[str, Any]:
         """Return a choice that is not streamed."""
@@ -106,9 +109,7 @@ class _Choice:
         self.opened = True
         logprobs = None
         if self.body.logprobs is not None:
-            offset = 0 if echo else len(self.prompt) + self.written
-            logprobs = text_logprobs(delta.logprobs, offset, echo)
-            self.written += sum(len(score.token) for score in delta.logprobs)
+            logprobs = text_logprobs(delta.logprobs, self.offsets, echo)
         return {"index": self.index, "text": echo + delta.text, "logprobs": logprobs, "finish_reason": reason}
 
 

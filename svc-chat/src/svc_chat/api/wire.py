@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import time
 import uuid
@@ -125,32 +126,45 @@ def chat_logprobs(scores: Sequence[TokenLogprob]) -> dict[str, Any] | None:
     if not scores:
         return None
     rows = [
-        {**_scored(score.token, score.logprob), "top_logprobs": [_scored(*other) for other in score.top]}
+        {
+            **_scored(score.token, score.logprob, score.raw),
+            "top_logprobs": [_scored(*other) for other in score.top],
+        }
         for score in scores
     ]
     return {"content": rows, "refusal": None}
 
 
-def text_logprobs(scores: Sequence[TokenLogprob], offset: int, echoed: str = "") -> dict[str, Any] | None:
+class Offsets:
+    """Where each token of a continued text begins, in characters; some tokens are only a part of one."""
+
+    def __init__(self, place: int = 0):
+        self.place = place
+        self._characters = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def of(self, score: TokenLogprob) -> int:
+        """Return where the next token begins."""
+        begins = self.place
+        raw = score.token.encode() if score.raw is None else score.raw
+        self.place += len(self._characters.decode(raw))
+        return begins
+
+
+def text_logprobs(
+    scores: Sequence[TokenLogprob], offsets: Offsets, echoed: str = ""
+) -> dict[str, Any] | None:
     """Return the completion API's `logprobs`, or None.
 
-    Args:
-        offset: characters before the first token, counted from the beginning of the prompt.
-        echoed: a prompt that the text repeats: one row without a score, as it was read and not written.
+    `echoed` is a prompt that the text repeats: one row without a score, as it was read and not written.
     """
     if not scores and not echoed:
         return None
-    tokens = [*([echoed] if echoed else []), *(score.token for score in scores)]
-    places, place = [], offset
-    for token in tokens:
-        places.append(place)
-        place += len(token)
     blank: list[Any] = [None] if echoed else []
     return {
-        "tokens": tokens,
+        "tokens": [*([echoed] if echoed else []), *(score.token for score in scores)],
         "token_logprobs": [*blank, *(score.logprob for score in scores)],
         "top_logprobs": [*blank, *(dict(score.top) for score in scores)],
-        "text_offset": places,
+        "text_offset": [*([0] if echoed else []), *(offsets.of(score) for score in scores)],
     }
 
 
@@ -164,5 +178,8 @@ def _message(answer: Answer, functions: bool) -> dict[str, Any]:
     return message
 
 
-def _scored(token: str, logprob: float) -> dict[str, Any]:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+def _scored(token: str, logprob: float, raw: bytes | None = None) -> dict[str, Any]:
+    """Return a row; `bytes` is null where a token is a part of a character and its bytes are not known."""
+    if raw is None and "\ufffd" not in token:
+        raw = token.encode()
+    return {"token": token, "logprob": logprob, "bytes": None if raw is None else list(raw)}

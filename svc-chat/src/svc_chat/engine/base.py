@@ -91,6 +91,8 @@ class TokenLogprob:
     token: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
+    raw: bytes | None = None
+    """The token's bytes, where they are known: a character may lie over several tokens."""
 
 
 @dataclass(frozen=True)

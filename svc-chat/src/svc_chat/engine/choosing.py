@@ -84,4 +84,4 @@ def _scored(chances: NDArray[np.float64], token: int, chooser: Chooser, backend:
     count = chooser.sampling.top_logprobs or 0
     best = np.argsort(-chances, kind="stable")[:count] if count else ()
     top = tuple((backend.shown(int(other)), float(chances[other])) for other in best)
-    return TokenLogprob(backend.shown(token), float(chances[token]), top)
+    return TokenLogprob(backend.shown(token), float(chances[token]), top, backend.piece(token) or None)

@@ -110,6 +110,7 @@ def _scores(told: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
                 str(row["token"]),
                 float(row["logprob"]),
                 tuple((str(o["token"]), float(o["logprob"])) for o in row.get("top_logprobs") or ()),
+                bytes(row["bytes"]) if row.get("bytes") else None,
             )
             for row in told["content"]
         )
