@@ -272,3 +272,30 @@ def test_an_answer_in_json_beside_tools_is_not_taken_for_a_call(
     asked = client.post("/v1/chat/completions", json={**body, "response_format": {"type": "json_object"}})
     assert called["finish_reason"] == "tool_calls"
     assert asked.json()["choices"][0]["message"]["content"] == script
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", r'{"messages":[{"role":"user","content":"a\ud800"}]}'),
+        (
+            "/v1/chat/completions",
+            r'{"messages":[{"role":"user","content":[{"type":"text","text":"a\ud800"}]}]}',
+        ),
+        ("/v1/chat/completions", r'{"messages":[{"role":"user","content":[{"type":"\ud800"}]}]}'),
+        ("/v1/chat/completions", r'{"messages":[{"role":"user","content":"a"}],"metadata":{"\ud800":"x"}}'),
+        (
+            "/v1/chat/completions",
+            r'{"messages":[{"role":"user","content":"a"}],"tool_choice":{"type":"\udfff"}}',
+        ),
+        ("/v1/completions", r'{"prompt":"a","logit_bias":{"\ud800":1}}'),
+        ("/v1/completions", r'{"prompt":"\ud800"}'),
+        ("/chat", r'{"msg":"\ud800"}'),
+        ("/api/chat", r'{"message":"\ud800"}'),
+        ("/train", r'{"training_data":{"a":"\ud800"}}'),
+    ],
+)
+def test_text_that_is_not_unicode_is_a_400(shared: TestClient, path: str, body: str) -> None:
+    answer = shared.post(path, content=body.encode(), headers={"content-type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    assert_error(answer)

@@ -94,7 +94,7 @@ def plain(given: Any) -> Any:
         return orjson.loads(orjson.dumps(given))
     except (TypeError, ValueError) as error:
         raise BadRequest(
-            "The body holds text that is not Unicode, or a whole number of more than 64 bits. Mend it."
+            "The body holds text that is not Unicode, a whole number of more than 64 bits, or is nested too deep."
         ) from error
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from servicekit.errors import BadRequest
+from svc_chat.api.items import plain
 from svc_chat.api.messages import Name
 from svc_chat.engine.base import Sampling
 
@@ -73,6 +74,7 @@ class SamplingFields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse(cls, given: Any) -> Any:
+        given = plain(given)
         for name in _REFUSED.keys() & (given.keys() if isinstance(given, dict) else set()):
             if given[name] is not None:
                 raise BadRequest(_REFUSED[name], param=name)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from svc_chat.api.items import plain
 from svc_chat.api.messages import MAX_TEXT_CHARS, Name, Text
 
 FilledText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_CHARS, pattern=r"\S")]
@@ -36,6 +37,7 @@ class OllamaStyleChat(BaseModel):
 class TrainingData(BaseModel):
     """`POST /train`."""
 
+    _plain = model_validator(mode="before")(plain)
     training_data: FilledText | Annotated[list[Any], Field(min_length=1, max_length=10_000)] | dict[str, Any]
 
 
