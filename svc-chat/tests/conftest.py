@@ -182,3 +182,26 @@ def _add(writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...], kind: str) 
     weights = (random.standard_normal(shape) * 0.05).astype(np.float32)
     stored = gguf.GGMLQuantizationType[kind]
     writer.add_tensor(f"{name}.weight", gguf.quants.quantize(weights, stored), raw_dtype=stored)
+
+
+@pytest.fixture(scope="session")
+def write_adapter() -> Callable[..., Path]:
+    """Return a function that writes a LoRA for what `write_model` writes."""
+    return _write_adapter
+
+
+def _write_adapter(path: Path, *, architecture: str = "llama", width: int = 64) -> Path:
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 64.0)
+    for name in ("blk.0.attn_q", "blk.1.attn_v", "blk.1.ffn_up"):
+        rows = 128 if name.endswith("up") else width
+        random = np.random.default_rng(rows)
+        for part, shape in (("lora_a", (2, width)), ("lora_b", (rows, 2))):
+            writer.add_tensor(f"{name}.weight.{part}", random.standard_normal(shape).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

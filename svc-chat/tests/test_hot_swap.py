@@ -131,3 +131,35 @@ def test_a_model_over_the_budget_is_refused_with_the_remedy(
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "model_too_large"
     assert "CHAT_MEMORY_BUDGET_MB" in answer.json()["error"]["message"]
+
+
+def written(client: TestClient, model: str) -> str:
+    told = {"model": model, "prompt": "hi there", "max_tokens": 12, "temperature": 0}
+    answer = client.post("/v1/completions", json=told)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["choices"][0]["text"])
+
+
+def test_an_adapter_answers_beside_its_base_from_one_model_in_memory(
+    start: Callable[..., TestClient], folder: Path, write_model: WriteModel, write_adapter: WriteModel
+) -> None:
+    base = write_model(folder / "base.gguf")
+    adapter = write_adapter(folder / "poems.gguf")
+    client = start(adapter_paths=(f"base={adapter}",))
+    assert set(models(client)) == {"base", "base+poems"}
+    plain, adapted = written(client, "base"), written(client, "base+poems")
+    assert plain != adapted
+    assert written(client, "base") == plain
+    assert models(client)["base+poems"]["size_bytes"] > base.stat().st_size
+    assert {row["state"] for row in models(client).values()} == {"ready"}
+
+
+def test_an_adapter_of_another_size_is_refused_and_the_base_goes_on(
+    start: Callable[..., TestClient], folder: Path, write_model: WriteModel, write_adapter: WriteModel
+) -> None:
+    write_model(folder / "base.gguf")
+    client = start(adapter_paths=(f"base={write_adapter(folder / 'odd.gguf', width=32)}",))
+    assert ask(client, "base").status_code == 200
+    answer = ask(client, "base+odd")
+    assert answer.status_code == 503 and "does not fit" in answer.json()["error"]["message"]
+    assert ask(client, "base").status_code == 200

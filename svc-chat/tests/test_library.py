@@ -4,8 +4,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
 
 from svc_chat.engine.library import ModelLibrary
@@ -19,20 +17,6 @@ def library_of(*places: Path, adapters: tuple[tuple[str, Path], ...] = ()) -> Mo
 
 def ids(library: ModelLibrary) -> list[str]:
     return [model.id for model in library.listing.models]
-
-
-def write_adapter(path: Path, architecture: str = "llama") -> Path:
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_type("adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", 4.0)
-    writer.add_tensor("blk.0.attn_q.weight.lora_a", np.zeros((2, 64), np.float32))
-    writer.add_tensor("blk.0.attn_q.weight.lora_b", np.zeros((64, 2), np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
 
 
 @pytest.fixture
@@ -91,7 +75,7 @@ def test_the_first_of_two_equal_names_wins(folder: Path, tmp_path: Path, write_m
     assert [file.path for file in library.listing.files] == [folder / "base.gguf"]
 
 
-def test_an_adapter_is_offered_on_its_base_only(folder: Path) -> None:
+def test_an_adapter_is_offered_on_its_base_only(folder: Path, write_adapter: WriteModel) -> None:
     adapter = write_adapter(folder / "poems.gguf")
     library = library_of(folder, adapters=(("base", adapter), ("gone", adapter)))
     library.scan()
@@ -102,14 +86,16 @@ def test_an_adapter_is_offered_on_its_base_only(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["a model", "another architecture", "noise"])
-def test_an_adapter_that_does_not_fit_says_so(folder: Path, tmp_path: Path, wrong: str) -> None:
+def test_an_adapter_that_does_not_fit_says_so(
+    folder: Path, tmp_path: Path, write_adapter: WriteModel, wrong: str
+) -> None:
     adapter = tmp_path / "odd.gguf"
     if wrong == "a model":
         adapter.write_bytes((folder / "base.gguf").read_bytes())
     elif wrong == "noise":
         adapter.write_bytes(b"GGUF" * 20)
     else:
-        write_adapter(adapter, "qwen2")
+        write_adapter(adapter, architecture="qwen2")
     library = library_of(folder, adapters=(("base", adapter),))
     library.scan()
     assert ids(library) == ["base", "base+odd"]
