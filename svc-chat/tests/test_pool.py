@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -127,6 +128,47 @@ async def test_a_busy_model_is_not_freed_and_the_refusal_names_it() -> None:
         assert caught.value.headers()["Retry-After"] == "5"
         with pytest.raises(Conflict):
             await asyncio.to_thread(pool.unload, "a")
+
+
+async def test_a_load_waits_until_an_unload_has_really_freed_its_memory() -> None:
+    loader = FakeLoader()
+    leaving = threading.Event()
+
+    def close_slowly(model: Loaded) -> None:
+        leaving.wait(10)
+        loader.close(model)
+
+    pool = ModelPool(loader.load, close_slowly, budget_bytes=70, idle_unload_s=0.02)
+    pool.offer([file_of("a"), file_of("b")])
+    async with lent(pool, "a"):
+        pass
+    await until(lambda: pool.handle("a").state == "unloading")
+    job = asyncio.wrap_future(pool.load("b"))
+    done, _ = await asyncio.wait([job], timeout=0.2)
+    assert not done and pool.handle("b").state == "loading" and loader.loads == ["a"]
+    leaving.set()
+    await asyncio.wait_for(job, 5)
+    assert loader.loads == ["a", "b"] and loader.peak <= 70
+
+
+async def test_a_model_that_somebody_waits_for_is_not_freed_before_their_turn() -> None:
+    loader = FakeLoader(held=True)
+    pool = pool_of(loader, budget=90)
+
+    async def use() -> None:
+        async with lent(pool, "a"):
+            pass
+
+    waiting = asyncio.create_task(use())
+    await until(lambda: "a" in loader.gates)
+    loader.open_all()
+    deadline = time.monotonic() + 5
+    while pool.handle("a").state != "ready" and time.monotonic() < deadline:
+        pass  # the event loop stands still: the one who waits cannot have its turn yet
+    with pytest.raises(NoRoom):
+        pool.load("c")
+    await asyncio.wait_for(waiting, 5)
+    assert loader.loads == ["a"]
 
 
 async def test_a_refused_load_frees_nothing() -> None:
