@@ -46,6 +46,15 @@ def test_responses_read_and_extend_it(client: TestClient, ai: OpenAI) -> None:
     assert said == ["Be brief.", "one", "echo: one", "two", "echo: two"]
 
 
+def test_listed_items_name_the_response_that_they_belong_to(client: TestClient, ai: OpenAI) -> None:
+    made = ai.conversations.create(items=[HELLO])
+    answer = ai.responses.create(model="gpt-4o", input="one", conversation=made.id)
+    rows = client.get(f"/v1/conversations/{made.id}/items", params={"order": "asc"}).json()["data"]
+    assert [row["response_id"] for row in rows] == [None, answer.id, answer.id]
+    one = client.get(f"/v1/conversations/{made.id}/items/{rows[2]['id']}").json()
+    assert one["response_id"] == answer.id
+
+
 def test_items_are_added_read_and_removed_one_by_one(ai: OpenAI) -> None:
     made = ai.conversations.create()
     added = ai.conversations.items.create(made.id, items=[HELLO, {"role": "assistant", "content": "Oi"}])

@@ -276,6 +276,12 @@ def test_pictures_are_told_in_words_to_a_model_that_reads_only(make_client: Make
     assert refused.value.param == "input"
 
 
+def test_top_k_reaches_the_model_though_openai_has_no_such_field(make_client: Make) -> None:
+    engine = FakeEngine()
+    official(make_client(engine)).responses.create(model="gpt-4o", input="oi", extra_body={"top_k": 7})
+    assert engine.requests[0].sampling.top_k == 7
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code", "param"),
     [

@@ -176,6 +176,7 @@ class ResponseRequest(InputFields):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     # of our own
+    top_k: int | None = Field(None, ge=0, le=1000)
     seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
     timeout_s: float | None = Field(None, gt=0, le=MAX_TIMEOUT_S)
 
@@ -207,7 +208,7 @@ class ResponseRequest(InputFields):
             scores = self.top_logprobs or 0
         chosen = {
             name: getattr(self, name)
-            for name in ("temperature", "top_p", "seed")
+            for name in ("temperature", "top_p", "top_k", "seed")
             if getattr(self, name) is not None
         }
         sampling = Sampling(max_tokens=self.max_output_tokens or default_max, top_logprobs=scores, **chosen)

@@ -109,7 +109,7 @@ class Conversations(Protocol):
         ...
 
     def items(self, owner: str, conversation_id: str, page: Page) -> Listing[Item]:
-        """List items by their place; raises NotFound."""
+        """List items by their place, each with its `response_id`; raises NotFound."""
         ...
 
     def all_items(self, owner: str, conversation_id: str) -> Sequence[Item]:
@@ -117,7 +117,7 @@ class Conversations(Protocol):
         ...
 
     def item(self, owner: str, conversation_id: str, item_id: str) -> Item:
-        """Return one item; raises NotFound."""
+        """Return one item with its `response_id`; raises NotFound."""
         ...
 
     def delete_item(self, owner: str, conversation_id: str, item_id: str) -> Conversation:

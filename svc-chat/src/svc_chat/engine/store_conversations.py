@@ -88,7 +88,7 @@ class SqlConversations:
 
     def items(self, owner: str, conversation_id: str, page: Page) -> Listing[Item]:
         """List items by their place; raises NotFound."""
-        query = select(ITEMS.c.body).where(ITEMS.c.conversation_id == conversation_id)
+        query = select(ITEMS.c.body, ITEMS.c.response_id).where(ITEMS.c.conversation_id == conversation_id)
         place = ITEMS.c.position
         with reading(self._database) as connection:
             _found(connection, owner, conversation_id)
@@ -96,8 +96,10 @@ class SqlConversations:
                 last = _item(connection, conversation_id, page.after).position
                 query = query.where(place < last if page.newest_first else place > last)
             order = place.desc() if page.newest_first else place.asc()
-            rows = connection.execute(query.order_by(order).limit(page.limit + 1)).scalars().all()
-        return Listing(tuple(map(orjson.loads, rows[: page.limit])), len(rows) > page.limit)
+            rows = connection.execute(query.order_by(order).limit(page.limit + 1)).all()
+        return Listing(
+            tuple(_told(row.body, row.response_id) for row in rows[: page.limit]), len(rows) > page.limit
+        )
 
     def all_items(self, owner: str, conversation_id: str) -> Sequence[Item]:
         """Return all items, oldest first; raises NotFound."""
@@ -112,7 +114,8 @@ class SqlConversations:
         """Return one item; raises NotFound."""
         with reading(self._database) as connection:
             _found(connection, owner, conversation_id)
-            return orjson.loads(_item(connection, conversation_id, item_id).body)
+            row = _item(connection, conversation_id, item_id)
+            return _told(row.body, row.response_id)
 
     def delete_item(self, owner: str, conversation_id: str, item_id: str) -> Conversation:
         """Remove one item and return the conversation; raises NotFound."""
@@ -196,6 +199,10 @@ def _item(connection: Connection, conversation_id: str, item_id: str) -> Row[Any
             param="item_id",
         )
     return row
+
+
+def _told(body: str, response_id: str | None) -> Item:
+    return {**orjson.loads(body), "response_id": response_id}
 
 
 def _conversation(row: Row[Any]) -> Conversation:
