@@ -5,6 +5,7 @@
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { chatRoutes } from "./chat.mjs";
 import { CATALOGUE, CSP, DOCUMENT_TEXT, MODELS, PAIRS, VOICES, picture, wav } from "./data.mjs";
 
 const PORT = Number(process.env.PORT ?? 8101);
@@ -52,20 +53,6 @@ async function jobEvents(res, job) {
   res.end();
 }
 
-async function chat(res, body) {
-  const asked = body.messages.at(-1).content;
-  stream(res);
-  await wait(asked.includes("devagar") ? 1500 : 400);
-  const text = asked.includes("linhas") ? "Uma linha\noutra linha\n\n**fim**" : `Você disse: ${asked}\n\nUm círculo é redondo. ${"Um quadrado tem quatro lados. ".repeat(asked.includes("longo") ? 60 : 2)}`;
-  for (const word of text.split(/(?<= )/)) {
-    if (res.destroyed) return;
-    res.write(`data: ${JSON.stringify({ model: body.model ?? MODELS[0].id, choices: [{ delta: { content: word } }] })}\n\n`);
-    await wait(25);
-  }
-  res.write(`data: ${JSON.stringify({ model: body.model ?? MODELS[0].id, choices: [], usage: { completion_tokens: text.split(" ").length }, timing: { run_ms: 900 } })}\n\n`);
-  res.end("data: [DONE]\n\n");
-}
-
 async function describe(res) {
   stream(res);
   const results = { caption: { text: "a large red circle on a blue background" }, translation: { text: "um círculo vermelho grande sobre um fundo azul" }, speech: { url: "/media/aud_1" } };
@@ -108,7 +95,7 @@ const ROUTES = [
   ["POST /v1/personas/import", (body, res) => { state.personas.push(...body.personas.map((one, i) => ({ id: `per_${Date.now()}${i}`, ...one }))); json(res, list(state.personas), 201); }],
   ["POST /v1/personas", (body, res) => { const made = { id: `per_${Date.now()}`, ...body }; state.personas.push(made); json(res, made, 201); }],
   ["DELETE /v1/personas/(.+)", (_, res, [, id]) => { state.personas = state.personas.filter((one) => one.id !== id); json(res, { deleted: true }); }],
-  ["POST /v1/chat/completions", (body, res) => chat(res, body)],
+  ...chatRoutes(json, fail),
   ["POST /v1/images/generations", (body, res) => json(res, makeJob("image", body.steps ?? 8, (job) => ({ prompt: body.prompt, pictures: [{ id: `img_${job.id.slice(-8)}`, url: `/media/img_${job.id.slice(-8)}`, seed: 42, width: 256, height: 256 }], parameters: { steps: body.steps ?? 8, guidance_scale: 7.5 }, model: "scenes-diffusion", device: "cpu" })), 202)],
   ["POST /v1/vision/detections", (_, res) => json(res, { detections: [{ label: "red circle", score: 0.98, box: [78, 78, 178, 178] }, { label: "yellow star", score: 0.71, box: [10, 20, 60, 70] }], width: 256, height: 256 })],
   ["POST /v1/vision/classifications", (_, res) => json(res, { classifications: [{ label: "circle", score: 0.93 }, { label: "ring", score: 0.05 }, { label: "star", score: 0.02 }] })],
@@ -149,7 +136,7 @@ function page(path, res) {
 }
 
 createServer(async (req, res) => {
-  const path = new URL(req.url, "http://mock").pathname;
+  const { pathname: path, searchParams } = new URL(req.url, "http://mock");
   const body = await read(req);
   if (path === "/auth/login" || path === "/auth/link") {
     const good = body.password === "oficina" || body.token === "once";
@@ -159,5 +146,5 @@ createServer(async (req, res) => {
   if (!route) return page(path, res);
   if (!req.headers.cookie?.includes("oficina_session=s")) return fail(res, 401, "invalid_credentials", "Log in.");
   if (req.method !== "GET" && req.headers["x-csrf-token"] !== "c") return fail(res, 403, "csrf_required", "The CSRF header is missing.");
-  await route.answer(body, res, route.path.exec(path));
+  await route.answer(body, res, route.path.exec(path), searchParams);
 }).listen(PORT, "127.0.0.1", () => console.log(`http://127.0.0.1:${PORT}/#token=once`));

@@ -4,18 +4,33 @@ import { load, save } from "@/shared/storage";
 
 export interface ChatSettings {
   model: string | null;
+  /** Of the next new conversation; each conversation keeps its own. */
   persona: string | null;
   systemPrompt: string;
   /** null leaves the choice to the server. */
   temperature: number | null;
+  topP: number | null;
+  topK: number | null;
   maxTokens: number | null;
 }
 
-export const DEFAULT_SETTINGS: ChatSettings = { model: null, persona: null, systemPrompt: "", temperature: null, maxTokens: null };
+export const DEFAULT_SETTINGS: ChatSettings = {
+  model: null, persona: null, systemPrompt: "", temperature: null, topP: null, topK: null, maxTokens: null,
+};
 
 export function useChatSettings() {
   const [settings, setSettings] = useState<ChatSettings>(() => ({ ...DEFAULT_SETTINGS, ...load<Partial<ChatSettings>>("chat-settings", {}) }));
   useEffect(() => save("chat-settings", settings), [settings]);
   const change = (part: Partial<ChatSettings>) => setSettings((now) => ({ ...now, ...part }));
   return { settings, change };
+}
+
+/** The fields of `POST /v1/responses` that the settings stand for. */
+export function wishesOf({ model, persona, systemPrompt, temperature, topP, topK, maxTokens }: ChatSettings): Record<string, unknown> {
+  const fields = {
+    model, persona, temperature, top_p: topP, top_k: topK, max_output_tokens: maxTokens, instructions: systemPrompt.trim() || null,
+    // A conversation that outgrows the model goes on without its oldest messages; the answer says how many.
+    truncation: "auto",
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }

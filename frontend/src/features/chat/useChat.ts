@@ -1,105 +1,102 @@
-/** Owns the state of the chat: conversations, the answer being written, stopping, trying again. */
-import { useCallback, useEffect, useRef, useState } from "react";
-import { isAbort } from "@/shared/api/client";
+/** Owns the state of the chat tab: which conversation is open, what happens in it, what the reader can do. */
+import { useDocumentVisibility } from "@mantine/hooks";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { asApiError } from "@/shared/api/errors";
 import { useSession } from "@/shared/session";
-import { streamCompletion } from "./completion";
-import { loadConversations, newConversation, newId, saveConversations, type Conversation, type Message } from "./conversations";
-import type { ChatSettings } from "./settings";
+import { lookAgain, rememberMade, useConversation, useConversationChanges, useConversationList } from "./conversations";
+import { useCurrent } from "./current";
+import { lastQuestion } from "./messages";
+import { usePersonas } from "./personas";
+import { wishesOf, type ChatSettings } from "./settings";
+import { Threads } from "./threads";
+import { DRAFT, Unsent } from "./unsent";
+import { lastUserItem, viewOf } from "./view";
+import type { Item } from "./wire";
 
-export interface Pending {
-  conversationId: string;
-  text: string;
-}
+const NO_ITEMS: Item[] = [];
 
-export interface Failure {
-  conversationId: string;
-  error: unknown;
-}
-
-const FRAME_MS = 40;
-
-export function useChat(settings: ChatSettings) {
+export function useChat(settings: ChatSettings, active: boolean) {
   const { id: userId } = useSession();
-  const [conversations, setConversations] = useState<Conversation[]>(() => loadConversations(userId));
-  const [currentId, setCurrentId] = useState(() => conversations[0]!.id);
-  const [pending, setPending] = useState<Pending | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const abort = useRef<AbortController | null>(null);
-  useEffect(() => saveConversations(userId, conversations), [userId, conversations]);
+  const queries = useQueryClient();
+  const [currentId, choose] = useCurrent(userId);
+  const place = currentId ?? DRAFT;
+  const tell = useOtherWindows();
+  const [threads] = useState(() => new Threads(new Unsent(`chat-unsent.${userId}`), {
+    made: (conversation) => {
+      rememberMade(queries, conversation);
+      choose(conversation.id);
+    },
+    changed: async (id) => {
+      if (id === DRAFT) return true;
+      tell(id);
+      return lookAgain(queries, id);
+    },
+  }));
+  const list = useConversationList(active);
+  const opened = useConversation(currentId, active);
+  const thread = useSyncExternalStore(threads.subscribe, () => threads.get(place));
+  const items = opened.data?.items ?? NO_ITEMS;
+  const running = opened.data?.conversation.response_in_progress ?? null;
+  const view = viewOf(items, thread, running);
+  const seen = useDocumentVisibility() === "visible";
+  useEffect(() => threads.watch(seen ? currentId : null, running), [threads, seen, currentId, running]);
+  useEffect(() => { if (view.accepted) threads.settle(place); }, [threads, view.accepted, place]);
+  const lost = opened.isError && asApiError(opened.error).status === 404;
+  useEffect(() => { if (lost) choose(null); }, [lost, choose]);
+  const changes = useConversationChanges(tell);
 
-  const current = conversations.find((one) => one.id === currentId) ?? conversations[0]!;
-
-  const setMessages = useCallback((id: string, messages: Message[]) => {
-    setConversations((all) => all.map((one) => (one.id === id ? { ...one, messages } : one)));
-  }, []);
-
-  const answer = async (id: string, history: Message[]) => {
-    const controller = new AbortController();
-    abort.current = controller;
-    setFailure(null);
-    setPending({ conversationId: id, text: "" });
-    const paint = throttle((text: string) => setPending({ conversationId: id, text }));
-    try {
-      const { content, ...rest } = await streamCompletion(settings, history, paint.call, controller.signal);
-      setMessages(id, [...history, { id: newId(), role: "assistant", content, ...rest }]);
-    } catch (error) {
-      const content = paint.last();
-      if (content) setMessages(id, [...history, { id: newId(), role: "assistant", content, stopped: true }]);
-      if (!isAbort(error)) setFailure({ conversationId: id, error });
-    } finally {
-      paint.cancel();
-      setPending(null);
-    }
+  const personas = usePersonas().data;
+  const chosen = currentId === null ? settings.persona : opened.data?.conversation.metadata.persona ?? null;
+  // What is remembered may be gone from the server.
+  const persona = personas && !personas.some((one) => one.id === chosen) ? null : chosen;
+  const ask = (text: string, more: { replaces?: string[]; parts?: Parameters<typeof threads.send>[1]["parts"] } = {}) => {
+    const replaces = more.replaces ?? [];
+    const after = lastUserItem(items.filter((item) => !replaces.includes(item.id)))?.id ?? null;
+    const wishes = { body: wishesOf({ ...settings, persona }), metadata: persona ? { persona } : ({} as Record<string, string>) };
+    void threads.send(place, { text, parts: more.parts, replaces, after }, wishes);
   };
+  const free = view.pending === null && view.question === null && (currentId === null || opened.data !== undefined);
 
-  const send = (text: string) => {
-    if (!text.trim() || pending) return false;
-    const history: Message[] = [...current.messages, { id: newId(), role: "user", content: text.trim() }];
-    setMessages(current.id, history);
-    void answer(current.id, history);
+  const send = (text: string, replaces: string[] = []) => {
+    if (!text.trim() || !free) return false;
+    ask(text.trim(), { replaces });
     return true;
   };
-
   /** Answer the last question anew; a former answer to it is dropped. */
   const regenerate = () => {
-    if (pending) return;
-    const last = current.messages.findLastIndex((message) => message.role === "user");
-    if (last < 0) return;
-    const history = current.messages.slice(0, last + 1);
-    setMessages(current.id, history);
-    void answer(current.id, history);
+    const last = lastQuestion(items);
+    if (last && free) ask(last.text, { replaces: last.itemIds, parts: last.parts });
   };
-
-  const start = () => {
-    const empty = conversations.find((one) => one.messages.length === 0);
-    const fresh = empty ?? newConversation();
-    if (!empty) setConversations((all) => [fresh, ...all]);
-    setCurrentId(fresh.id);
+  const resend = () => {
+    const { question } = threads.get(place);
+    if (question) ask(question.text, question);
   };
-
-  const remove = (id: string) => {
-    if (pending?.conversationId === id) abort.current?.abort();
-    const left = conversations.filter((one) => one.id !== id);
-    const kept = left.length > 0 ? left : [newConversation()];
-    setConversations(kept);
-    if (id === current.id) setCurrentId(kept[0]!.id);
+  const remove = async (id: string) => {
+    await changes.remove.mutateAsync(id);
+    threads.forget(id);
+    if (id === currentId) choose(null);
   };
-
-  const stop = () => abort.current?.abort();
-  const dismiss = () => setFailure(null);
-  return { conversations, current, pending, failure, send, regenerate, start, remove, stop, dismiss, choose: setCurrentId };
+  const setPersona = (next: string | null) => {
+    if (opened.data) changes.change.mutate({ conversation: opened.data.conversation, part: { persona: next } });
+  };
+  return {
+    list, opened, currentId, persona, view, items, free, choose, send, regenerate, resend, remove, setPersona,
+    rename: changes.change.mutateAsync, problem: changes.change.error, problemSolved: changes.change.reset,
+    running: running !== null, stop: () => void threads.stop(place, running), dismiss: () => threads.settle(place),
+    error: view.unsent ?? thread.error,
+  };
 }
 
-/** Paint at most once a frame: a fast model sends more tokens than a page can usefully draw. */
-function throttle(paint: (text: string) => void) {
-  let latest = "";
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  return {
-    call: (text: string) => {
-      latest = text;
-      timer ??= setTimeout(() => { timer = null; paint(latest); }, FRAME_MS);
-    },
-    last: () => latest,
-    cancel: () => { if (timer) clearTimeout(timer); },
-  };
+export type Chat = ReturnType<typeof useChat>;
+
+/** Tell this browser's other windows that a conversation changed, and hear it from them. */
+function useOtherWindows(): (conversationId: string) => void {
+  const queries = useQueryClient();
+  const [channel] = useState(() => new BroadcastChannel("oficina.chat"));
+  useEffect(() => {
+    channel.onmessage = ({ data }: MessageEvent<unknown>) => { if (typeof data === "string") void lookAgain(queries, data); };
+    return () => { channel.onmessage = null; };
+  }, [channel, queries]);
+  return (id) => channel.postMessage(id);
 }

@@ -8,6 +8,8 @@ export interface ErrorBody {
 /** Services by the first words of their paths; the longest match wins. */
 const SERVICE_OF_PATH: ReadonlyArray<readonly [string, string]> = [
   ["/v1/chat", "chat"],
+  ["/v1/responses", "chat"],
+  ["/v1/conversations", "chat"],
   ["/v1/personas", "chat"],
   ["/v1/images", "images"],
   ["/v1/vision", "vision"],

@@ -45,6 +45,14 @@ describe("the reader of server-sent events", () => {
     expect((await all(body("id: 4\ndata: a\n\ndata: b\n\n"))).map((event) => event.id)).toEqual(["4", "4"]);
   });
 
+  it.each([
+    ["breaks", (controller: ReadableStreamDefaultController) => controller.error(new TypeError("network error"))],
+    ["falls silent", () => undefined],
+  ])("takes a connection that %s for one that may be opened again", async (_, start) => {
+    const reading = readSse(new ReadableStream<Uint8Array>({ start }), 20).next();
+    await expect(reading).rejects.toMatchObject({ code: "offline", transient: true });
+  });
+
   it("cancels the request when the loop is left", async () => {
     let cancelled = false;
     const endless = new ReadableStream<Uint8Array>({

@@ -1,4 +1,6 @@
 /** Owns reading server-sent events from a fetch body; knows nothing about what the events mean. */
+import { isAbort } from "./client";
+import { ApiError } from "./errors";
 
 export interface SseEvent {
   event: string;
@@ -47,19 +49,37 @@ export class SseParser {
   }
 }
 
-/** Yield the events of a body until it ends; leaving the loop early cancels the request. */
-export async function* readSse(body: ReadableStream<Uint8Array>): AsyncGenerator<SseEvent> {
+/**
+ * Yield the events of a body until it ends; leaving the loop early cancels the request. A connection that
+ * breaks, or from which nothing comes for `silenceMs` (signs of life count), is the transient error "offline".
+ */
+export async function* readSse(body: ReadableStream<Uint8Array>, silenceMs?: number): AsyncGenerator<SseEvent> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   const parser = new SseParser();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await readWithin(reader, silenceMs);
       if (done) break;
       yield* parser.push(decoder.decode(value, { stream: true }));
     }
     yield* parser.push("\n\n");
   } finally {
-    await reader.cancel().catch(() => undefined);
+    void reader.cancel().catch(() => undefined);
+  }
+}
+
+async function readWithin(reader: ReadableStreamDefaultReader<Uint8Array>, silenceMs: number | undefined) {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    if (silenceMs !== undefined) timer = setTimeout(() => reject(new Error("silence")), silenceMs);
+  });
+  try {
+    return await Promise.race([reader.read(), silence]);
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new ApiError("The connection broke.", "offline", 0);
+  } finally {
+    clearTimeout(timer);
   }
 }

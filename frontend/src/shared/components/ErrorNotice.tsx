@@ -17,7 +17,7 @@ export function ErrorNotice({ error, onRetry, onClose }: { error: unknown; onRet
   const { title, detail } = useErrorText()(error);
   const known = asApiError(error);
   return (
-    <Alert color={known.transient ? "yellow" : "red"} variant="light" icon={<Icon name="alert" />} role="alert"
+    <Alert className="notice" data-transient={known.transient || undefined} variant="default" icon={<Icon name="alert" />} role="alert"
       withCloseButton={Boolean(onClose)} onClose={onClose} closeButtonLabel={t("common.close")}>
       <Text size="sm">{title}</Text>
       {detail && <Text size="xs" c="dimmed" mt={2} className="wrap">{detail}</Text>}
