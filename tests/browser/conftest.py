@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, Request
+from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.browser.browser import WIDE, Site, chromium, sign_in, site_of_environment
+from tests.browser.browser import WIDE, Site, chromium, open_tab, sign_in, site_of_environment
+from tests.browser.small import SmallStack, small_stack
 
 NewPage = Callable[..., Page]
+# a browser, a stack and what the machine does beside them share its processors
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +51,12 @@ def browser(session_cookies: list[Any]) -> Iterator[Browser]:
 @pytest.fixture
 def new_page(browser: Browser, session_cookies: list[Any], site: Site) -> Iterator[NewPage]:
     """Make signed-in pages; afterwards none of them may have asked anybody but the gateway."""
+    with _pages(browser, session_cookies, site) as make:
+        yield make
+
+
+@contextmanager
+def _pages(browser: Browser, cookies: list[Any], site: Site) -> Iterator[NewPage]:
     contexts = []
     foreign: list[str] = []
 
@@ -57,7 +67,7 @@ def new_page(browser: Browser, session_cookies: list[Any], site: Site) -> Iterat
     def make(*, signed_in: bool = True, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": WIDE, "locale": "pt-BR", **options})
         if signed_in:
-            context.add_cookies(session_cookies)
+            context.add_cookies(cookies)
         context.on("request", note)
         contexts.append(context)
         return context.new_page()
@@ -66,6 +76,44 @@ def new_page(browser: Browser, session_cookies: list[Any], site: Site) -> Iterat
     for context in contexts:
         context.close()
     assert foreign == []
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
+    """The gateway, svc-chat and the page, with a model that writes at the pace its question names."""
+    with small_stack(tmp_path_factory.mktemp("small")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def small_cookies(small: SmallStack) -> list[Any]:
+    """A session at the small stack."""
+    with chromium() as browser:
+        context = browser.new_context()
+        sign_in(context, small.site)
+        return context.cookies()
+
+
+@pytest.fixture(scope="module")
+def small_browser(small_cookies: list[Any]) -> Iterator[Browser]:
+    """A running Chromium for the small stack."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def new_chat(small_browser: Browser, small_cookies: list[Any], small: SmallStack) -> Iterator[NewPage]:
+    """Make pages as `new_page` does, of the small stack."""
+    with _pages(small_browser, small_cookies, small.site) as make:
+        yield make
+
+
+@pytest.fixture
+def chat(new_chat: NewPage, small: SmallStack) -> Page:
+    """A wide page in Portuguese on the chat tab of the small stack."""
+    page = new_chat()
+    open_tab(page, small.site, "chat")
+    return page
 
 
 @pytest.fixture

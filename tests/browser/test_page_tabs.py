@@ -20,6 +20,17 @@ def choose_picture(page: Page, picture: dict[str, Any]) -> None:
     expect(page.get_by_alt_text("Imagem escolhida")).to_be_visible()
 
 
+def test_the_model_answers_and_the_answer_is_kept(page: Page, site: Site) -> None:
+    open_tab(page, site, "chat")
+    page.get_by_label("Mensagem", exact=True).fill("Olá!")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Responder de novo")).to_be_visible(timeout=60_000)
+    answer = page.locator("[data-role=assistant] .markdown").inner_text()
+    assert answer.strip()
+    page.reload()
+    expect(page.locator("[data-role=assistant] .markdown")).to_have_text(answer)
+
+
 def test_a_picture_is_drawn_looked_at_and_deleted(page: Page, site: Site) -> None:
     open_tab(page, site, "images")
     gallery = page.locator(".gallery-item")
