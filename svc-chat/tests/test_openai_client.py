@@ -307,7 +307,7 @@ def test_parse_gives_the_arguments_of_a_strict_function(make_official: Callable[
     assert calls[0].function.parsed_arguments == Plan(steps=[Step(what="saw", minutes=3)])
     schema = engine.requests[0].json_schema
     assert schema is not None
-    assert "Plan.Step" in schema["$defs"]
+    assert "tool-0-Step" in schema["$defs"]
 
 
 def test_the_raw_response_has_headers_and_the_parsed_body(official: OpenAI) -> None:

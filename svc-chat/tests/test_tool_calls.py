@@ -188,32 +188,6 @@ def test_the_end_of_an_object_is_found_at_any_cut(value: dict, after: str, cuts:
     raise AssertionError("no end")
 
 
-def test_definitions_of_a_functions_parameters_are_found_from_the_root() -> None:
-    parameters = {
-        "type": "object",
-        "properties": {"who": {"$ref": "#/$defs/Person"}, "next": {"$ref": "#"}},
-        "$defs": {"Person": {"type": "object", "properties": {"boss": {"$ref": "#/$defs/Person"}}}},
-    }
-    tools = [
-        {"type": "function", "function": {"name": name, "parameters": parameters}} for name in ("a", "b")
-    ]
-    schema = plan(tools, "required").schema
-    assert schema is not None
-    assert schema["anyOf"][1]["properties"]["arguments"]["properties"]["who"] == {"$ref": "#/$defs/b.Person"}
-    assert schema["$defs"]["b.Person"]["properties"]["boss"] == {"$ref": "#/$defs/b.Person"}
-    assert schema["$defs"]["b"]["properties"]["next"] == {"$ref": "#/$defs/b"}
-    assert set(schema["$defs"]) == {"a", "b", "a.Person", "b.Person"}
-
-
-def test_a_schema_without_end_is_refused() -> None:
-    deep: dict = {"type": "object"}
-    for _ in range(100):
-        deep = {"type": "object", "properties": {"x": deep}}
-    tool = {"type": "function", "function": {"name": "a", "parameters": deep}}
-    with pytest.raises(BadRequest, match="64 levels"):
-        _ = plan([tool], "required").schema
-
-
 def allowed(mode: str, *names: str) -> dict:
     tools = [{"type": "function", "function": {"name": name}} for name in names]
     return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}

@@ -59,7 +59,7 @@ class ToolPlan:
         calls, definitions = [], {}
         for index, tool in enumerate(self.tools):
             if _name(tool) in self.names:
-                call, own = _call_schema(tool["function"], f"tools.{index}.function.parameters")
+                call, own = _call_schema(tool["function"], index)
                 calls.append(call)
                 definitions.update(own)
         schema = calls[0] if len(calls) == 1 else {"anyOf": calls}
@@ -141,12 +141,15 @@ def _name(tool: Tool) -> str:
     return str(tool["function"]["name"])
 
 
-def _call_schema(function: Mapping[str, Any], param: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    name = str(function["name"])
-    parameters, definitions = embedded(function.get("parameters") or {"type": "object"}, name, param)
+def _call_schema(function: Mapping[str, Any], index: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    parameters, definitions = embedded(
+        function.get("parameters") or {"type": "object"},
+        f"tool-{index}",
+        f"tools.{index}.function.parameters",
+    )
     call = {
         "type": "object",
-        "properties": {"name": {"const": name}, "arguments": parameters},
+        "properties": {"name": {"const": str(function["name"])}, "arguments": parameters},
         "required": ["name", "arguments"],
         "additionalProperties": False,
     }
