@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, create_engine, inspect, text
+from sqlalchemy import MetaData, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine as Database
 
 from servicekit.errors import BadRequest, NotFound
@@ -313,6 +313,23 @@ def test_deleted_text_is_in_no_file_any_more(tmp_path: Path, how: str) -> None:
     for path in tmp_path.iterdir():
         assert written not in path.read_bytes(), path.name
         assert SECRET.encode() not in path.read_bytes(), path.name
+    database.dispose()
+
+
+def test_pieces_do_not_wait_for_the_disk_but_beginnings_and_ends_do(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/service.db")
+    waited: list[int] = []
+
+    @event.listens_for(database, "commit")
+    def note(connection: Any) -> None:
+        waited.append(connection.exec_driver_sql("PRAGMA synchronous").scalar())
+
+    responses = SqlResponses(database)
+    responses.add(response(), numbered(0, 0), "w", 30)
+    responses.keep("w", 30, [Progress("resp_1", tuple(numbered(1, 1)))])
+    responses.keep("w", 30, [Progress("resp_1", tuple(numbered(2, 2)), "completed", {})])
+    full, normal = 2, 1
+    assert waited == [full, normal, full]
     database.dispose()
 
 

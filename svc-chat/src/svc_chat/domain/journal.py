@@ -15,7 +15,7 @@ from svc_chat.domain.run import Run
 from svc_chat.engine.history import Progress, Responses
 
 INTERVAL_S = 0.1
-"""Between two transactions, at least; what a reader sees is at most so much older."""
+"""Between two transactions; what a reader sees is at most so much older. First pieces and ends do not wait."""
 LEASE_S = 30.0
 """How long a response stays this process's own without a sign of life."""
 _RETRY_S = 1.0
@@ -28,20 +28,23 @@ class Journal:
     def __init__(self, store: Responses, worker: str, runs: Mapping[str, Run]):
         self._store, self._worker, self._runs = store, worker, runs
         self._dirty: dict[str, Run] = {}
-        self._wake = asyncio.Event()
+        self._wake, self._urgent = asyncio.Event(), asyncio.Event()
         self._stopping = False
         self.problem: str | None = None
         """Why nothing can be written down at the moment."""
 
-    def note(self, run: Run) -> None:
-        """Write `run` down with the next transaction."""
+    def note(self, run: Run, *, urgent: bool = False) -> None:
+        """Write `run` down with the next transaction, which is at once for its first piece and its end."""
         self._dirty[run.id] = run
         self._wake.set()
+        if urgent:
+            self._urgent.set()
 
     def stop(self) -> None:
         """Write down what there is and end `work`."""
         self._stopping = True
         self._wake.set()
+        self._urgent.set()
 
     async def work(self) -> None:
         """Write whenever there is something, until stopped."""
@@ -51,12 +54,12 @@ class Journal:
             await _wait(self._wake, LEASE_S / 3)
             began = clock()
             self._wake.clear()
+            self._urgent.clear()
             if began - renewed >= LEASE_S / 3:
                 renewed = began
                 await self._write([(run, Progress(run.id)) for run in self._runs.values()])
             await self._flush()
-            if not self._stopping:
-                await asyncio.sleep(INTERVAL_S - (clock() - began))
+            await _wait(self._urgent, INTERVAL_S - (clock() - began))
         await self._flush()
 
     async def _flush(self) -> None:

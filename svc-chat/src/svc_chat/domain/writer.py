@@ -122,7 +122,7 @@ class ResponseWriter:
             log.exception("response not written")
             self._fail(run, InternalError("Something broke while the answer was written. Ask again."))
         if run.id in self.runs:
-            self.journal.note(run)
+            self.journal.note(run, urgent=True)
 
     def _fail(self, run: Run, error: ServiceError) -> None:
         if not run.refuse(error):
@@ -187,13 +187,14 @@ class ResponseWriter:
                 prepared = self._shorten(run, prepared, error)
 
     def _take(self, run: Run, delta: Delta, prepared: Prepared, earlier: int) -> None:
+        first = not run.began.done()
         if delta.finish_reason is None:
             run.add(delta)
         else:
             reason, usage = delta.finish_reason, _whole(delta.usage, earlier)
             extra = made(prepared, [usage or Usage()])
             run.add(delta, lambda draft: draft.finish(reason, usage, extra))
-        self.journal.note(run)
+        self.journal.note(run, urgent=first or delta.finish_reason is not None)
 
     def _shorten(self, run: Run, prepared: Prepared, error: ContextTooLong) -> Prepared:
         if run.stored.body["truncation"] != "auto":

@@ -97,7 +97,8 @@ class SqlResponses:
     def keep(self, worker: str, lease_s: float, progress: Sequence[Progress]) -> Collection[str]:
         """Write progress of several responses in one transaction; return the ids that are lost."""
         lost = set()
-        with writing(self._database) as connection:
+        ends = any(step.body is not None for step in progress)
+        with writing(self._database, through_power_loss=ends) as connection:
             for step in progress:
                 mine = and_(RESPONSES.c.id == step.response_id, RESPONSES.c.worker == worker, _UNFINISHED)
                 changed = connection.execute(RESPONSES.update().where(mine).values(_columns(step, lease_s)))
