@@ -165,7 +165,10 @@ def test_a_conversation_has_one_response_at_a_time_however_many_ask_at_once(
     begin(conversations)
 
     def ask(number: int) -> bool:
-        asked = response(f"resp_{number}", conversation_id="conv_1", input=(item(f"msg_{number}"),))
+        there = conversations.all_items("ana", "conv_1")
+        until = there[-1]["id"] if there else None
+        said = (item(f"msg_{number}"),)
+        asked = response(f"resp_{number}", conversation_id="conv_1", input=said, read_until=until)
         try:
             responses.add(asked, numbered(0, 1), "w", 30)
         except ConversationLocked:
@@ -180,6 +183,29 @@ def test_a_conversation_has_one_response_at_a_time_however_many_ask_at_once(
     responses.keep("w", 30, [Progress(running, status="completed", output=(item("msg_out"),))])
     assert conversations.get("ana", "conv_1").running is None
     assert ask(9)
+
+
+def test_who_did_not_read_the_last_item_asks_again(
+    conversations: SqlConversations, responses: SqlResponses
+) -> None:
+    begin(conversations)
+    conversations.add_items("ana", "conv_1", [item("msg_1"), item("msg_2")])
+    with pytest.raises(ConversationLocked):
+        responses.add(response(conversation_id="conv_1", read_until="msg_1"), [], "w", 30)
+    responses.add(response(conversation_id="conv_1", read_until="msg_2"), [], "w", 30)
+
+
+def test_text_and_ids_with_odd_characters_are_kept_or_refused(
+    conversations: SqlConversations, responses: SqlResponses
+) -> None:
+    begin(conversations, metadata={"title": "a\0b"})
+    odd = "a\0b \u202e \U0001f600 \"'%;--"
+    conversations.add_items("ana", "conv_1", [item("msg_1", odd)])
+    assert conversations.item("ana", "conv_1", "msg_1") == item("msg_1", odd)
+    assert conversations.get("ana", "conv_1").first_text == odd.replace("\0", "")
+    for unknown in ("resp_\0", "'; DROP TABLE responses; --", "é" * 500):
+        with pytest.raises((NotFound, BadRequest)):
+            responses.get("ana", unknown)
 
 
 def test_items_get_places_one_after_the_other_from_many_threads(conversations: SqlConversations) -> None:

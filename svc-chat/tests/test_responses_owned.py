@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +45,30 @@ def test_a_caller_who_waits_for_the_whole_may_leave_too(serve: Serve, until: Unt
     items = served.openai.conversations.items
     until(lambda: len(items.list(conversation.id).data) == 2)
     assert items.list(conversation.id).data[0].content[0].text == WORDS
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_caller_may_leave_before_the_first_word(serve: Serve, until: Until, stream: bool) -> None:
+    served = serve(FakeEngine("late words", delay_s=0.6))
+    conversation = served.openai.conversations.create()
+    body = {"input": "x", "conversation": conversation.id, "stream": stream}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{served.url}/v1/responses", json=body, timeout=0.3)
+    items = served.openai.conversations.items
+    until(lambda: len(items.list(conversation.id).data) == 2)
+    assert items.list(conversation.id).data[0].content[0].text == "late words"
+
+
+def test_an_error_after_the_caller_left_is_kept(serve: Serve, until: Until) -> None:
+    served = serve(Failing(QueueFull(3), 0, delay_s=0.6))
+    conversation = served.openai.conversations.create()
+    with pytest.raises(httpx.ReadTimeout):
+        body = {"input": "x", "conversation": conversation.id}
+        httpx.post(f"{served.url}/v1/responses", json=body, timeout=0.3)
+    url = f"{served.url}/v1/conversations/{conversation.id}"
+    response_id = httpx.get(url).json()["response_in_progress"]
+    until(lambda: served.openai.responses.retrieve(response_id).status == "failed")
+    assert httpx.get(url).json()["response_in_progress"] is None
 
 
 def test_an_answer_that_is_not_stored_ends_with_its_caller(serve: Serve, until: Until) -> None:
@@ -188,12 +213,14 @@ def test_deleting_a_conversation_ends_what_is_written_in_it(serve: Serve) -> Non
 class Failing(FakeEngine):
     """Raises what it is told, before the first word or after the third."""
 
-    def __init__(self, error: Exception, after: int, times: int = 1000):
-        super().__init__(WORDS)
+    def __init__(self, error: Exception, after: int, times: int = 1000, delay_s: float = 0.0):
+        super().__init__(WORDS, delay_s=delay_s)
         self.error, self.after, self.times = error, after, times
 
     async def generate(self, request: GenerationRequest) -> Any:
         said = 0
+        if self.after == 0:
+            await asyncio.sleep(self.delay_s)
         async for delta in super().generate(request):
             if said == self.after and self.times > 0:
                 self.times -= 1

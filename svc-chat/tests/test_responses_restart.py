@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from svc_chat.build import LocalAndRemote, build_engine
 from svc_chat.domain.responses import NewResponse
 from svc_chat.domain.service import Ask, ChatService
 from svc_chat.domain.writer import MAX_ATTEMPTS
@@ -32,7 +33,7 @@ TEXT, ARGUMENTS = "response.output_text.delta", "response.function_call_argument
 class Process:
     """What a process of the service does with its history; it can die without a word."""
 
-    def __init__(self, folder: Path, engine: FakeEngine, **settings: Any):
+    def __init__(self, folder: Path, engine: Any, **settings: Any):
         chosen = Settings(data_dir=folder, **settings)
         self.engine = engine
         self.database = open_database(chosen.sql_url)
@@ -65,7 +66,7 @@ async def processes(tmp_path: Path) -> AsyncIterator[Any]:
     """Return a function that starts one process after the other on the same data."""
     started: list[Process] = []
 
-    async def start(engine: FakeEngine, **settings: Any) -> Process:
+    async def start(engine: Any, **settings: Any) -> Process:
         if started:
             await started[-1].die()
         started.append(await Process(tmp_path, engine, **settings).start())
@@ -238,3 +239,35 @@ async def test_another_process_can_follow_what_this_one_writes(processes: Any, t
     assert events == run.told
     assert said(events) == WORDS
     other.database.dispose()
+
+
+@pytest.fixture
+async def model(tmp_path: Path) -> AsyncIterator[LocalAndRemote]:
+    """Return the engine with the built-in model."""
+    engine = build_engine(Settings(data_dir=tmp_path / "models", auth="off").prepared())  # type: ignore[arg-type]
+    yield engine
+    await engine.close()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("schema", [None, {"type": "object", "properties": {"text": {"type": "string"}}}])
+async def test_the_built_in_model_goes_on_where_it_was(
+    processes: Any, model: LocalAndRemote, schema: Any
+) -> None:
+    wanted = new("Hello!", ask=Ask(json_schema=schema, sampling=Sampling(max_tokens=200)))
+    process = await processes(model)
+    run = await process.responses.create(wanted, "ana")
+    told: list[Event] = []
+    async for event in run.read():
+        told.append(event)
+        if said(told):
+            break
+    process = await processes(model)
+    more = await rest(process, told)
+    response = more[-1]["response"]
+    assert response["status"] in ("completed", "incomplete")
+    text = response["output"][0]["content"][0]["text"]
+    assert text == said(told) + said(more)
+    assert response["usage"]["output_tokens"] <= 200
+    if schema and response["status"] == "completed":
+        assert isinstance(json.loads(text), dict)

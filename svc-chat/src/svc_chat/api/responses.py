@@ -70,7 +70,7 @@ def router(responses: ResponseService, default_max_tokens: int) -> APIRouter:
         request: Request,
         caller: Caller,
         stream: bool = False,
-        starting_after: Annotated[int, Query(ge=-1)] = -1,
+        starting_after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
         include: Include = None,
         include_list: IncludeList = None,
     ) -> Response:

@@ -76,7 +76,8 @@ class ResponseService:
         """
         input_ = with_ids(new.items)
         new = _seeded(new)
-        prepared = await self._prepared(new, input_, owner)
+        before = await self._before(new, owner)
+        prepared = await self._prepared(new, [*before, *input_], owner)
         body = _body(new, prepared, "queued" if new.background else "in_progress")
         ask = replace(new.ask, messages=prepared.request.messages, model=prepared.model.id, persona=None)
         stored = StoredResponse(
@@ -89,6 +90,7 @@ class ResponseService:
             background=new.background,
             conversation_id=new.conversation_id,
             previous_id=new.previous_response_id,
+            read_until=before[-1]["id"] if before and new.conversation_id else None,
             created_at=time.time(),
         )
         if new.background:
@@ -97,7 +99,8 @@ class ResponseService:
 
     async def transient(self, new: NewResponse, owner: str) -> AsyncIterator[Event]:
         """Write a response that nobody keeps; it ends when the caller stops reading."""
-        prepared = await self._prepared(new, with_ids(new.items), owner)
+        items = [*await self._before(new, owner), *with_ids(new.items)]
+        prepared = await self._prepared(new, items, owner)
         draft = Draft(_body(new, prepared, "in_progress"))
         told = [*draft.created(), *draft.begun()]
         try:
@@ -131,7 +134,8 @@ class ResponseService:
 
     async def count(self, new: NewResponse, owner: str) -> int:
         """Return how many tokens the model would read; they stay in its memory, so that asking is quick."""
-        prepared = await self._prepared(new, with_ids(new.items), owner)
+        items = [*await self._before(new, owner), *with_ids(new.items)]
+        prepared = await self._prepared(new, items, owner)
         sampling = replace(prepared.request.sampling, max_tokens=1)
         request = replace(
             prepared.request, sampling=sampling, json_schema=None, repetition=None, answer_prefix=""
@@ -234,9 +238,8 @@ class ResponseService:
                 raise BackgroundFull(waiting, self._background_max)
             return await self._writer.add(stored, prepared)
 
-    async def _prepared(self, new: NewResponse, input_: Sequence[Item], owner: str) -> Prepared:
-        before = await self._before(new, owner)
-        messages = turns([*before, *input_])
+    async def _prepared(self, new: NewResponse, items: Sequence[Item], owner: str) -> Prepared:
+        messages = turns(items)
         if new.instructions:
             messages = (Message("system", new.instructions), *messages)
         try:

@@ -11,8 +11,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine as Database
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
+from servicekit.errors import BadRequest
 from svc_chat.errors import HistoryAway
 
 _MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
@@ -62,6 +63,8 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise HistoryAway() from error
+    except DataError as error:  # PostgreSQL's text holds no NUL character
+        raise BadRequest("An id or a name holds a character that cannot be kept. Leave it out.") from error
 
 
 def forget_deleted(database: Database) -> None:

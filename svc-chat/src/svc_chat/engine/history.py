@@ -62,6 +62,8 @@ class StoredResponse:
     conversation_id: str | None = None
     previous_id: str | None = None
     attempts: int = 1
+    read_until: str | None = None
+    """The last item of its conversation that it read; only told when it is added."""
     written: int = 0
     """Tokens of the answer that are written, as far as they can be told apart."""
     created_at: float = 0.0
@@ -132,7 +134,7 @@ class Responses(Protocol):
         """Keep a response that `worker` begins to write; its conversation gets the input.
 
         Raises:
-            ConversationLocked: its conversation has one in progress.
+            ConversationLocked: its conversation has one in progress, or got items that it did not read.
             NotFound: its conversation is gone.
         """
         ...

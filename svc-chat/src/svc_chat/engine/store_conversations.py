@@ -163,7 +163,7 @@ def user_text(item: Item) -> str:
     if item.get("type") != "message" or item.get("role") != "user":
         return ""
     texts = (part.get("text", "") for part in item["content"] if part.get("type") == "input_text")
-    return " ".join(" ".join(texts).split())
+    return " ".join(" ".join(texts).replace("\0", "").split())
 
 
 def retitle(connection: Connection, conversation_id: str) -> None:

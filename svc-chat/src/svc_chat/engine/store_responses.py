@@ -54,7 +54,7 @@ class SqlResponses:
         }
         with writing(self._database) as connection:
             if response.conversation_id is not None:
-                _lock(connection, response.owner, response.conversation_id)
+                _lock(connection, response)
             try:
                 connection.execute(RESPONSES.insert().values(row))
             except IntegrityError as error:  # PostgreSQL: another process was quicker
@@ -175,16 +175,18 @@ class SqlResponses:
         return gone
 
 
-def _lock(connection: Connection, owner: str, conversation_id: str) -> None:
-    query = select(CONVERSATIONS.c.id).where(
-        CONVERSATIONS.c.id == conversation_id, CONVERSATIONS.c.owner == owner
-    )
-    if connection.execute(query.with_for_update()).first() is None:
+def _lock(connection: Connection, response: StoredResponse) -> None:
+    """Let nobody else add to the response's conversation until the transaction ends."""
+    conversation_id = response.conversation_id or ""
+    mine = (CONVERSATIONS.c.id == conversation_id, CONVERSATIONS.c.owner == response.owner)
+    if connection.execute(select(CONVERSATIONS.c.id).where(*mine).with_for_update()).first() is None:
         raise NotFound(f"There is no conversation '{conversation_id[:80]}'.", param="conversation")
     busy = select(RESPONSES.c.id).where(RESPONSES.c.conversation_id == conversation_id, _UNFINISHED)
     running = connection.execute(busy).scalar()
-    if running is not None:
-        raise ConversationLocked(conversation_id, running)
+    items = select(ITEMS.c.id).where(ITEMS.c.conversation_id == conversation_id)
+    last = connection.execute(items.order_by(ITEMS.c.position.desc()).limit(1)).scalar()
+    if running is not None or last != response.read_until:
+        raise ConversationLocked(conversation_id, running or "another response")
 
 
 def _insert_events(connection: Connection, response_id: str, events: Iterable[Event]) -> None:
