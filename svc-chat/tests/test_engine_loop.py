@@ -208,9 +208,10 @@ arrivals = st.lists(
     st.booleans(),
     st.integers(4, 64),
     st.sampled_from([0, 1 << 20]),
+    st.sampled_from([0, 1024]),
 )
 def test_any_arrivals_and_departures_keep_the_books(
-    people: list, cells: int, running: int, partial: bool, prompt_tokens: int, spill_bytes: int
+    people: list, cells: int, running: int, partial: bool, prompt_tokens: int, spill_bytes: int, resting: int
 ) -> None:
     backend = FakeBackend(cells=cells, context_tokens=200, sequences=running + 2, partial=partial)
     limits = Limits(running=running, waiting=100, batch_tokens=64, prompt_tokens=prompt_tokens)
@@ -236,6 +237,7 @@ def test_any_arrivals_and_departures_keep_the_books(
         settle(loop)
 
     loop = EngineLoop(backend, limits, spill_bytes=spill_bytes)
+    loop.slots.resting_cells = resting
     try:
         asyncio.run(day())
     finally:

@@ -161,6 +161,7 @@ class EngineLoop:
                 self._waiting.append(self._arrived.popleft())
             self._drop_leavers()
             self._give_places()
+            self.slots.thin_out()
             self._step()
         except Exception as error:
             log.exception("a step failed")

@@ -23,6 +23,11 @@ WORTH_TOKENS = 64
 """A shorter prefix is read again sooner than it is waited for, copied aside or spilled."""
 RESERVE_TOKENS = 32
 """Free cells that a newcomer must leave beside others, so that it is not put off again at once."""
+RESTING_CELLS = 1024
+"""Idle cells that stay beside the model; more move to main memory while that has room. Every step looks at all cells
+in use, whosever they are. Measured 2026-11-26 (0.5 billion parameters, Q4_0), processor time with 14,400 idle cells
+beside that with none: reading a prompt 2.0 times, eight answers 1.7 times, one 1.5 times. A prefix of 1,500 tokens is
+moved in 6 to 30 ms and brought back in 6 to 18."""
 
 
 class Place(Enum):
@@ -49,10 +54,11 @@ class Slots:
     Args:
         backend: the model whose memory it is.
         spill: where prefixes go that find no room.
+        resting_cells: idle cells above which prefixes move there although there is room.
     """
 
-    def __init__(self, backend: Backend, spill: SpillStore):
-        self._backend, self._spill = backend, spill
+    def __init__(self, backend: Backend, spill: SpillStore, resting_cells: int = RESTING_CELLS):
+        self._backend, self._spill, self.resting_cells = backend, spill, resting_cells
         self.ledger = CellLedger(backend.cells)
         self._free = list(range(backend.sequences - 1, -1, -1))
         self._active: dict[int, Sequence] = {}
@@ -124,6 +130,19 @@ class Slots:
             self._forget(slot)
         sequence.read = 0
 
+    def thin_out(self) -> None:
+        """Move the longest unused idle prefix to main memory if too many cells rest and nothing there must go for it.
+
+        One at a time: who writes meanwhile waits for it.
+        """
+        if not self._idle or self.ledger.distinct(self._idle) <= self.resting_cells:
+            return
+        movable = [(kept.used, slot) for slot, kept in self._idle.items() if self._worth_moving(slot)]
+        if movable:
+            slot = min(movable)[1]
+            if self._spill.put(self._idle[slot].prefix, lambda: self._backend.save(slot)):
+                self._forget(slot, spill=False)
+
     def clear(self) -> None:
         """Forget every idle prefix."""
         for slot in list(self._idle):
@@ -151,6 +170,10 @@ class Slots:
         """Return how long a beginning of `tokens` some sequence is about to have read."""
         reading = (a for a in self._active.values() if a.read < a.prompt_length and a.adapter == adapter)
         return max((common_length(a.prompt, tokens[:-1]) for a in reading), default=0)
+
+    def _worth_moving(self, slot: int) -> bool:
+        fits = self._spill.fits(len(self._idle[slot].prefix.tokens))
+        return fits and self.ledger.alone(slot) >= WORTH_TOKENS
 
     def _room_for(self, need: int, spare: int | None) -> bool:
         if need <= self.ledger.free:
@@ -213,8 +236,10 @@ class Slots:
 
     def _bring_back(self, slot: int, prefix: Prefix, wanted: int) -> None:
         """Fill `slot` from main memory with the first `wanted` tokens of `prefix`, if there is room."""
-        state = self._spill.take(prefix)
         length = len(prefix.tokens)
+        # the tail that this one does not want is another conversation's: a common beginning must not cost it
+        keep = length - wanted >= WORTH_TOKENS
+        state = self._spill.read(prefix) if keep else self._spill.take(prefix)
         if not self._evict_until(length, spare=None) or not self._backend.restore(slot, state):
             self._backend.truncate(slot, 0)
             return

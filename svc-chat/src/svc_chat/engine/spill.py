@@ -32,21 +32,28 @@ class SpillStore:
     def __init__(self, max_bytes: int):
         self._max_bytes = max_bytes
         self._states: OrderedDict[Prefix, bytes] = OrderedDict()
+        self._token_bytes = 0.0
         self.bytes = 0
 
-    def put(self, prefix: Prefix, save: Callable[[], bytes]) -> None:
-        """Keep what `save` returns; it is not called where nothing may be kept."""
+    def fits(self, tokens: int) -> bool:
+        """Tell whether a prefix of so many tokens finds room without another's going; a guess by the last one's size."""
+        return self._max_bytes > 0 and self.bytes + tokens * self._token_bytes <= self._max_bytes
+
+    def put(self, prefix: Prefix, save: Callable[[], bytes]) -> bool:
+        """Keep what `save` returns, and tell whether it is kept; `save` is not called where nothing may be."""
         if self._max_bytes <= 0:
-            return
+            return False
         state = save()
+        self._token_bytes = len(state) / max(1, len(prefix.tokens))
         if not state or len(state) > self._max_bytes:
-            return
+            return False
         for older in [p for p in self._states if self._covers(prefix, p)]:
             self._drop(older)
         self._states[prefix] = state
         self.bytes += len(state)
         while self.bytes > self._max_bytes:
             self._drop(next(iter(self._states)))
+        return True
 
     def best(self, tokens: NDArray[np.int32], adapter: str | None) -> tuple[Prefix | None, int]:
         """Return the prefix that has most of the beginning of `tokens`, and how many tokens that is."""
@@ -57,6 +64,11 @@ class SpillStore:
                 if length > most:
                     best, most = prefix, length
         return best, most
+
+    def read(self, prefix: Prefix) -> bytes:
+        """Return the state of `prefix` and keep it; it counts as used now."""
+        self._states.move_to_end(prefix)
+        return self._states[prefix]
 
     def take(self, prefix: Prefix) -> bytes:
         """Return the state of `prefix` and forget it here."""
