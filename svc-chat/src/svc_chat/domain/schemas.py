@@ -15,7 +15,7 @@ from typing import Any
 from servicekit.errors import BadRequest
 
 MAX_DEPTH = 64
-MAX_ALTERNATIVES = 500
+MAX_ALTERNATIVES = 1000
 MAX_OPTIONAL = 200
 """Properties of one object that may be left out: each can be followed by any later one. Measured: 500 take 2 s."""
 MAX_PATTERN_CHARS = 500
