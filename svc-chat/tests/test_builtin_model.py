@@ -34,6 +34,9 @@ def tool(name: str, **properties: dict) -> Any:
 WEATHER, NOW = tool("weather", city={"type": "string", "enum": ["Recife", "Natal"]}), tool("now")
 
 
+NOW_STRICT: Any = {"type": "function", "function": {**NOW["function"], "strict": True}}
+
+
 @pytest.fixture(scope="module")
 def official(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
     folder: Path = tmp_path_factory.mktemp("chat")
@@ -111,6 +114,10 @@ class Inner(BaseModel):
     count: int
 
 
+class Flag(BaseModel):
+    on: bool
+
+
 class Outer(BaseModel):
     inner: list[Inner]
 
@@ -124,6 +131,23 @@ def test_parse_gets_a_whole_nested_class(official: OpenAI) -> None:
     )  # fmt: skip
     assert answer.choices[0].finish_reason == "stop"
     Outer.model_validate_json(answer.choices[0].message.content or "")
+
+
+def test_an_answer_by_a_schema_may_be_a_call_as_well(official: OpenAI) -> None:
+    seen = set()
+    for seed in range(24):
+        choice = official.chat.completions.parse(
+            model="gpt-4o", messages=HELLO, response_format=Flag, tools=[NOW_STRICT], max_tokens=60, temperature=2,
+            seed=seed, logit_bias={},
+        ).choices[0]  # fmt: skip
+        if choice.finish_reason == "tool_calls":
+            assert choice.message.tool_calls
+            assert choice.message.tool_calls[0].function.name == "now"
+            assert choice.message.content is None
+        elif choice.finish_reason == "stop":
+            assert isinstance(choice.message.parsed, Flag)
+        seen.add(choice.finish_reason)
+    assert seen <= {"stop", "tool_calls"}
 
 
 def test_several_texts_are_continued_side_by_side(official: OpenAI) -> None:

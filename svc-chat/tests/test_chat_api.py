@@ -262,7 +262,7 @@ def test_a_stop_string_ends_the_answer(shared: TestClient) -> None:
         assert (choice["message"]["content"], choice["finish_reason"]) == ("echo: hello", "stop")
 
 
-def test_an_answer_in_json_beside_tools_is_not_taken_for_a_call(
+def test_an_answer_in_json_of_any_kind_is_not_taken_for_a_call(
     make_client: Callable[..., TestClient],
 ) -> None:
     script = '{"name": "weather", "arguments": {}}'
@@ -272,6 +272,12 @@ def test_an_answer_in_json_beside_tools_is_not_taken_for_a_call(
     asked = client.post("/v1/chat/completions", json={**body, "response_format": {"type": "json_object"}})
     assert called["finish_reason"] == "tool_calls"
     assert asked.json()["choices"][0]["message"]["content"] == script
+    given = {
+        "type": "json_schema",
+        "json_schema": {"name": "x", "schema": {"type": "object", "required": ["a"]}},
+    }
+    either = client.post("/v1/chat/completions", json={**body, "response_format": given}).json()["choices"][0]
+    assert either["finish_reason"] == "tool_calls"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from svc_chat.domain.answers import Gathering
 from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.tools import plan
-from svc_chat.engine.base import Delta, GenerationRequest, Message
-from svc_chat.engine.free_calls import FreeCalls, free_calls
+from svc_chat.engine.base import ANY_OBJECT, Delta, GenerationRequest, Message
+from svc_chat.engine.free_calls import FreeCalls, free_calls, json_or_call
 from svc_chat.engine.llama_backend import LlamaBackend
 from svc_chat.settings import Settings
 
@@ -134,3 +134,34 @@ def test_the_engine_is_told_what_a_free_call_looks_like() -> None:
     assert [one["properties"]["name"]["const"] for one in schema["anyOf"]] == ["weather", "now"]
     assert plan([WEATHER], "required").free_schema is None
     assert plan([], "auto").free_schema is None
+
+
+def test_an_answer_by_a_schema_may_be_a_call_unless_any_object_will_do() -> None:
+    answer = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"const": 1}}}
+    both = json_or_call(GenerationRequest("x", json_schema=answer, free_call=TOOLS.free_schema))
+    assert both is not None
+    assert both["anyOf"][0] == {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}}
+    assert "anyOf" in both["anyOf"][1]
+    assert both["$defs"] == {"A": {"const": 1}}
+    assert (
+        json_or_call(GenerationRequest("x", json_schema=ANY_OBJECT, free_call=TOOLS.free_schema))
+        == ANY_OBJECT
+    )
+    assert json_or_call(GenerationRequest("x", json_schema=answer)) == answer
+
+
+@pytest.mark.model
+def test_the_grammar_of_both_begins_either_way(backend: LlamaBackend) -> None:
+    answer = {"type": "object", "properties": {"mood": {"type": "boolean"}}, "required": ["mood"]}
+    for text in (
+        '{"mood": true}',
+        '{"name": "now", "arguments": {}}',
+        '{"name": "weather", "arguments": {"city": "Natal"}}',
+    ):
+        schema = json_or_call(GenerationRequest("x", json_schema=answer, free_call=TOOLS.free_schema))
+        assert schema is not None
+        grammar = backend.grammar(schema, None)
+        for token in backend._tokenize(text, special=True, bos=False):
+            assert grammar.allowed(np.array([token], dtype=np.int32))[0]
+            grammar.accept(token)
+        grammar.close()

@@ -35,7 +35,7 @@ class CallReader:
 
     Args:
         plan: what was asked of the model.
-        bare: whether an answer that is nothing but JSON may be a call; not when JSON was asked for.
+        bare: whether an answer that is nothing but JSON may be a call; not when JSON of any kind was asked for.
     """
 
     def __init__(self, plan: ToolPlan, *, bare: bool = True):

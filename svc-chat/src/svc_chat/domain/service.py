@@ -19,6 +19,7 @@ from svc_chat.domain.conversation import with_persona
 from svc_chat.domain.pictures import check_number, described
 from svc_chat.domain.tools import ToolPlan, plan
 from svc_chat.engine.base import (
+    ANY_OBJECT,
     Delta,
     Describer,
     Description,
@@ -149,7 +150,7 @@ class ChatService:
     async def events(self, prepared: Prepared) -> AsyncGenerator[Delta, None]:
         """Write the answers piece by piece; tool calls come as `calls` and never in the text."""
         readers: dict[int, CallReader] = {}
-        bare = prepared.plan.forced != () or prepared.request.json_schema is None
+        bare = prepared.plan.forced != () or prepared.request.json_schema != ANY_OBJECT
         written = cast(AsyncGenerator[Delta, None], self.engine.generate(prepared.request))
         async with aclosing(written) as deltas:
             async for delta in deltas:

@@ -10,6 +10,8 @@ from servicekit.models import InstalledModel
 
 PICTURE_PLACE = "\ufffc"
 """Stands in a message's text where a picture belongs (Unicode's object replacement character)."""
+ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
+"""The schema of an answer that is JSON of any kind."""
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 
@@ -81,7 +83,8 @@ class GenerationRequest:
     parallel_calls: bool = True
     """Whether one answer may hold several calls."""
     free_call: Mapping[str, Any] | None = None
-    """JSON schema of a call, for calls that the model begins by itself with the mark of `tool_marks.OPEN`."""
+    """JSON schema of a call, for calls that the model begins by itself with the mark of `tool_marks.OPEN`; with a
+    `json_schema` the answer is either JSON of that schema or such a call."""
 
 
 @dataclass(frozen=True)

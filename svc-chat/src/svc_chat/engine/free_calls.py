@@ -6,13 +6,14 @@ time the mark has been written. Used by the loop's thread alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svc_chat.engine.backend import Backend, Grammar
-from svc_chat.engine.base import GenerationRequest, Repetition
+from svc_chat.engine.base import ANY_OBJECT, GenerationRequest, Repetition
 from svc_chat.tool_marks import CLOSE, OPEN
 
 _OPEN, _CLOSE = OPEN.encode(), CLOSE.encode()
@@ -78,3 +79,16 @@ def free_calls(backend: Backend, request: GenerationRequest) -> FreeCalls | None
     except Exception:  # the converter raises whatever it trips over: such calls stay free
         return None
     return FreeCalls(start, backend.piece)
+
+
+def json_or_call(request: GenerationRequest) -> Mapping[str, Any] | None:
+    """Return the schema of an answer that has to be JSON; it may then be a call as well, without the mark.
+
+    An answer that may be any object may be a call anyway, and is not taken for one.
+    """
+    answer, call = request.json_schema, request.free_call
+    if answer is None or call is None or answer == ANY_OBJECT:
+        return answer
+    definitions = {**(answer.get("$defs") or {}), **(call.get("$defs") or {})}
+    either = [{key: value for key, value in one.items() if key != "$defs"} for one in (answer, call)]
+    return {"anyOf": either, **({"$defs": definitions} if definitions else {})}

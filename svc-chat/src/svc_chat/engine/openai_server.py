@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from servicekit.models import InstalledModel
-from svc_chat.engine.base import Delta, GenerationRequest, Message, Sampling
+from svc_chat.engine.base import ANY_OBJECT, Delta, GenerationRequest, Message, Sampling
 from svc_chat.engine.modellist import ModelList
 from svc_chat.engine.openai_chunks import ChunkReader
 from svc_chat.engine.picture_parts import fetched, parts
@@ -174,7 +174,7 @@ def _format(request: GenerationRequest) -> dict[str, Any]:
     schema = request.json_schema
     if schema is None or request.forced_tools:
         return {}
-    if schema == {"type": "object"}:
+    if schema == ANY_OBJECT:
         return {"response_format": {"type": "json_object"}}
     given = {"name": "answer", "schema": dict(schema), "strict": True}
     return {"response_format": {"type": "json_schema", "json_schema": given}}
