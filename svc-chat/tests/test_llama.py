@@ -28,7 +28,7 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, write_model: WriteModel
 
 @pytest.fixture
 def engine(model_path: Path) -> Iterator[LlamaEngine]:
-    def start(path: Path, _: Callable[[float], None]) -> EngineLoop:
+    def start(path: Path, _: Callable[[float], bool]) -> EngineLoop:
         backend = LlamaBackend(path, context_tokens=4096, cache_bytes=1 << 24, threads=1)
         return EngineLoop(backend, Limits(running=2, waiting=1))
 

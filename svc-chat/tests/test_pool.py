@@ -42,7 +42,7 @@ class FakeLoader:
         self.loads: list[str] = []
         self.closed_while_lent = False
 
-    def load(self, path: Path, progress: Callable[[float], None]) -> Loaded:
+    def load(self, path: Path, progress: Callable[[float], bool]) -> Loaded:
         name = path.stem
         with self.lock:
             self.loads.append(name)
@@ -282,6 +282,24 @@ async def test_names_of_one_file_share_one_model() -> None:
         assert plain is same
     assert pool.describe("a+poems").adapter_path == Path("/models/poems.gguf")
     assert pool.describe("a").adapter_path is None
+
+
+async def test_closing_ends_a_load_that_is_under_way() -> None:
+    loader = FakeLoader()
+    begun = threading.Event()
+
+    def load(path: Path, progress: Callable[[float], bool]) -> Loaded:
+        begun.set()
+        while progress(0.3):
+            time.sleep(0.001)
+        raise ModelBroken("ended")
+
+    pool = ModelPool(load, loader.close, budget_bytes=100)
+    pool.offer([file_of("a")])
+    job = pool.load("a")
+    await until(begun.is_set)
+    await asyncio.wait_for(asyncio.to_thread(pool.close), 5)
+    assert isinstance(job.exception(1), ModelBroken)
 
 
 async def test_a_closed_pool_frees_what_is_lent_when_it_comes_back() -> None:

@@ -17,7 +17,7 @@ from svc_chat.engine.gguf_header import GgufHeader
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.llama_backend import LlamaBackend
-from svc_chat.engine.llama_engine import LlamaEngine
+from svc_chat.engine.llama_engine import RESCAN_S, LlamaEngine
 from svc_chat.engine.loop import EngineLoop
 from svc_chat.engine.memory_need import cells_for, memory_need
 from svc_chat.engine.ollama import OllamaEngine
@@ -127,7 +127,7 @@ async def _load_default(engine: Engine, readiness: Readiness, settings: Settings
                 return
         except ServiceError as error:
             readiness.set(status="not_ready", reason=error.message)
-        await asyncio.sleep(FAILED_RETRY_S)
+        await asyncio.sleep(FAILED_RETRY_S if default is not None else RESCAN_S)
 
 
 async def _default(engine: Engine, readiness: Readiness, settings: Settings) -> str | None:
@@ -140,7 +140,7 @@ async def _default(engine: Engine, readiness: Readiness, settings: Settings) -> 
     return default
 
 
-def _load(path: Path, progress: Callable[[float], None], *, settings: Settings, prober: Prober) -> EngineLoop:
+def _load(path: Path, progress: Callable[[float], bool], *, settings: Settings, prober: Prober) -> EngineLoop:
     """Try a stranger's file out, then load it; blocks. Raises ModelBroken."""
     prober.check(path)
     return start_loop(path, settings, progress)
@@ -151,15 +151,8 @@ def _need(header: GgufHeader, *, settings: Settings) -> int:
     return memory_need(header, cells=cells, sequences=SEQUENCES, batch_tokens=BATCH_TOKENS).total
 
 
-def start_loop(
-    path: Path, settings: Settings, progress: Callable[[float], None] = lambda _: None
-) -> EngineLoop:
+def start_loop(path: Path, settings: Settings, progress: Callable[[float], bool] | None = None) -> EngineLoop:
     """Load a GGUF file and start its loop; blocks. Raises ModelBroken."""
-
-    def report(fraction: float) -> bool:
-        progress(fraction)
-        return True
-
     backend = LlamaBackend(
         path,
         context_tokens=settings.context_tokens,
@@ -168,7 +161,7 @@ def start_loop(
         sequences=SEQUENCES,
         batch_tokens=BATCH_TOKENS,
         offload=settings.device != "cpu",
-        progress=report,
+        progress=progress,
     )
     limits = Limits(
         running=settings.parallel, waiting=settings.max_waiting, batch_tokens=backend.batch_tokens

@@ -22,9 +22,12 @@ from svc_chat.engine.pool_entry import Entry, ModelFile
 from svc_chat.errors import ModelBroken, ModelTooLarge, NoRoom
 
 T = TypeVar("T")
-Progress = Callable[[float], None]
+Progress = Callable[[float], bool]
+"""Told how far a load is, 0 to 1; False: nobody needs it any more, end it."""
 FAILED_RETRY_S = 15.0
 """A model that could not be loaded is not tried again sooner, unless its file changes."""
+CLOSE_S = 10.0
+"""How long `close` waits for loads to end."""
 
 
 class ModelPool(Generic[T]):
@@ -115,11 +118,13 @@ class ModelPool(Generic[T]):
         return entry.slot.unload()
 
     def close(self) -> None:
-        """Free every model that is not in use, and refuse all further loads; blocks."""
+        """End loads, free every model that is not in use, and refuse all further loads; blocks."""
         with self._changed:
             self._closed = True
             entries = list(self._entries.values())
             self._changed.notify_all()
+            # a thread that is still reading weights must not outlive the program's end
+            self._changed.wait_for(lambda: all(entry.job is None for entry in entries), CLOSE_S)
         for entry in entries:
             entry.slot.close()
 
@@ -165,8 +170,13 @@ class ModelPool(Generic[T]):
         found = self._entries.get(file.path)
         if found is not None:
             return found
+
+        def report(progress: float) -> bool:
+            slot.report(progress)
+            return not self._closed
+
         slot: ModelSlot[T] = ModelSlot(
-            lambda: self._load_model(file.path, slot.report),
+            lambda: self._load_model(file.path, report),
             self._close_model,
             idle_unload_s=self._idle_unload_s or None,
             name=file.path.stem,
