@@ -119,6 +119,14 @@ async def test_the_longest_unused_model_leaves_first() -> None:
     assert [n for n in "abcd" if pool.handle(n).state == "ready"] == ["a", "d"]
 
 
+async def test_a_model_stays_when_another_that_must_leave_makes_room_enough() -> None:
+    pool = pool_of(FakeLoader())
+    for name in ("d", "c", "b"):
+        async with lent(pool, name):
+            pass
+    assert [n for n in "abcd" if pool.handle(n).state == "ready"] == ["b", "d"]
+
+
 async def test_a_busy_model_is_not_freed_and_the_refusal_names_it() -> None:
     pool = pool_of(FakeLoader(), budget=90)
     async with lent(pool, "a"):

@@ -17,8 +17,8 @@ from typing import Generic, TypeVar
 
 from servicekit.errors import Conflict, ModelNotFound, NotReady
 from servicekit.models import ModelSlot
-from servicekit.models.slot import SlotState
 from svc_chat.engine.pool_entry import Entry, ModelFile
+from svc_chat.engine.pool_handle import Handle
 from svc_chat.errors import ModelBroken, ModelTooLarge, NoRoom
 
 T = TypeVar("T")
@@ -218,12 +218,19 @@ class ModelPool(Generic[T]):
             (e for e in self._entries.values() if e.idle and e is not entry), key=lambda e: e.slot.last_used
         )
         promised = self._sum(lambda e: e.committed and e is not entry)
+        chosen: list[Entry[T]] = []
         while promised + need > self.budget_bytes:
             if not idle:
                 busy = [e.slot.name for e in self._entries.values() if e.committed and e is not entry]
                 raise NoRoom(entry.slot.name, need, self.budget_bytes, busy)
-            leaving.append(idle.pop(0))
-            promised -= leaving[-1].promised_bytes
+            chosen.append(idle.pop(0))
+            promised -= chosen[-1].promised_bytes
+        for spared in reversed(chosen):
+            # a larger one that had to go as well may have made room enough
+            if promised + need + spared.promised_bytes <= self.budget_bytes:
+                promised += spared.promised_bytes
+                chosen.remove(spared)
+        leaving = [*leaving, *chosen]
         return [free for e in leaving if (free := e.slot.detach()) is not None]
 
     def _run(self, entry: Entry[T], job: Future[None], free: list[Callable[[], object]]) -> None:
@@ -275,38 +282,3 @@ class ModelPool(Generic[T]):
 def _start(free: list[Callable[[], object]]) -> None:
     for leave in free:
         threading.Thread(target=leave, name="unload", daemon=True).start()
-
-
-class Handle(Generic[T]):
-    """One model of a pool with the face of a `ModelSlot`, for the routes of models."""
-
-    def __init__(self, pool: ModelPool[T], file: ModelFile, entry: Entry[T]):
-        self._pool, self._id, self._problem, self._entry = pool, file.id, file.problem, entry
-
-    @property
-    def state(self) -> SlotState:
-        return "failed" if self._problem is not None else self._entry.state
-
-    @property
-    def loaded(self) -> bool:
-        return self._entry.slot.loaded
-
-    @property
-    def progress(self) -> float:
-        return self._entry.slot.progress
-
-    @property
-    def error(self) -> str | None:
-        return self._problem or self._entry.slot.error
-
-    def load(self) -> None:
-        """Load; blocks."""
-        self._pool.load(self._id).result()
-
-    def begin(self) -> None:
-        """Begin to load; raises what is known at once."""
-        self._pool.load(self._id)
-
-    def unload(self) -> bool:
-        """Free; blocks."""
-        return self._pool.unload(self._id)
