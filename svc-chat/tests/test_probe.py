@@ -159,4 +159,4 @@ def test_the_child_has_no_secrets_and_little_room(tmp_path: Path, monkeypatch: p
     run = Prober(tmp_path / "tried.json", environment={"LD_LIBRARY_PATH": "/x"})._run
     environment, room, files, niceness = json.loads(run([sys.executable, "-c", code], 20).stdout)
     assert "secret" not in environment.values() and environment["LD_LIBRARY_PATH"] == "/x"
-    assert (room, files) == (4 << 30, 0) and niceness >= 5
+    assert (room, files) == (4 << 30, 0) and niceness >= 2

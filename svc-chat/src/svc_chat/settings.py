@@ -33,7 +33,7 @@ class Settings(ServiceSettings):
     """LoRA files, each with its base: `base-id=path,…`; the ids are `base-id+file name`."""
     memory_budget_mb: int = Field(default=0, ge=0)
     """Megabytes that all loaded models may take; 0: six tenths of the machine's (or container's) memory."""
-    probe_timeout_s: float = Field(default=60.0, gt=0)
+    probe_timeout_s: float = Field(default=120.0, gt=0)
     """Seconds that a trial of an unknown GGUF file may take, more for large ones."""
     ld_library_path: str = ""
     """Where the processes that try files out find shared libraries (CUDA's, say)."""

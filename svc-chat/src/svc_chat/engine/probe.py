@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
-NICENESS = 5
+NICENESS = 2
 
 
 def main() -> int:

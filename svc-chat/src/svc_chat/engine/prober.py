@@ -58,7 +58,7 @@ class Prober:
         store: Path,
         *,
         trusted: frozenset[Path] = frozenset(),
-        timeout_s: float = 60.0,
+        timeout_s: float = 120.0,
         environment: Mapping[str, str] | None = None,
         run: Run | None = None,
     ):
