@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.browser import open_tab
 from tests.browser.chat import BOT, DONE, USER, answer, say
@@ -169,6 +169,23 @@ def test_a_question_that_could_not_be_sent_outlives_the_page(chat: Page) -> None
     again.get_by_role("button", name="Tentar de novo").click()
     expect(answer(again)).to_have_text("cheguei")
     expect(again.locator(USER)).to_have_count(1)
+
+
+def test_a_question_whose_receipt_was_lost_is_not_asked_twice(chat: Page, small: SmallStack) -> None:
+    say(chat, "diga: antes")
+    expect(chat.locator(DONE)).to_have_count(1)
+    before = len(small.asked)
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    chat.route("**/v1/responses", lose)
+    say(chat, "diga: recebida")
+    expect(answer(chat).last).to_have_text("recebida")
+    expect(chat.get_by_role("alert")).to_have_count(0)
+    expect(chat.locator(USER)).to_have_count(2)
+    assert len(small.asked) == before + 1
 
 
 def test_a_conversation_in_which_another_program_asks_is_locked_and_followed(

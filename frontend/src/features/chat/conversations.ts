@@ -79,6 +79,11 @@ export function rememberMade(queries: QueryClient, conversation: Conversation): 
   queries.setQueryData<Opened>(keyOf(conversation.id), { conversation, items: [] });
 }
 
+/** The items as they were last seen. */
+export function itemsNow(queries: QueryClient, id: string | null): Item[] {
+  return (id !== null && queries.getQueryData<Opened>(keyOf(id))?.items) || [];
+}
+
 /** Look again at a conversation and at the list; false when the server could not be asked. */
 export async function lookAgain(queries: QueryClient, id: string): Promise<boolean> {
   void queries.invalidateQueries({ queryKey: LIST });

@@ -4,14 +4,14 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { asApiError } from "@/shared/api/errors";
 import { useSession } from "@/shared/session";
-import { lookAgain, rememberMade, useConversation, useConversationChanges, useConversationList } from "./conversations";
+import { itemsNow, lookAgain, rememberMade, useConversation, useConversationChanges, useConversationList } from "./conversations";
 import { useCurrent } from "./current";
 import { lastQuestion } from "./messages";
 import { usePersonas } from "./personas";
 import { wishesOf, type ChatSettings } from "./settings";
 import { Threads } from "./threads";
 import { DRAFT, Unsent } from "./unsent";
-import { lastUserItem, viewOf } from "./view";
+import { lastUserItem, standsAmong, viewOf } from "./view";
 import type { Item } from "./wire";
 
 const NO_ITEMS: Item[] = [];
@@ -52,7 +52,7 @@ export function useChat(settings: ChatSettings, active: boolean) {
   const persona = personas && !personas.some((one) => one.id === chosen) ? null : chosen;
   const ask = (text: string, more: { replaces?: string[]; parts?: Parameters<typeof threads.send>[1]["parts"] } = {}) => {
     const replaces = more.replaces ?? [];
-    const after = lastUserItem(items.filter((item) => !replaces.includes(item.id)))?.id ?? null;
+    const after = lastUserItem(itemsNow(queries, currentId).filter((item) => !replaces.includes(item.id)))?.id ?? null;
     const wishes = { body: wishesOf({ ...settings, persona }), metadata: persona ? { persona } : ({} as Record<string, string>) };
     void threads.send(place, { text, parts: more.parts, replaces, after }, wishes);
   };
@@ -68,9 +68,13 @@ export function useChat(settings: ChatSettings, active: boolean) {
     const last = lastQuestion(items);
     if (last && free) ask(last.text, { replaces: last.itemIds, parts: last.parts });
   };
-  const resend = () => {
-    const { question } = threads.get(place);
-    if (question) ask(question.text, question);
+  /** Ask again what was not taken; only the receipt may have been lost, so the server's items are looked at first. */
+  const resend = async () => {
+    if (currentId !== null) await lookAgain(queries, currentId);
+    const { question, sending } = threads.get(place);
+    if (!question || sending) return;
+    if (standsAmong(itemsNow(queries, currentId), question)) threads.settle(place);
+    else ask(question.text, question);
   };
   const remove = async (id: string) => {
     await changes.remove.mutateAsync(id);
@@ -81,7 +85,7 @@ export function useChat(settings: ChatSettings, active: boolean) {
     if (opened.data) changes.change.mutate({ conversation: opened.data.conversation, part: { persona: next } });
   };
   return {
-    list, opened, currentId, persona, view, items, free, choose, send, regenerate, resend, remove, setPersona,
+    list, opened, currentId, persona, view, items, free, choose, send, regenerate, resend: () => void resend(), remove, setPersona,
     rename: changes.change.mutateAsync, problem: changes.change.error, problemSolved: changes.change.reset,
     running: running !== null, stop: () => void threads.stop(place, running), dismiss: () => threads.settle(place),
     error: view.unsent ?? thread.error,

@@ -24,9 +24,8 @@ export interface View {
 
 export function viewOf(items: Item[], thread: Thread, running: string | null): View {
   const { question, sending, error, answer } = thread;
-  const replaced = new Set(question?.replaces);
-  const left = items.filter((item) => !replaced.has(item.id));
-  const stands = question !== null && standsAmong(left, question);
+  const left = question ? without(items, question.replaces) : items;
+  const stands = question !== null && standsAmong(items, question);
   const open = stands ? null : question;
   return {
     messages: messagesOf(left),
@@ -47,9 +46,14 @@ function pendingOf(items: Item[], { sending, answer, connected }: Thread, runnin
   return sending || running !== null ? { state: "waiting", text: "", connected } : null;
 }
 
-function standsAmong(items: Item[], { text, parts, after }: Question): boolean {
-  const last = lastUserItem(items);
+/** Whether the server has `question` among the items. */
+export function standsAmong(items: Item[], { text, parts, replaces, after }: Question): boolean {
+  const last = lastUserItem(without(items, replaces));
   return last !== undefined && last.id !== after && textOf(last.content ?? []) === (parts ? textOf(parts) : text);
+}
+
+function without(items: Item[], ids: string[]): Item[] {
+  return items.filter((item) => !ids.includes(item.id));
 }
 
 export function lastUserItem(items: Item[]): Item | undefined {
