@@ -13,12 +13,13 @@ beforeEach(() => {
   globalThis.localStorage = { getItem: (key: string) => kept[key] ?? null, setItem: (key: string, text: string) => { kept[key] = text; } } as Storage;
 });
 
-function threadsWith(unsent = new Unsent("unsent")) {
+function threadsWith(unsent = new Unsent("unsent"), stands = false) {
   const changed: string[] = [];
   const made: string[] = [];
   const threads = new Threads(unsent, {
     made: ({ id }) => { made.push(id); threads.watch(id, null); },
     changed: (id) => { changed.push(id); return Promise.resolve(true); },
+    stands: () => stands,
   });
   return { threads, changed, made, unsent };
 }
@@ -47,6 +48,16 @@ describe("a question", () => {
     expect(next.get("conv_1")).toMatchObject({ question, error: { code: "not_sent" } });
     next.settle("conv_1");
     expect(threadsWith().threads.get("conv_1").question).toBeNull();
+  });
+
+  it("that is refused stays even if the items showed it for a moment; one that only lost its receipt does not", async () => {
+    const replies = [() => json({ error: { code: "queue_full" } }, 429), () => Promise.reject(new TypeError("connection reset"))];
+    fakeServer({ "POST /v1/responses": () => replies.shift()!() });
+    const { threads, unsent } = threadsWith(new Unsent("unsent"), true);
+    await threads.send("conv_1", question, wishes);
+    expect([threads.get("conv_1").question, Object.keys(unsent.all())]).toEqual([question, ["conv_1"]]);
+    await threads.send("conv_1", question, wishes);
+    expect([threads.get("conv_1").question, threads.get("conv_1").error, unsent.all()]).toEqual([null, null, {}]);
   });
 
   it("first removes what it replaces, from the end, and does not mind what is gone", async () => {
@@ -108,7 +119,7 @@ describe("looking at a conversation", () => {
 
   it("keeps an answer on screen while the server cannot be asked for the items", async () => {
     fakeServer({ "GET /v1/responses/": () => events(told("r1", ["um"])) });
-    const threads = new Threads(new Unsent("unsent"), { made: () => undefined, changed: () => Promise.resolve(false) });
+    const threads = new Threads(new Unsent("unsent"), { made: () => undefined, changed: () => Promise.resolve(false), stands: () => false });
     threads.watch("conv_1", "r1");
     await vi.waitFor(() => expect(threads.get("conv_1").answer?.response?.status).toBe("completed"));
     await Promise.resolve();

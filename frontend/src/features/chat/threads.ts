@@ -32,6 +32,8 @@ export interface Listeners {
   made: (conversation: Conversation) => void;
   /** The server's conversation changed: look again. Resolves when that is done, false when it could not be. */
   changed: (conversationId: string) => Promise<boolean>;
+  /** Whether the question is among the items that were last seen. */
+  stands: (conversationId: string, question: Question) => boolean;
 }
 
 interface Reading {
@@ -88,8 +90,9 @@ export class Threads {
     } catch (error) {
       this.stopWanted.delete(id);
       this.set(id, { ...this.get(id), sending: false, error });
-      // The server may have taken it all the same, or another window may be asking: its word counts.
-      void this.on.changed(id);
+      // Perhaps another window is asking, or only the receipt was lost: the server's word counts.
+      const looked = await this.on.changed(id);
+      if (looked && mayBeTaken(error) && this.get(id).question === question && this.on.stands(id, question)) this.settle(id);
     }
   }
 
@@ -206,6 +209,11 @@ export class Threads {
     this.painting = null;
     for (const listener of this.listeners) listener();
   }
+}
+
+/** A refusal is certain: what was seen of the question meanwhile is taken back. A broken call may have arrived. */
+function mayBeTaken(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status === 0 || error.status >= 500;
 }
 
 async function removeItem(conversationId: string, itemId: string): Promise<void> {

@@ -32,6 +32,7 @@ export function useChat(settings: ChatSettings, active: boolean) {
       tell(id);
       return lookAgain(queries, id);
     },
+    stands: (id, question) => standsAmong(itemsNow(queries, id), question),
   }));
   const list = useConversationList(active);
   const opened = useConversation(currentId, active);
@@ -56,7 +57,7 @@ export function useChat(settings: ChatSettings, active: boolean) {
     const wishes = { body: wishesOf({ ...settings, persona }), metadata: persona ? { persona } : ({} as Record<string, string>) };
     void threads.send(place, { text, parts: more.parts, replaces, after }, wishes);
   };
-  const free = view.pending === null && view.question === null && (currentId === null || opened.data !== undefined);
+  const free = view.pending === null && view.question === null && view.unsent === null && (currentId === null || opened.data !== undefined);
 
   const send = (text: string, replaces: string[] = []) => {
     if (!text.trim() || !free) return false;
@@ -70,10 +71,10 @@ export function useChat(settings: ChatSettings, active: boolean) {
   };
   /** Ask again what was not taken; only the receipt may have been lost, so the server's items are looked at first. */
   const resend = async () => {
-    if (currentId !== null) await lookAgain(queries, currentId);
+    const looked = currentId !== null && await lookAgain(queries, currentId);
     const { question, sending } = threads.get(place);
     if (!question || sending) return;
-    if (standsAmong(itemsNow(queries, currentId), question)) threads.settle(place);
+    if (looked && standsAmong(itemsNow(queries, currentId), question)) threads.settle(place);
     else ask(question.text, question);
   };
   const remove = async (id: string) => {

@@ -33,12 +33,12 @@ describe("what a conversation looks like", () => {
     expect(view.messages.map((message) => message.id)).toEqual(["u1", "b1"]);
   });
 
-  it("tells why a question was not taken, unless it was taken after all", () => {
-    const error = new ApiError("", "offline", 0);
+  it("tells why a question was not taken, also while its items are seen that the server takes back", () => {
+    const error = new ApiError("", "queue_full", 429);
     const lost = viewOf([], { ...quiet, question: asking, error }, null);
-    expect([lost.unsent, lost.pending]).toEqual([error, null]);
-    const taken = viewOf([user("u1", "olá")], { ...quiet, question: asking, error }, "r1");
-    expect([taken.unsent, taken.pending?.state]).toEqual([null, "waiting"]);
+    expect([lost.unsent, lost.pending, lost.question]).toEqual([error, null, asking]);
+    const seen = viewOf([user("u1", "olá")], { ...quiet, question: asking, error }, null);
+    expect([seen.unsent, seen.accepted, seen.question, seen.messages.length]).toEqual([error, false, null, 1]);
   });
 
   it("shows an answer once: while it is written, or as the item that it became", () => {

@@ -17,7 +17,7 @@ export interface View {
   question: Question | null;
   /** Why `question` was not taken; it is then neither on its way nor lost. */
   unsent: unknown;
-  /** Whether the items show the thread's question, and the call that asked it is over, however it went. */
+  /** The thread's question was taken, and the items show it: it need not be remembered any more. */
   accepted: boolean;
   pending: Pending | null;
 }
@@ -30,8 +30,8 @@ export function viewOf(items: Item[], thread: Thread, running: string | null): V
   return {
     messages: messagesOf(left),
     question: open,
-    unsent: open ? error : null,
-    accepted: stands && !sending,
+    unsent: question ? error : null,
+    accepted: stands && !sending && error === null,
     pending: pendingOf(left, thread, answer !== null && ended(answer) ? null : running),
   };
 }
