@@ -46,8 +46,8 @@ export default function ChatTab({ active }: { active: boolean }) {
     setDraft(lastQuestion(chat.items)?.text ?? "");
   };
   const takeBack = () => {
-    if (!draft.trim()) setDraft(view.question?.text ?? "");
-    chat.dismiss();
+    const text = chat.dismiss();
+    if (!draft.trim()) setDraft(text);
   };
   const choosePersona = (persona: string | null) => (chat.currentId === null ? change({ persona }) : chat.setPersona(persona));
   const examples = t("chat.examples", { returnObjects: true }) as unknown as string[];

@@ -77,6 +77,12 @@ export function useChat(settings: ChatSettings, active: boolean) {
     if (looked && standsAmong(itemsNow(queries, currentId), question)) threads.settle(place);
     else ask(question.text, question);
   };
+  /** Close what is said of an error; gives back the text of a question that was not taken. */
+  const dismiss = () => {
+    const { question, answer } = threads.get(place);
+    threads.settle(place);
+    return answer === null ? (question?.text ?? "") : "";
+  };
   const remove = async (id: string) => {
     await changes.remove.mutateAsync(id);
     threads.forget(id);
@@ -88,7 +94,7 @@ export function useChat(settings: ChatSettings, active: boolean) {
   return {
     list, opened, currentId, persona, view, items, free, choose, send, regenerate, resend: () => void resend(), remove, setPersona,
     rename: changes.change.mutateAsync, problem: changes.change.error, problemSolved: changes.change.reset,
-    running: running !== null, stop: () => void threads.stop(place, running), dismiss: () => threads.settle(place),
+    running: running !== null, stop: () => void threads.stop(place, running), dismiss,
     error: view.unsent ?? thread.error,
   };
 }
