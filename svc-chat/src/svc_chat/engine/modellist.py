@@ -29,9 +29,10 @@ class ModelList:
         ask: Callable[[], Awaitable[Sequence[InstalledModel]]],
         *,
         fresh_s: float = FRESH_S,
-        patience_s: float = PATIENCE_S,
+        patience_s: float | None = None,
     ):
-        self._ask, self._fresh_s, self._patience_s = ask, fresh_s, patience_s
+        self._ask, self._fresh_s = ask, fresh_s
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._models: Sequence[InstalledModel] = ()
         self._asked_at = self._told_at = float("-inf")
         self._slow = False
