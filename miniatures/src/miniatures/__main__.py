@@ -1,5 +1,7 @@
 """`python -m miniatures train|evaluate all|NAME...`: runs scripts one after another, each in its own process.
 
+Options it does not know, such as `--minutes 5`, are handed on to the scripts.
+
 Owns the list of trainers and of the measurements that write the model cards. Knows nothing about what any of them does.
 """
 
@@ -32,12 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("names", nargs="+", choices=["all", *TRAINERS])
     evaluate = commands.add_parser("evaluate", help="measure miniatures and write their cards")
     evaluate.add_argument("names", nargs="+", choices=["all", *MEASUREMENTS])
-    options = parser.parse_args(arguments)
+    options, handed_on = parser.parse_known_args(arguments)
     scripts = TRAINERS if options.command == "train" else MEASUREMENTS
     names = list(scripts) if "all" in options.names else options.names
     for name in names:
         # A process each: memory goes back to the system and thread settings do not leak.
-        code = subprocess.run([sys.executable, "-m", scripts[name]], check=False).returncode
+        code = subprocess.run([sys.executable, "-m", scripts[name], *handed_on], check=False).returncode
         if code:
             return code
     return 0

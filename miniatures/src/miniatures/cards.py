@@ -3,17 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from miniatures.training import WORK_FOLDER
-
-
-@dataclass(frozen=True)
-class Training:
-    """How long a model has learned."""
-
-    steps: int
-    seconds: float
+from miniatures.training import Record
 
 
 @dataclass(frozen=True)
@@ -32,25 +22,24 @@ class Card:
     title: str
     kind: str
     data: str
-    training: dict[str, Training]
+    training: dict[str, Record]
     scores: tuple[Score, ...]
     limits: tuple[str, ...]
     retrain: str
 
 
-def training_of(name: str) -> Training:
-    """Steps and time of a trainer, from its checkpoint."""
-    state = torch.load(WORK_FOLDER / f"{name}.pt", weights_only=False)
-    return Training(state["step"], state["seconds"])
+def learned(run: Record) -> str:
+    """How long a model has learned, in words."""
+    wall = f"{run.wall_s / 60:.0f} minutes by the wall clock of a shared machine"
+    cpu = "" if run.cpu_s is None else f"{run.cpu_s / 60:.1f} minutes of processor time, "
+    before = f"; before that {learned(run.before)}" if run.before else ""
+    return f"{run.steps} steps, {cpu}{wall}{before}"
 
 
 def write(card: Card, folder: Path) -> None:
     """Write the card; the size is that of the files in the folder."""
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-    trained = [
-        f"- {part}: {run.steps} steps in {run.seconds / 60:.0f} minutes (wall clock, shared CPU)"
-        for part, run in card.training.items()
-    ]
+    trained = [f"- {part}: {learned(run)}" for part, run in card.training.items()]
     rows = [f"| {score.what} | {score.value} | {score.bar} |" for score in card.scores]
     lines = [
         f"# {card.title}",

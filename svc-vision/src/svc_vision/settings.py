@@ -32,7 +32,7 @@ class Settings(ServiceSettings):
     """Another object-detection folder; it becomes the default detector."""
     classifier_path: str = ""
     """An image-classification folder; without one, classes come from the detector."""
-    default_threshold: float = 0.3
+    default_threshold: float = 0.6
     """Least score of a detection when the caller names none."""
     beams: int = 1
     """Beams of the caption search; 1 is greedy."""

@@ -18,12 +18,16 @@ from transformers import (
 from miniatures.scenes.grammar import canonical
 from miniatures.scenes.model import random_scene, training_scene
 from miniatures.training import REPOSITORY, Trainer, parse, to_tensor
-from miniatures.views import SIDE, seen
+from miniatures.vae.basis import Basis, fit
+from miniatures.views import SIDE, as_drawn, seen
 
 OUT = REPOSITORY / "svc-vision" / "models" / "captioner"
-STEPS = 5000
+MINUTES = 30
 BATCH = 32
+RATE = 1e-3
 WIDTH = 128
+# Of each batch so many pictures look as if the drawing model had drawn them.
+DRAWN = 8
 LONGEST = 32
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 
@@ -103,31 +107,36 @@ def build(tokenizer: PreTrainedTokenizerFast) -> VisionEncoderDecoderModel:
 
 
 def batch_loss(
-    model: VisionEncoderDecoderModel, tokenizer: PreTrainedTokenizerFast, rng: random.Random
+    model: VisionEncoderDecoderModel, tokenizer: PreTrainedTokenizerFast, basis: Basis, rng: random.Random
 ) -> dict[str, torch.Tensor]:
     """How badly the sentences of freshly drawn scenes are said."""
     scenes = [training_scene(rng) for _ in range(BATCH)]
-    pixels = to_tensor(seen(scene, rng).image for scene in scenes)
+    images = as_drawn(scenes[:DRAWN], basis, rng) + [seen(scene, rng).image for scene in scenes[DRAWN:]]
     sentences = [canonical(scene, "en") for scene in scenes]
     labels = tokenizer(sentences, padding=True, return_tensors="pt").input_ids
     labels = labels.masked_fill(labels == tokenizer.pad_token_id, -100)
-    answer = model(pixel_values=pixels, labels=labels)
+    answer = model(pixel_values=to_tensor(images), labels=labels)
     right = ((answer.logits.argmax(-1) == labels) | (labels == -100)).all(1)
     return {"loss": answer.loss, "right": right.float().mean()}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train and write the captioner."""
-    options = parse(__doc__ or "", STEPS, OUT, arguments)
+    options = parse(__doc__ or "", MINUTES, OUT, arguments)
     tokenizer = build_tokenizer()
     model = build(tokenizer)
-    trainer = Trainer("caption", {"model": model}, options, rate=1e-3, ema_decay=0.995)
+    if options.begin:
+        model = VisionEncoderDecoderModel.from_pretrained(options.begin)
+    # What is already learned is disturbed less at half the rate.
+    rate = RATE / 2 if options.begin else RATE
+    basis = fit()
+    trainer = Trainer("caption", {"model": model}, options, rate=rate, ema_decay=0.995)
 
     def save() -> None:
         _write(model, trainer.averaged("model"), tokenizer, options.out)
 
     trainer.save = save
-    trainer.run(lambda step: batch_loss(model, tokenizer, random.Random(options.seed * 10**7 + step)))
+    trainer.run(lambda step: batch_loss(model, tokenizer, basis, random.Random(options.seed * 10**7 + step)))
 
 
 def _write(

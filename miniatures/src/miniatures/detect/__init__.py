@@ -1,1 +1,1 @@
-"""The detector: a small YOLOS that puts boxes around shapes."""
+"""The detector: a small RT-DETR that puts boxes around shapes."""

@@ -7,16 +7,16 @@ import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from miniatures.draw import text, tokens
-from miniatures.training import REPOSITORY, WORK_FOLDER, Trainer, parse
+from miniatures.training import REPOSITORY, Trainer, parse
 
 OUT = REPOSITORY / "svc-image-gen" / "models" / "draw"
-STEPS = 600
+MINUTES = 8
 NAME = "draw-text"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train and write the text encoder."""
-    options = parse(__doc__ or "", STEPS, OUT, arguments)
+    options = parse(__doc__ or "", MINUTES, OUT, arguments)
     tokenizer = tokens.train(options.out / "tokenizer", options.seed)
     encoder, questions = text.build(tokenizer), text.Questions()
 
@@ -33,14 +33,6 @@ def load(folder: Path) -> tuple[CLIPTokenizer, CLIPTextModel]:
     """The tokenizer and the text encoder of a pipeline folder."""
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     return tokenizer, CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
-
-
-def taught_questions() -> text.Questions:
-    """The heads that taught the text encoder, to go on with."""
-    questions = text.Questions()
-    checkpoint = torch.load(WORK_FOLDER / f"{NAME}.pt", weights_only=False)
-    questions.load_state_dict(checkpoint["modules"]["questions"])
-    return questions
 
 
 if __name__ == "__main__":
