@@ -72,15 +72,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def chosen_rows(only: Sequence[str]) -> dict[str, Row]:
-    """Return the rows that begin with one of `only`; all when none is named.
+    """Return the rows that `only` names, or begins to name; all when it is empty.
 
     Raises:
-        SystemExit: one of them begins no row.
+        SystemExit: one of them is no row and begins none.
     """
-    for name in only:
-        if not any(row.startswith(name) for row in ROWS):
+    chosen: dict[str, Row] = {}
+    for name in only or ROWS:
+        found = [row for row in ROWS if row == name] or [row for row in ROWS if row.startswith(name)]
+        if not found:
             raise SystemExit(f"no row begins with '{name}'; there are {', '.join(ROWS)}")
-    return {name: row for name, row in ROWS.items() if not only or name.startswith(tuple(only))}
+        chosen |= {row: ROWS[row] for row in found}
+    return chosen
 
 
 async def measure(rows: dict[str, Row], options: Options) -> tuple[list[Finding], dict[str, float]]:
