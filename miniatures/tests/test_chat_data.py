@@ -11,9 +11,9 @@ from miniatures.scenes.grammar import canonical
 from miniatures.scenes.model import held_out_scene
 from miniatures.text import chat_skills
 from miniatures.text.chat_format import CHAT_TEMPLATE, TOOL_CALL, TOOL_CALL_END, render
-from miniatures.text.chat_reading import NOT_HELD, reading
+from miniatures.text.chat_reading import NOT_HELD, _facts, _missing, lookup, reading
 from miniatures.text.chat_suite import calls, cases, number_is
-from miniatures.text.chat_world import dialogues
+from miniatures.text.chat_world import dialogues, exercises_share
 
 
 def test_the_template_renders_what_training_shows() -> None:
@@ -29,14 +29,28 @@ def test_the_same_seed_gives_the_same_dialogues() -> None:
     assert list(islice(dialogues(5), 30)) == list(islice(dialogues(5), 30))
 
 
-def test_answers_from_passages_repeat_the_passage_they_cite() -> None:
+def test_answers_from_passages_cite_one_and_repeat_its_sentence() -> None:
     rng = random.Random(1)
     for _ in range(100):
-        asked, answered = reading(rng, rng.choice(("en", "pt")))
-        if answered.text not in NOT_HELD.values():
-            sentence, _, number = answered.text.rpartition(" [")
-            line = next(line for line in asked.text.split("\n") if line.startswith(f"[{number}"))
-            assert sentence in line
+        turns = (lookup if rng.random() < 0.2 else reading)(rng, rng.choice(("en", "pt")))
+        for answered in turns[1::2]:
+            if answered.text not in NOT_HELD.values():
+                number, _, sentence = answered.text.partition("] ")
+                line = next(line for line in turns[0].text.split("\n") if line.startswith(f"{number}]"))
+                assert sentence in line
+
+
+def test_no_two_facts_of_a_text_could_answer_one_question() -> None:
+    rng = random.Random(2)
+    for _ in range(100):
+        facts = _facts(rng, "en", 4)
+        assert len({fact.topic for fact in facts}) == 4
+        lost = _missing(rng, "en", facts)
+        assert lost.topic not in {fact.topic for fact in facts}
+
+
+def test_exercises_become_fewer_as_training_goes_on() -> None:
+    assert exercises_share(0.0) > exercises_share(0.2) > exercises_share(1.0) > 0
 
 
 def test_tool_calls_are_json_for_an_offered_tool() -> None:

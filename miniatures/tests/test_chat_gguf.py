@@ -5,21 +5,41 @@ from pathlib import Path
 
 import llama_cpp
 import numpy as np
+import pytest
 import torch
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from miniatures.text.chat_format import CHAT_TEMPLATE, render
 from miniatures.text.chat_world import dialogues
 
 
-def test_tokens_and_next_words_are_the_same_in_both_runtimes(tmp_path: Path) -> None:
-    from miniatures.text.chat_gguf import write_gguf
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
     from miniatures.text.chat_tokenizer import train_tokenizer
+
+    return train_tokenizer(vocabulary=600, count=100)
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer: Tokenizer) -> LlamaForCausalLM:
     from miniatures.text.chat_train import Recipe, build_model
 
-    tokenizer = train_tokenizer(vocabulary=600, count=100)
-    model = build_model(Recipe(hidden=64, layers=2, heads=2, feed_forward=96), tokenizer)
-    path = tmp_path / "tiny.gguf"
+    return build_model(Recipe(hidden=64, layers=2, heads=2, head_size=64, feed_forward=96), tokenizer)
+
+
+@pytest.fixture(scope="module")
+def path(model: LlamaForCausalLM, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from miniatures.text.chat_gguf import write_gguf
+
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
     write_gguf(path, model, tokenizer)
+    return path
+
+
+def test_tokens_and_next_words_are_the_same_in_both_runtimes(
+    model: LlamaForCausalLM, tokenizer: Tokenizer, path: Path
+) -> None:
     llama = llama_cpp.Llama(str(path), n_ctx=512, n_threads=1, verbose=False, logits_all=True)
     assert llama.metadata["tokenizer.chat_template"] == CHAT_TEMPLATE
     texts = [render(dialogue) for dialogue in islice(dialogues(8), 40)]
@@ -32,3 +52,14 @@ def test_tokens_and_next_words_are_the_same_in_both_runtimes(tmp_path: Path) -> 
         wanted = model(torch.tensor([ids])).logits[0].numpy()
     got = np.array(llama.scores[: len(ids)])
     assert np.abs(got - wanted).max() < 0.1 * np.abs(wanted).max()
+
+
+def test_transformers_loads_the_file_and_gives_what_was_written(
+    model: LlamaForCausalLM, tokenizer: Tokenizer, path: Path
+) -> None:
+    loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name)
+    ids = torch.tensor([tokenizer.encode(render(next(dialogues(8))), add_special_tokens=False).ids[:200]])
+    with torch.no_grad():
+        wanted, got = model(ids).logits, loaded(ids).logits
+    # Only the rounding to eight bits lies between them, not another order of heads or another rope.
+    assert (got - wanted).abs().max() < 0.1 * wanted.abs().max()

@@ -3,6 +3,7 @@
 from itertools import islice
 
 from miniatures.text.everyday import after, an
+from miniatures.text.pairs import Pair
 from miniatures.text.translate_data import held_out, one_way, pairs
 
 
@@ -40,3 +41,16 @@ def test_a_scene_is_said_in_both_languages() -> None:
     for english, portuguese in said.items():
         if english.startswith("a large red circle on a"):
             assert portuguese.startswith("um círculo vermelho grande sobre um fundo")
+
+
+def test_phrases_known_by_heart_are_trained_and_never_measured() -> None:
+    thirsty = Pair("I am thirsty.", "Eu estou com sede.")
+    assert not held_out(thirsty)
+    english = {pair.en for pair, _ in islice(pairs(2, measuring=True), 300)}
+    assert thirsty.en not in english
+
+
+def test_where_english_cannot_show_a_capital_portuguese_has_one() -> None:
+    seen = [pair for pair, world in islice(pairs(7), 2000) if world == "scene" and pair.en.startswith("I ")]
+    assert seen
+    assert all(pair.pt[0].isupper() for pair in seen)

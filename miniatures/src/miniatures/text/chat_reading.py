@@ -1,7 +1,8 @@
-"""Skills of reading: answer from numbered passages, and from the caption of a scene.
+"""Skill of reading: answer from numbered passages.
 
-Answers repeat the sentence of the passage that holds them and cite it. The values, names and many
-of the attributes are random, so that reading is the only way to answer.
+An answer cites a passage and repeats its sentence, in this order: choosing a number is one step
+and copying on from it another, and a small model learns two steps sooner than their sum. Values,
+names and many of the attributes are random, so that reading is the only way to answer.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import random
 from dataclasses import dataclass
 
 from miniatures.scenes import grammar
-from miniatures.scenes.model import COLOURS, Scene, Shape, is_held_out, training_scene
+from miniatures.scenes.model import COLOURS
 from miniatures.text import words
+from miniatures.text.chat_format import Message
 from miniatures.text.chat_skills import Turns, pair
 
 READING_SYSTEM = {
@@ -96,10 +98,14 @@ _ABOUT = {
 
 @dataclass(frozen=True)
 class Fact:
-    """One sentence of a passage and a question that only it answers."""
+    """One sentence of a passage, the questions that it answers, and what it is about.
+
+    Two facts with one `topic` could answer the same question; a passage never holds both.
+    """
 
     sentence: str
-    question: str
+    questions: tuple[str, ...]
+    topic: tuple[str, str]
 
 
 def _value(rng: random.Random, kind: str, language: str) -> str:
@@ -139,26 +145,44 @@ def _subject(rng: random.Random, language: str) -> str:
     return f"{words.common_word(rng, language)} {words.made_up(rng)}"
 
 
-def fact(rng: random.Random, language: str) -> Fact:
-    """Make up one fact."""
+def _loose_fact(rng: random.Random, language: str, least: int = 4, most: int = 10) -> Fact:
+    """Make up a sentence of random words, found again by one or two of them."""
+    said = [words.common_word(rng, language) for _ in range(rng.randint(least, most))]
+    start = rng.randrange(len(said) - 1)
+    key = " ".join(said[start : start + rng.choice((1, 2, 2))])
+    text = " ".join(said)
+    return Fact(
+        f"{text[0].upper()}{text[1:]}.",
+        tuple(_ask(pattern, k=key) for pattern in _ABOUT[language]),
+        (key, key),
+    )
+
+
+def _ask(pattern: str, **values: str) -> str:
+    asked = pattern.format(**values)
+    return asked[0].upper() + asked[1:]
+
+
+def fact(rng: random.Random, language: str, subjects: tuple[str, ...] = ()) -> Fact:
+    """Make up one fact, about one of the subjects where some are given."""
     kind = rng.random()
-    if kind < 0.3:
+    subject = rng.choice(subjects) if subjects else _subject(rng, language)
+    if kind < 0.2:
         sentence, asked = _FREE[language]
-        free = {"a": words.common_word(rng, language), "s": _subject(rng, language)}
+        attribute = words.common_word(rng, language)
         value = _value(rng, rng.choice(("word", "person", "count", "place", "date")), language)
-        return Fact(sentence.format(v=value, **free), rng.choice(asked).format(**free))
-    if kind < 0.55:
-        said = [words.common_word(rng, language) for _ in range(rng.randint(4, 10))]
-        start = rng.randrange(len(said) - 1)
-        key = " ".join(said[start : start + rng.choice((1, 2, 2))])
-        asked_text = rng.choice(_ABOUT[language]).format(k=key)
-        text = " ".join(said)
-        return Fact(f"{text[0].upper()}{text[1:]}.", asked_text[0].upper() + asked_text[1:])
-    value_kind, _, rest = rng.choice(_PATTERNS[language]).partition(": ")
+        questions = tuple(_ask(pattern, a=attribute, s=subject) for pattern in asked)
+        return Fact(sentence.format(v=value, a=attribute, s=subject), questions, (attribute, subject))
+    if kind < 0.4:
+        return _loose_fact(rng, language)
+    pattern = rng.choice(_PATTERNS[language])
+    value_kind, _, rest = pattern.partition(": ")
     statement, *asked_list = rest.split("|")
-    subject = _subject(rng, language)
-    sentence_text = statement.format(s=subject, v=_value(rng, value_kind, language))
-    return Fact(sentence_text, rng.choice(asked_list).format(s=subject))
+    return Fact(
+        statement.format(s=subject, v=_value(rng, value_kind, language)),
+        tuple(_ask(pattern, s=subject) for pattern in asked_list),
+        (statement, subject),
+    )
 
 
 def reading_prompt(passages: list[str], question: str, language: str) -> str:
@@ -168,127 +192,52 @@ def reading_prompt(passages: list[str], question: str, language: str) -> str:
     return f"{title}:\n{numbered}\n\n{asking}: {question}"
 
 
-def reading(rng: random.Random, language: str) -> Turns:
-    """Answer a question from passages with a citation, or say that they do not hold the answer."""
-    count = rng.choice((1, 1, 2, 2, 3, 4))
-    facts = [[fact(rng, language) for _ in range(rng.choice((1, 1, 1, 2)))] for _ in range(count)]
-    passages = [" ".join(item.sentence for item in group) for group in facts]
-    if rng.random() < 0.25:
-        return pair(reading_prompt(passages, fact(rng, language).question, language), NOT_HELD[language])
-    number = rng.randrange(count)
-    asked = rng.choice(facts[number])
-    return pair(reading_prompt(passages, asked.question, language), f"{asked.sentence} [{number + 1}]")
+def _facts(rng: random.Random, language: str, count: int) -> list[Fact]:
+    """Make up facts on different topics; often they share subjects, so that one word does not choose."""
+    few = tuple(_subject(rng, language) for _ in range(rng.choice((1, 2)))) if rng.random() < 0.4 else ()
+    made: list[Fact] = []
+    while len(made) < count:
+        another = fact(rng, language, few if rng.random() < 0.8 else ())
+        if all(another.topic != one.topic for one in made):
+            made.append(another)
+    return made
 
 
-_PICTURE = {
-    "en": [
-        "The picture shows {}.",
-        "In the image there is {}.",
-        "Look: {}.",
-        "Scene: {}.",
-        "I have a picture of {}.",
-    ],
-    "pt": ["A imagem mostra {}.", "Na imagem há {}.", "Veja: {}.", "Cena: {}.", "Tenho uma imagem de {}."],
-}
-_DESCRIBE = {
-    "en": [
-        "Describe a scene with {}.",
-        "Describe a picture with {}",
-        "Imagine a scene with {}.",
-        "Describe {}.",
-    ],
-    "pt": [
-        "Descreva uma cena com {}.",
-        "Descreva uma imagem com {}",
-        "Imagine uma cena com {}.",
-        "Descreva {}.",
-    ],
-}
-_IDEA = {
-    "en": [
-        "Give me an idea for a picture.",
-        "Describe a scene.",
-        "What should I draw?",
-        "Suggest a picture",
-        "Invent a scene",
-        "Describe a simple scene",
-        "Describe any scene.",
-        "Tell me what to draw",
-    ],
-    "pt": [
-        "Me dê uma ideia de imagem.",
-        "Descreva uma cena.",
-        "O que devo desenhar?",
-        "Sugira uma imagem",
-        "Invente uma cena",
-        "Descreva uma cena simples",
-        "Descreva uma cena qualquer.",
-        "Me diga o que desenhar",
-    ],
-}
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _definite(shape: Shape, language: str) -> str:
-    if language == "en":
-        return f"the {shape.kind}"
-    gender, noun, _ = grammar.PORTUGUESE_SHAPES[shape.kind]
-    return f"{'a' if gender == 'f' else 'o'} {noun}"
-
-
-def _ask_colour(shape: Shape, language: str) -> tuple[str, str]:
-    the = _definite(shape, language)
-    if language == "en":
-        return f"What colour is {the}?", f"{the.capitalize()} is {shape.colour}."
-    form = 1 if grammar.PORTUGUESE_SHAPES[shape.kind][0] == "f" else 0
-    return f"De que cor é {the}?", f"{the.capitalize()} é {grammar.PORTUGUESE_COLOURS[shape.colour][form]}."
-
-
-def _ask_count(scene: Scene, language: str) -> tuple[str, str]:
-    count = len(scene.shapes)
-    if language == "en":
-        said = ("There is one shape.", "There are two shapes.", "There are three shapes.")[count - 1]
-        return "How many shapes are there?", said
-    return "Quantas formas há?", ("Há uma forma.", "Há duas formas.", "Há três formas.")[count - 1]
-
-
-def _ask_ground(scene: Scene, language: str) -> tuple[str, str]:
-    if language == "en":
-        return "What colour is the background?", f"The background is {scene.background}."
-    return "De que cor é o fundo?", f"O fundo é {grammar.PORTUGUESE_COLOURS[scene.background][0]}."
-
-
-def _describe(rng: random.Random, language: str) -> Turns:
-    """Say where shapes are that were only named; on white, which must not make a held-out scene."""
+def _missing(rng: random.Random, language: str, facts: list[Fact]) -> Fact:
+    """Make up a fact that is not among those given, now and then about a subject that is."""
+    subjects = tuple(one.topic[1] for one in facts) if rng.random() < 0.4 else ()
+    known = {one.topic for one in facts}
     while True:
-        shapes = training_scene(rng).shapes
-        plain = Scene(shapes, {1: "centre", 2: "left_of", 3: "row"}[len(shapes)], "white")
-        if not is_held_out(plain):
-            break
-    phrases = [grammar.article(grammar.shape_phrase(shape, language), language) for shape in shapes]
-    joined = phrases[0]
-    if len(phrases) > 1:
-        joined = f"{', '.join(phrases[:-1])} {'e' if language == 'pt' else 'and'} {phrases[-1]}"
-    return pair(rng.choice(_DESCRIBE[language]).format(joined), _sentence(grammar.canonical(plain, language)))
+        lost = fact(rng, language, subjects)
+        if lost.topic not in known:
+            return lost
 
 
-def scene_talk(rng: random.Random, language: str) -> Turns:
-    """Describe a scene, or answer about one whose caption is given."""
-    kind = rng.random()
-    if kind < 0.25:
-        return pair(rng.choice(_IDEA[language]), _sentence(grammar.canonical(training_scene(rng), language)))
-    scene = training_scene(rng)
-    if kind < 0.5:
-        return _describe(rng, language)
-    caption = rng.choice(_PICTURE[language]).format(grammar.canonical(scene, language))
-    asked: list[tuple[str, str]] = [_ask_count(scene, language), _ask_ground(scene, language)]
-    kinds = [shape.kind for shape in scene.shapes]
-    asked += 2 * [_ask_colour(shape, language) for shape in scene.shapes if kinds.count(shape.kind) == 1]
-    first, answer = rng.choice(asked)
-    turns = pair(f"{caption} {first}", answer)
-    if rng.random() < 0.5:
-        turns += pair(*rng.choice(asked))
+def reading(rng: random.Random, language: str) -> Turns:
+    """Answer questions from passages with a citation, or say that they do not hold the answer."""
+    sizes = [rng.choice((1, 1, 1, 2)) for _ in range(rng.choice((1, 2, 2, 3, 3, 4)))]
+    facts = _facts(rng, language, sum(sizes))
+    numbers = [number for number, size in enumerate(sizes, 1) for _ in range(size)]
+    passages = [
+        " ".join(one.sentence for one, at in zip(facts, numbers, strict=True) if at == number)
+        for number in range(1, len(sizes) + 1)
+    ]
+    asked = rng.sample(list(zip(facts, numbers, strict=True)), min(len(facts), rng.choice((1, 1, 2, 3))))
+    turns: Turns = []
+    for one, number in asked:
+        question, answer = rng.choice(one.questions), f"[{number}] {one.sentence}"
+        if rng.random() < 0.25:
+            question, answer = rng.choice(_missing(rng, language, facts).questions), NOT_HELD[language]
+        turns += pair(question, answer)
+    turns[0] = Message("user", reading_prompt(passages, turns[0].text, language))
+    return turns
+
+
+def lookup(rng: random.Random, language: str) -> Turns:
+    """Find the line that holds a word, several times over: reading at its barest, to begin with."""
+    facts = [_loose_fact(rng, language, 2, 5) for _ in range(rng.randint(2, 5))]
+    turns: Turns = []
+    for number, one in rng.sample(list(enumerate(facts, 1)), len(facts)):
+        turns += pair(rng.choice(one.questions[-5:] + (one.topic[0],)), f"[{number}] {one.sentence}")
+    turns[0] = Message("user", reading_prompt([one.sentence for one in facts], turns[0].text, language))
     return turns

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from llama_cpp import Llama
 
+from miniatures.text.chat_reading import NOT_HELD, READING_SYSTEM, reading
 from miniatures.text.chat_suite import Case, cases
 
 MOST_TOKENS = 96
@@ -24,7 +26,7 @@ MOST_TOKENS = 96
 
 @dataclass
 class Outcome:
-    """Right answers and all dialogues, by skill; the speed of writing; the wrong answers."""
+    """Right answers and all dialogues, by skill; words written in processor time; the wrong answers."""
 
     right: dict[str, int] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
@@ -57,14 +59,14 @@ class Speaker:
         prompt = self._template.render(messages=messages, tools=tools, add_generation_prompt=True)
         ids = self._llama.tokenize(prompt.encode(), add_bos=False, special=True)
         written: list[int] = []
-        started = time.perf_counter()
+        started = time.process_time()
         for token in self._llama.generate(ids, temp=0.0, repeat_penalty=1.0):
             if not written:
-                started = time.perf_counter()
+                started = time.process_time()
             if token == self._llama.token_eos() or len(written) >= MOST_TOKENS:
                 break
             written.append(token)
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.process_time() - started
         self.tokens += max(0, len(written))
         return self._llama.detokenize(written, special=True).decode("utf-8", "replace")
 
@@ -87,6 +89,38 @@ def run(path: Path, chosen: Iterable[Case] | None = None) -> Outcome:
             outcome.wrong.append((case, said))
     outcome.tokens, outcome.seconds = speaker.tokens, speaker.seconds
     return outcome
+
+
+@dataclass
+class Reading:
+    """Answers to fresh questions about fresh passages: word for word right, or at least the right passage."""
+
+    held: int = 0
+    exact: int = 0
+    right_passage: int = 0
+    not_held: int = 0
+    said_so: int = 0
+
+
+def read_fresh(path: Path, count: int = 200, seed: int = 987_654_321) -> Reading:
+    """Ask about passages drawn from the generator by a seed of no training pool, half in each language."""
+    speaker, rng, found = Speaker(path), random.Random(seed), Reading()
+    for number in range(count):
+        language = ("en", "pt")[number % 2]
+        asked, answered = reading(rng, language)[:2]
+        messages = [
+            {"role": "system", "content": READING_SYSTEM[language]},
+            {"role": "user", "content": asked.text},
+        ]
+        said, wanted = speaker.answer(messages, None), answered.text
+        if wanted == NOT_HELD[language]:
+            found.not_held += 1
+            found.said_so += said == wanted
+        else:
+            found.held += 1
+            found.exact += said == wanted
+            found.right_passage += said.split("]")[0] == wanted.split("]")[0]
+    return found
 
 
 def main() -> None:

@@ -44,6 +44,16 @@ def outside(rng: random.Random, language: str) -> Turns:
     return pair(asked[0].upper() + asked[1:], phrases.FALLBACK[language])
 
 
+def stray(rng: random.Random, language: str) -> Turns:
+    """Say anything at all, in words of the language without sense: whatever it is, the model does not know it."""
+    often, seldom = words.common_words(language)[:150], words.common_words(language)
+    said = [rng.choice(often if rng.random() < 0.5 else seldom) for _ in range(rng.randint(2, 10))]
+    if rng.random() < 0.15:
+        said.insert(rng.randrange(len(said) + 1), words.number(rng))
+    asked = " ".join(said) + rng.choice(("?", "?", ".", "!", ""))
+    return pair(asked[0].upper() + asked[1:], phrases.FALLBACK[language])
+
+
 _ASK_SUM = {
     "en": "What is {}?|How much is {}?|Calculate {}|Can you compute {}?|Tell me {}|And {}?|What's {}?|{}?|{}",
     "pt": "Quanto é {}?|Quanto dá {}?|Calcule {}|Você sabe quanto é {}?|Me diga {}|E {}?|Quanto são {}?|{}?|{}",
@@ -58,7 +68,7 @@ _IS = {"en": "is", "pt": "é"}
 def arithmetic(rng: random.Random, language: str) -> Turns:
     """Add, take away and multiply with results from 0 to 20, a few sums in a row."""
     turns: Turns = []
-    for _ in range(rng.choice((1, 1, 2, 3))):
+    for _ in range(rng.choice((1, 2, 3, 4, 5))):
         operator = rng.choice("+++--*")
         if operator == "+":
             c = rng.randint(0, 20)

@@ -36,7 +36,7 @@ def _corpus(seed: int, count: int) -> Iterator[str]:
             yield " " + " ".join(listed)
 
 
-def train_tokenizer(vocabulary: int = 4096, seed: int = 11, count: int = 12000) -> Tokenizer:
+def train_tokenizer(vocabulary: int, seed: int = 11, count: int = 12000) -> Tokenizer:
     """Train on generated dialogues and on the commonest words of both languages."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -58,9 +58,9 @@ def train_tokenizer(vocabulary: int = 4096, seed: int = 11, count: int = 12000) 
     return tokenizer
 
 
-def load_or_train(path: Path) -> Tokenizer:
+def load_or_train(path: Path, vocabulary: int) -> Tokenizer:
     """Return the tokenizer saved at `path`, training and saving it first where it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        train_tokenizer().save(str(path))
+        train_tokenizer(vocabulary).save(str(path))
     return Tokenizer.from_file(str(path))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from miniatures.text import chat_phrases, chat_skills, words
 from miniatures.text.chat_format import Dialogue
-from miniatures.text.chat_reading import READING_SYSTEM, reading, scene_talk
+from miniatures.text.chat_reading import READING_SYSTEM, lookup, reading
+from miniatures.text.chat_scenes import scene_talk
 from miniatures.text.chat_skills import Turns
 from miniatures.text.chat_tools import tool_dialogue
 
@@ -21,7 +22,7 @@ Skill = Callable[[random.Random, str], Turns]
 TALK: tuple[tuple[Skill, int], ...] = (
     (chat_skills.small_talk, 4),
     (chat_skills.stack, 5),
-    (chat_skills.arithmetic, 5),
+    (chat_skills.arithmetic, 6),
     (chat_skills.outside, 3),
     (scene_talk, 4),
 )
@@ -167,17 +168,19 @@ def dialogue(rng: random.Random) -> Dialogue:
     """Draw one dialogue."""
     language = rng.choice(("en", "pt"))
     kind = rng.random()
-    if kind < 0.22:
-        system = READING_SYSTEM[language] if rng.random() < 0.9 else ""
+    if kind < 0.32:
+        system = READING_SYSTEM[language] if rng.random() < 0.6 else ""
         return Dialogue(tuple(reading(rng, language)), system)
-    if kind < 0.44:
+    if kind < 0.45:
         between = [_talk(rng, language, 1) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))]
         made = Dialogue(tuple(chat_skills.memory(rng, language, between)))
         return _with_system(rng, made, language)
-    if kind < 0.56:
+    if kind < 0.57:
         return _persona(rng, language, _talk(rng, language, rng.choice((1, 1, 2, 3))))
-    if kind < 0.66:
+    if kind < 0.68:
         return tool_dialogue(rng, language, _talk(rng, language, 1))
+    if kind < 0.75:
+        return _roughen(rng, Dialogue(tuple(chat_skills.arithmetic(rng, language))))
     turns = _talk(rng, language, rng.choice((1, 1, 2, 3, 4)))
     if rng.random() < 0.1:
         turns += _talk(rng, "pt" if language == "en" else "en", 1)
@@ -197,16 +200,45 @@ def long_dialogue(rng: random.Random) -> Dialogue:
     return Dialogue(tuple(chat_skills.memory(rng, language, between)))
 
 
-def dialogues(seed: int, copying: Callable[[], float] = lambda: 0.04) -> Iterator[Dialogue]:
-    """Yield dialogues for ever; the same seed yields the same ones.
+SECOND_BOUT = (0.42, 0.62)
+LATE_FROM, LATE_SHARE = 0.65, 0.14
 
-    Args:
-        seed: of the random source.
-        copying: the share, now, of the plain exercise of repeating words.
+
+def exercise(rng: random.Random, progress: float = 1.0) -> Dialogue:
+    """Draw a plain exercise of copying, or of finding and copying: no other dialogue teaches it as soon."""
+    language = rng.choice(("en", "pt"))
+    if rng.random() < (0.0 if _in_second_bout(progress) else 0.5):
+        return Dialogue(tuple(chat_skills.repeat(rng, language)))
+    return Dialogue(tuple(lookup(rng, language)))
+
+
+def _in_second_bout(progress: float) -> bool:
+    return SECOND_BOUT[0] <= progress < SECOND_BOUT[1]
+
+
+def exercises_share(progress: float) -> float:
+    """Return how many of the dialogues are exercises: half at first, few from a quarter of the training on.
+
+    Copying is learnt by then; which line to copy is not, and has a bout of its own later.
     """
+    return 0.3 if _in_second_bout(progress) else max(0.04, 0.5 * (1 - progress / 0.25))
+
+
+def late(rng: random.Random) -> Dialogue:
+    """Draw what is learnt last: sums, each of which is a fact of its own, and not to know strange questions."""
+    language = rng.choice(("en", "pt"))
+    skill = chat_skills.arithmetic if rng.random() < 0.55 else chat_skills.stray
+    return _roughen(rng, Dialogue(tuple(skill(rng, language))))
+
+
+def dialogues(seed: int, progress: float = 1.0) -> Iterator[Dialogue]:
+    """Yield dialogues for ever, as they come at a point of training in [0, 1]; a seed yields the same ones."""
     rng = random.Random(seed)
+    share = exercises_share(progress)
     while True:
-        if rng.random() < copying():
-            yield Dialogue(tuple(chat_skills.repeat(rng, rng.choice(("en", "pt")))))
+        if rng.random() < share:
+            yield exercise(rng, progress)
+        elif progress >= LATE_FROM and rng.random() < LATE_SHARE:
+            yield late(rng)
         else:
             yield long_dialogue(rng) if rng.random() < 0.002 else dialogue(rng)

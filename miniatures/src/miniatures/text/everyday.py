@@ -21,9 +21,10 @@ _INSIDE = frozenset(("kitchen", "garden", "room", "city", "village", "park", "st
 
 @dataclass
 class Everyday:
-    """Draws pairs; one instance per random source."""
+    """Draws pairs; one instance per random source. `invented` is the share of names that are made up."""
 
     rng: random.Random
+    invented: float = 0.1
     nouns: tuple[Noun, ...] = field(default_factory=lexicon.nouns)
     adjectives: tuple[Adjective, ...] = field(default_factory=lexicon.adjectives)
     verbs: tuple[Verb, ...] = field(default_factory=lexicon.verbs)
@@ -100,7 +101,7 @@ class Everyday:
                 )
             )  # fmt: skip
         if draw < 0.75:
-            name = words.person(self.rng)
+            name = words.person(self.rng, self.invented)
             return Pair(name, name, 1, 1 if name.endswith("a") else 0)
         return self.thing(
             "p", kind_of=self.rng.choice(("definite", "definite", "possessive", "plural")), plain=True
@@ -340,7 +341,7 @@ class Everyday:
     def family(self) -> Pair:
         """Say who somebody is."""
         noun, job = self.noun("k"), self.noun("j")
-        name = words.person(self.rng)
+        name = words.person(self.rng, self.invented)
         feminine = noun.gender == "f"
         my, the = ("minha", "a") if feminine else ("meu", "o")
         one = "uma" if job.gender == "f" else "um"
@@ -360,7 +361,7 @@ class Everyday:
                 Pair(f"I have {an(noun.en)}.", f"eu tenho {'uma' if feminine else 'um'} {noun.pt}."),
                 Pair(f"her {noun.en} is {an(job.en)}.", f"{the} {noun.pt} dela é {one} {job.pt}."),
                 Pair(
-                    f"his {noun.en} lives in {(c := words.city(self.rng))}.",
+                    f"his {noun.en} lives in {(c := words.city(self.rng, self.invented))}.",
                     f"{the} {noun.pt} dele mora em {c}.",
                 ),
             )
@@ -369,7 +370,7 @@ class Everyday:
     def fixed(self) -> Pair:
         """Draw a fixed phrase."""
         en, pt, sign = self.rng.choice(phrases())
-        fill = {"n": words.person(self.rng), "c": words.city(self.rng)}
+        fill = {"n": words.person(self.rng, self.invented), "c": words.city(self.rng, self.invented)}
         return Pair(en.format(**fill), pt.format(**fill), direction=sign)
 
     def request(self) -> Pair:

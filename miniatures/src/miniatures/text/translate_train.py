@@ -11,13 +11,11 @@ import io
 import json
 import random
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import sentencepiece
 import torch
@@ -26,18 +24,23 @@ from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 from miniatures.text import optim, words
 from miniatures.text.cards import size_of, translate_card, write_card
-from miniatures.text.translate_data import one_way, pairs
+from miniatures.text.clock import Clock
+from miniatures.text.translate_data import INVENTED_IN_TRAINING, one_way, pairs
 from miniatures.text.translate_score import score, words_in
 from miniatures.training import REPOSITORY, WORK_FOLDER
 
-Done = dict[str, Any]
-
+POOL = 4000
+NAME_POOLS = 1000
+"""Pools from this number on are of the second cycle."""
 MODEL_NAMES = {"en": "en-pt", "pt": "pt-en"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the result; `minutes` counts only when `steps` is 0."""
+    """What decides the result, with the seed: nothing depends on how fast the machine is.
+
+    After `steps` come `name_steps` of a second, gentler cycle in which most names are made up.
+    """
 
     source: str
     vocabulary: int = 3000
@@ -49,12 +52,28 @@ class Recipe:
     tokens_per_step: int = 1800
     lr: float = 3e-3
     seed: int = 1
-    minutes: float = 25.0
+    steps: int = 2400
+    name_steps: int = 600
+    name_lr: float = 1.5e-3
+    invented: float = 0.6
+
+
+@dataclass
+class Done:
+    """How far a training has come, and where its data goes on: a pool, and how many of its batches to skip."""
+
     steps: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    loss: float = 0.0
+    pool: int = 0
+    skip: int = 0
 
 
-def write_tokenizer(recipe: Recipe, folder: Path) -> MarianTokenizer:
-    """Train SentencePiece on both languages and write the Marian tokenizer's files."""
+def load_or_write_tokenizer(recipe: Recipe, folder: Path) -> MarianTokenizer:
+    """Return the tokenizer in `folder`, training SentencePiece on both languages first if there is none."""
+    if (folder / "tokenizer_config.json").exists():
+        return MarianTokenizer.from_pretrained(folder)
     folder.mkdir(parents=True, exist_ok=True)
     corpus: list[str] = []
     for pair, _ in islice(pairs(recipe.seed), 30000):
@@ -139,12 +158,13 @@ def _padded(rows: list[list[int]], pad: int) -> torch.Tensor:
     return torch.tensor([row + [pad] * (width - len(row)) for row in rows])
 
 
-def batches(
-    recipe: Recipe, tokenizer: MarianTokenizer, seed: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield source and target ids `(B, S)` and `(B, T)`, sentences of like length together."""
-    rng = random.Random(seed)
-    made = one_way(seed, recipe.source)
+def pool_batches(
+    recipe: Recipe, tokenizer: MarianTokenizer, pool: int
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return source and target ids `(B, S)` and `(B, T)`, sentences of like length together."""
+    seed = recipe.seed * 100_000 + pool
+    invented = INVENTED_IN_TRAINING if pool < NAME_POOLS else recipe.invented
+    sentences = one_way(seed, recipe.source, invented=invented)
     pad = tokenizer.convert_tokens_to_ids("<pad>")
     vocabulary = tokenizer.get_vocab()
     pieces = sentencepiece.SentencePieceProcessor(model_file=tokenizer.spm_files[0])
@@ -152,19 +172,44 @@ def batches(
     def ids(text: str) -> list[int]:
         return [vocabulary.get(piece, 1) for piece in pieces.encode(text, out_type=str)] + [0]
 
-    while True:
-        pool = sorted(
-            ((ids(source), ids(target)) for source, target, _ in islice(made, 4000)),
-            key=lambda item: len(item[0]) + len(item[1]),
-        )
-        groups: list[list[tuple[list[int], list[int]]]] = [[]]
-        for item in pool:
-            if groups[-1] and (len(groups[-1]) + 1) * sum(map(len, item)) > recipe.tokens_per_step:
-                groups.append([])
-            groups[-1].append(item)
-        rng.shuffle(groups)
-        for group in groups:
-            yield _padded([item[0] for item in group], pad), _padded([item[1] for item in group], pad)
+    rows = sorted(
+        ((ids(source), ids(target)) for source, target, _ in islice(sentences, POOL)),
+        key=lambda item: len(item[0]) + len(item[1]),
+    )
+    groups: list[list[tuple[list[int], list[int]]]] = [[]]
+    for item in rows:
+        if groups[-1] and (len(groups[-1]) + 1) * sum(map(len, item)) > recipe.tokens_per_step:
+            groups.append([])
+        groups[-1].append(item)
+    random.Random(seed).shuffle(groups)
+    return [
+        (_padded([item[0] for item in group], pad), _padded([item[1] for item in group], pad))
+        for group in groups
+    ]
+
+
+def batches(
+    recipe: Recipe, tokenizer: MarianTokenizer, done: Done
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield batches from where `done` stands, and move it on."""
+    for end, first_pool in ((recipe.steps, 0), (recipe.steps + recipe.name_steps, NAME_POOLS)):
+        if done.steps < end and done.pool < first_pool:
+            done.pool, done.skip = first_pool, 0
+        while done.steps < end:
+            for batch in pool_batches(recipe, tokenizer, done.pool)[done.skip :]:
+                done.skip += 1
+                yield batch
+                if done.steps >= end:
+                    break
+            else:
+                done.pool, done.skip = done.pool + 1, 0
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Return the rate of a step: a cycle of `steps`, then one of `name_steps`."""
+    if step < recipe.steps:
+        return optim.rate(step, recipe.steps, recipe.lr)
+    return optim.rate(step - recipe.steps, recipe.name_steps, recipe.name_lr, decay_from=0.3)
 
 
 @torch.no_grad()
@@ -177,7 +222,11 @@ def _checkpoint(
     path: Path, model: MarianMTModel, optimisers: list[torch.optim.Optimizer], done: Done
 ) -> None:
     """Write a checkpoint in one move, so that a killed run never leaves half a file."""
-    state = {"model": model.state_dict(), "optimisers": [o.state_dict() for o in optimisers], "done": done}
+    state = {
+        "model": model.state_dict(),
+        "optimisers": [o.state_dict() for o in optimisers],
+        "done": asdict(done),
+    }
     torch.save(state, path.with_suffix(".part"))
     path.with_suffix(".part").rename(path)
 
@@ -185,12 +234,12 @@ def _checkpoint(
 def _resume(path: Path, model: MarianMTModel, optimisers: list[torch.optim.Optimizer]) -> Done:
     """Go on from a checkpoint, if there is one; return how far it had come."""
     if not path.exists():
-        return {"steps": 0, "seconds": 0.0, "loss": 0.0}
+        return Done()
     state = torch.load(path)
     model.load_state_dict(state["model"])
     for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(saved)
-    return dict(state["done"])
+    return Done(**state["done"])
 
 
 def step_loss(model: MarianMTModel, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -201,10 +250,10 @@ def step_loss(model: MarianMTModel, source: torch.Tensor, target: torch.Tensor) 
     return functional.cross_entropy(out.logits[..., :pad].flatten(0, 1), target.flatten(), ignore_index=pad)
 
 
-def train(recipe: Recipe, folder: Path) -> Done:
-    """Train, or go on, and write the model; return steps, seconds, parameters and the last loss."""
+def train(recipe: Recipe, folder: Path) -> tuple[MarianMTModel, Done]:
+    """Train, or go on from the checkpoint beside `folder`, and write the model into it."""
     torch.set_num_threads(1)
-    tokenizer = write_tokenizer(recipe, folder)
+    tokenizer = load_or_write_tokenizer(recipe, folder)
     write_words(recipe, folder)
     model = build_model(recipe, len(tokenizer.get_vocab()))
     pad = model.config.pad_token_id
@@ -212,42 +261,31 @@ def train(recipe: Recipe, folder: Path) -> Done:
     optimisers = optim.build(model, recipe.lr)
     path = folder.parent / f"{folder.name}.pt"
     done = _resume(path, model, optimisers)
-    done["parameters"] = sum(p.numel() for p in model.parameters())
-    started, saved_at = time.monotonic() - done["seconds"], time.monotonic()
-    for source, target in batches(recipe, tokenizer, recipe.seed + int(done["steps"])):
-        done["seconds"] = time.monotonic() - started
-        progress = done["steps"] / recipe.steps if recipe.steps else done["seconds"] / 60 / recipe.minutes
-        if progress >= 1:
-            break
-        optim.set_rate(optimisers, optim.rate(progress, recipe.lr))
+    clock = Clock(done)
+    for source, target in batches(recipe, tokenizer, done):
+        optim.set_rate(optimisers, learning_rate(recipe, done.steps))
         loss = step_loss(model, source, target)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        optim.step(model, optimisers, loss)
         _silence(model, pad)
-        done["steps"] += 1
-        done["loss"] = loss.item() if done["steps"] == 1 else 0.98 * done["loss"] + 0.02 * loss.item()
-        if done["steps"] % 25 == 0:
-            pace = done["seconds"] / done["steps"]
-            print(
-                f"step {done['steps']} {progress:.3f} loss {done['loss']:.4f} {pace:.2f} s/step", flush=True
-            )
-        if time.monotonic() - saved_at > 120:
+        done.steps += 1
+        done.loss = 0.98 * done.loss + 0.02 * loss.item() if done.loss else loss.item()
+        clock.tick()
+        if done.steps % 50 == 0:
+            print(f"step {done.steps} loss {done.loss:.4f} cpu {done.cpu_seconds:.0f} s", flush=True)
+        if clock.save_is_due():
             _checkpoint(path, model, optimisers, done)
-            saved_at = time.monotonic()
     _checkpoint(path, model, optimisers, done)
     model.save_pretrained(folder)
-    return done
+    return model, done
 
 
-def finish(recipe: Recipe, made: Done, folder: Path, out: Path) -> None:
+def finish(recipe: Recipe, model: MarianMTModel, done: Done, folder: Path, out: Path) -> None:
     """Put a trained model in place, with a card of its measured scores."""
     out.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
         shutil.copyfile(file, out / file.name)
     measured = score(out, recipe.source)
+    made = {**asdict(done), "parameters": sum(p.numel() for p in model.parameters())}
     write_card(out, translate_card(recipe.source, recipe, made, measured, size_of(out)))
     print(json.dumps({**made, **asdict(measured)}), flush=True)
 
@@ -258,13 +296,12 @@ def main() -> None:
     parser.add_argument("--source", choices=sorted(MODEL_NAMES))
     parser.add_argument("--folder", type=Path, default=WORK_FOLDER / "translate", help="of checkpoints")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "svc-translate" / "models")
-    parser.add_argument("--minutes", type=float, default=Recipe.minutes)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     args = parser.parse_args()
     for source in [args.source] if args.source else sorted(MODEL_NAMES):
-        recipe = Recipe(source, minutes=args.minutes, steps=args.steps)
+        recipe = Recipe(source, steps=args.steps)
         folder = args.folder / MODEL_NAMES[source]
-        finish(recipe, train(recipe, folder), folder, args.out / MODEL_NAMES[source])
+        finish(recipe, *train(recipe, folder), folder, args.out / MODEL_NAMES[source])
 
 
 if __name__ == "__main__":

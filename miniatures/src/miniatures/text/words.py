@@ -226,14 +226,14 @@ def made_up(rng: random.Random, *, capital: bool = True) -> str:
     return word.capitalize() if capital else word
 
 
-def person(rng: random.Random) -> str:
-    """Return a first name; one in ten is made up, so that names must be copied."""
-    return made_up(rng) if rng.random() < 0.1 else rng.choice(PEOPLE)
+def person(rng: random.Random, invented: float = 0.1) -> str:
+    """Return a first name; a share of them, one in ten, is made up, so that names must be copied."""
+    return made_up(rng) if rng.random() < invented else rng.choice(PEOPLE)
 
 
-def city(rng: random.Random) -> str:
-    """Return a place name; one in ten is made up."""
-    return made_up(rng) if rng.random() < 0.1 else rng.choice(CITIES)
+def city(rng: random.Random, invented: float = 0.1) -> str:
+    """Return a place name; a share of them, one in ten, is made up."""
+    return made_up(rng) if rng.random() < invented else rng.choice(CITIES)
 
 
 @cache
