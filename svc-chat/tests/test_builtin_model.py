@@ -16,6 +16,8 @@ from svc_chat.settings import Settings
 
 pytestmark = pytest.mark.model
 HELLO: list[Any] = [{"role": "user", "content": "Olá! Quem é você?"}]
+INVENT: list[Any] = [{"role": "user", "content": "Descreva uma cena."}]
+"""Of what it is the model is sure; of a scene it can think of many."""
 
 
 def tool(name: str, **properties: dict) -> Any:
@@ -48,7 +50,7 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
 def test_choices_differ_and_a_seed_repeats_them(official: OpenAI) -> None:
     def said() -> list[str | None]:
         answer = official.chat.completions.create(
-            model="gpt-4o", messages=HELLO, n=4, seed=11, temperature=1.5, max_tokens=24
+            model="gpt-4o", messages=INVENT, n=4, seed=11, temperature=1.5, max_tokens=24
         )
         assert answer.usage is not None
         assert answer.usage.prompt_tokens < 100
