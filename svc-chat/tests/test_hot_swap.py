@@ -58,7 +58,7 @@ def ask(client: TestClient, model: str) -> Any:
     return client.post("/v1/chat/completions", json=told)
 
 
-def until(holds: Callable[[], bool], within_s: float = 30.0) -> None:
+def until(holds: Callable[[], bool], within_s: float = 90.0) -> None:
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from svc_chat.engine.probe import every_byte
 from svc_chat.engine.prober import Outcome, Prober
 from svc_chat.errors import ModelBroken
 
@@ -111,6 +112,11 @@ def test_a_file_refused_by_its_header_never_reaches_llama_cpp(tmp_path: Path) ->
     assert not child.commands
 
 
+def test_the_trial_reads_every_byte_that_a_text_can_have() -> None:
+    missing = set(range(256)) - set(every_byte().encode())
+    assert missing == {0, 0xC0, 0xC1, *range(0xF5, 0x100)}
+
+
 @pytest.mark.model
 def test_a_real_child_opens_a_good_file(tmp_path: Path, good: Path) -> None:
     Prober(tmp_path / "tried.json").check(good)
@@ -124,6 +130,17 @@ def test_a_file_whose_tensors_are_wrong_is_refused_by_a_real_child(
     content = path.read_bytes()
     path.write_bytes(content.replace(b"blk.1.ffn_down.weight", b"blk.1.ffn_diwn.weight"))
     assert "not loaded" in refusal(Prober(tmp_path / "tried.json"), path)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("byte", "instead"), [(b"<", b"4"), ("\u00f4".encode(), "\u00f3".encode())])
+def test_a_vocabulary_that_lacks_a_byte_ends_the_child_and_not_the_service(
+    tmp_path: Path, write_model: WriteModel, byte: bytes, instead: bytes
+) -> None:
+    path = write_model(tmp_path / "lacking.gguf")
+    token = len(byte).to_bytes(8, "little")
+    path.write_bytes(path.read_bytes().replace(token + byte, token + instead))
+    assert "crashed llama.cpp (SIGABRT)" in refusal(Prober(tmp_path / "tried.json"), path)
 
 
 @pytest.mark.model

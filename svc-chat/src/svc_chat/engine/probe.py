@@ -16,6 +16,13 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from servicekit.errors import ServiceError
+from svc_chat.engine.backend import Batch, Decoded
+from svc_chat.engine.base import GenerationRequest, Message
+from svc_chat.engine.llama_backend import LlamaBackend
+
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 NICENESS = 2
 
@@ -53,11 +60,6 @@ def confine(memory_bytes: int, cpu_s: int) -> None:
 
 def try_out(path: Path, adapter: Path | None) -> str | None:
     """Write one token with the model; return why that is not possible, None when it is."""
-    from servicekit.errors import ServiceError
-    from svc_chat.engine.backend import Batch, Decoded
-    from svc_chat.engine.base import GenerationRequest, Message
-    from svc_chat.engine.llama_backend import LlamaBackend
-
     try:
         model = LlamaBackend(
             path, context_tokens=512, cache_bytes=1, threads=1, sequences=1, batch_tokens=512, offload=False
@@ -69,18 +71,35 @@ def try_out(path: Path, adapter: Path | None) -> str | None:
         batch.add(0, 0, prompt[: model.context_tokens - 1] or [0], last_row=True)
         if model.decode(batch) is not Decoded.DONE:
             return "it could not read a prompt"
-        return _judge(model.logits()[-1])
+        logits = np.array(model.logits()[-1])
+        _use_every_token(model, len(logits))
+        return None if np.isfinite(logits).all() else "its weights are not numbers"
     except ServiceError as error:
         return error.message
     except (MemoryError, ValueError, OSError) as error:
         return f"it could not be opened ({type(error).__name__})"
 
 
-def _judge(logits: object) -> str | None:
-    import numpy as np
+def _use_every_token(model: LlamaBackend, count: int) -> None:
+    """Read every byte that a text can have, show every token, let a grammar judge all: llama.cpp ends the process
+    where a vocabulary lacks what it looks up."""
+    model.prompt_tokens(GenerationRequest("", prompt=every_byte()))
+    for token in range(count):
+        model.piece(token)
+        model.shown(token)
+    grammar = model.grammar({"type": "object"}, None)
+    grammar.allowed(np.arange(count, dtype=np.int32))
+    grammar.close()
 
-    row = np.asarray(logits)
-    return None if np.isfinite(row).all() else "its weights are not numbers"
+
+def every_byte() -> str:
+    """Return a text whose UTF-8 has every byte that UTF-8 can have."""
+    plain = "".join(map(chr, range(1, 0x80)))
+    two = "".join(chr(lead << 6) for lead in range(2, 0x20))
+    following = "".join(map(chr, range(0x80, 0xC0)))
+    three = "".join(chr(lead << 12 | 0xFFF) for lead in range(0x10) if lead != 0xD) + "\ud7ff"
+    four = "".join(chr(max(lead << 18, 0x10000)) for lead in range(5))
+    return plain + two + following + three + four
 
 
 if __name__ == "__main__":

@@ -125,6 +125,8 @@ class Prober:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
+                # on an assertion llama.cpp would start a debugger
+                "GGML_NO_BACKTRACE": "1",
             },
         )
 
