@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from svc_chat.build import LocalAndRemote, build_engine
+from svc_chat.domain import journal
 from svc_chat.domain.responses import NewResponse
+from svc_chat.domain.run import Run
 from svc_chat.domain.service import Ask, ChatService
 from svc_chat.domain.writer import MAX_ATTEMPTS
 from svc_chat.engine.base import Delta, GenerationRequest, Sampling
-from svc_chat.engine.database import open_database
+from svc_chat.engine.database import open_database, writing
 from svc_chat.engine.fake import FakeEngine
-from svc_chat.engine.history import Event, Page
+from svc_chat.engine.history import Event, Page, Progress
 from svc_chat.engine.records import SqlRecords
+from svc_chat.engine.store_responses import SqlResponses
+from svc_chat.engine.tables import EVENTS, RESPONSES
+from svc_chat.errors import HistoryAway
 from svc_chat.history import build_history
 from svc_chat.settings import Settings
 
@@ -239,6 +245,80 @@ async def test_another_process_can_follow_what_this_one_writes(processes: Any, t
     assert events == run.told
     assert said(events) == WORDS
     other.database.dispose()
+
+
+async def test_a_database_that_is_away_delays_answers_and_loses_none(
+    processes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "RETRY_S", 0.01)
+    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    keep, away = SqlResponses.keep, [HistoryAway() for _ in range(3)]
+    problems = []
+
+    def failing(self: SqlResponses, *given: Any) -> Any:
+        problems.append(process.history.writer.journal.problem)
+        if away:
+            raise away.pop()
+        return keep(self, *given)
+
+    monkeypatch.setattr(SqlResponses, "keep", failing)
+    run = await process.responses.create(new(), "ana")
+    ended = await process.ended(run.id)
+    assert ended["output"][0]["content"][0]["text"] == WORDS
+    assert problems[1:4] == [HistoryAway().message] * 3
+    assert process.history.writer.journal.problem is None
+
+
+async def test_an_answer_that_cannot_be_written_does_not_stop_the_others(
+    processes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    keep = SqlResponses.keep
+    bad: list[str] = []
+
+    def failing(self: SqlResponses, worker: str, lease_s: float, progress: Sequence[Progress]) -> Any:
+        if any(step.response_id in bad for step in progress):
+            raise ZeroDivisionError
+        return keep(self, worker, lease_s, progress)
+
+    monkeypatch.setattr(SqlResponses, "keep", failing)
+    broken = await process.responses.create(new(), "ana")
+    bad.append(broken.id)
+    good = await process.responses.create(new(), "ana")
+    assert (await process.ended(good.id))["status"] == "completed"
+    await asyncio.wait_for(broken.done.wait(), 5)
+    assert process.engine.running == 0
+
+
+async def test_one_that_cannot_be_read_any_more_ends_and_the_service_starts(
+    processes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await processes(FakeEngine(WORDS, delay_s=0.05))
+    told = await begun(process, new())
+    with writing(process.database) as connection:
+        connection.execute(
+            EVENTS.update().values(events='[{"sequence_number": 0, "type": "response.created"}]')
+        )
+        connection.execute(
+            EVENTS.update().where(EVENTS.c.first > 0).values(events='[{"sequence_number": "x"}]')
+        )
+    process = await processes(FakeEngine(WORDS))
+    with writing(process.database) as connection:
+        status = connection.execute(select(RESPONSES.c.status)).scalar()
+    assert status == "cancelled"
+    assert process.history.writer.runs == {}
+    assert told
+
+
+async def test_one_can_be_ended_before_its_task_has_begun(processes: Any) -> None:
+    process = await processes(FakeEngine(WORDS))
+    run = await process.responses.create(new(background=True), "ana")
+    again = Run(run.stored, run.told, patient=True)
+    await asyncio.wait_for(run.done.wait(), 5)
+    writer = process.history.writer
+    writer._begin(again, None)
+    again.cancel()
+    await asyncio.wait_for(again.done.wait(), 5)
 
 
 @pytest.fixture

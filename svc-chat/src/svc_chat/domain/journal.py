@@ -18,7 +18,8 @@ INTERVAL_S = 0.1
 """Between two transactions; what a reader sees is at most so much older. First pieces and ends do not wait."""
 LEASE_S = 30.0
 """How long a response stays this process's own without a sign of life."""
-_RETRY_S = 1.0
+RETRY_S = 1.0
+"""Between two tries to write to a database that is away."""
 log = logging.getLogger(__name__)
 
 
@@ -64,20 +65,38 @@ class Journal:
 
     async def _flush(self) -> None:
         runs, self._dirty = list(self._dirty.values()), {}
-        await self._write([(run, step) for run in runs if (step := run.take()) is not None])
+        steps = []
+        for run in runs:
+            try:
+                step = run.take()
+            except Exception:  # one broken answer must not end the writing of the others
+                log.exception("an answer cannot be told")
+                _give_up(run)
+            else:
+                steps += [(run, step)] if step is not None else []
+        await self._write(steps)
 
     async def _write(self, steps: list[tuple[Run, Progress]]) -> None:
         if not steps:
             return
-        lost = await self._kept([step for _, step in steps])
+        try:
+            lost = await self._kept([step for _, step in steps])
+        except Exception:
+            log.exception("history not written")
+            if len(steps) == 1:
+                _give_up(steps[0][0])
+            else:  # find the one that cannot be written
+                for one in steps:
+                    await self._write([one])
+            return
         for run, step in steps:
             if step.response_id in lost:
-                run.cancel()
-                run.close()
+                _give_up(run)
             else:
                 run.publish(step.events)
 
     async def _kept(self, progress: list[Progress]) -> set[str]:
+        """Return the ids that are lost; tries again until the database is there."""
         while True:
             try:
                 lost = await asyncio.to_thread(self._store.keep, self._worker, LEASE_S, progress)
@@ -86,11 +105,19 @@ class Journal:
             except ServiceError as error:
                 self.problem = error.message
                 log_event(log, "history not written", level=logging.ERROR, reason=error.code)
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(RETRY_S)
+
+
+def _give_up(run: Run) -> None:
+    """Stop an answer here: it is another process's, was deleted, or cannot be written."""
+    run.cancel()
+    run.close()
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait for `event`, at most so long. `asyncio.wait_for` of Python 3.11 can swallow a cancellation."""
     try:
-        await asyncio.wait_for(event.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
     except TimeoutError:
         pass

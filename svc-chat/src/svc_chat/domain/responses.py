@@ -214,7 +214,8 @@ class ResponseService:
             adding.add_done_callback(self._left)
             raise
         try:
-            await asyncio.wait_for(asyncio.shield(run.began), GRACE_S)
+            async with asyncio.timeout(GRACE_S):
+                await asyncio.shield(run.began)
         except TimeoutError:
             pass
         except ServiceError as error:

@@ -81,6 +81,11 @@ class Run:
         self._steps.append(step)
         self._ends = True
 
+    @property
+    def ends(self) -> bool:
+        """Whether the last change came already."""
+        return self._ends
+
     def refuse(self, error: ServiceError) -> bool:
         """Hand an error to the caller who still waits for the first piece; False when nobody does."""
         if self.announced or self.began.done():

@@ -55,8 +55,19 @@ class ResponseWriter:
     async def take_over(self) -> None:
         """Go on with responses that nobody writes any more."""
         for stored in await asyncio.to_thread(self._store.claim, self.worker, LEASE_S):
-            events = await asyncio.to_thread(self._store.events, stored.id, -1)
-            self._begin(Run(stored, events, patient=True), None)
+            try:
+                events = await asyncio.to_thread(self._store.events, stored.id, -1)
+                run = Run(stored, events, patient=True)
+            except (
+                KeyError,
+                IndexError,
+                TypeError,
+                ValueError,
+            ):  # one that cannot be read must not keep the service from starting
+                log.exception("an answer cannot be taken up")
+                await asyncio.to_thread(self._store.cancel, stored.owner, stored.id)
+            else:
+                self._begin(run, None)
 
     async def close(self) -> None:
         """Stop; what is being written is written down and goes on at the next start. May be called twice."""
@@ -102,6 +113,11 @@ class ResponseWriter:
         return task
 
     async def _forget(self, run: Run) -> None:
+        if run.task is not None:
+            await asyncio.wait({run.task})
+        if run.cancelled and not run.ends:  # ended before it had begun
+            run.end(Draft.cancel)
+            self.journal.note(run, urgent=True)
         await run.done.wait()
         self.runs.pop(run.id, None)
 
