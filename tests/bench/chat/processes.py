@@ -17,7 +17,7 @@ from typing import BinaryIO
 import aiohttp
 import psutil
 
-START_TIMEOUT_S = 180.0
+START_TIMEOUT_S = 400.0
 STOP_TIMEOUT_S = 10.0
 
 
@@ -90,7 +90,7 @@ class Processes(contextlib.ExitStack):
                     async with session.get(url) as answer:
                         if answer.status == 200:
                             return
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.25)
         raise RuntimeError(f"{name} did not start. It said:\n{self.log_tail(name)}")
 
 
