@@ -12,6 +12,7 @@ import httpx
 import openai
 import pytest
 
+from svc_chat.api import responses as api
 from svc_chat.engine.base import GenerationRequest
 from svc_chat.engine.fake import FakeEngine
 from svc_chat.errors import QueueFull
@@ -250,6 +251,15 @@ def test_a_late_error_is_told_in_the_answer(serve: Serve, store: bool) -> None:
     assert made.error.code == ("server_error" if store else "rate_limit_exceeded")
     assert "division" not in made.error.message
     assert made.output_text == "w0 w1 w2"
+
+
+def test_a_silent_stream_says_that_it_is_alive(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "KEEP_ALIVE_S", 0.1)
+    served = serve(FakeEngine("late", delay_s=1.3))
+    body = {"input": "x", "stream": True}
+    lines = httpx.post(f"{served.url}/v1/responses", json=body, timeout=30).text.splitlines()
+    assert ": keep-alive" in lines
+    assert lines[-3] == "event: response.completed"
 
 
 def test_a_background_answer_waits_for_a_busy_model(serve: Serve, until: Until) -> None:

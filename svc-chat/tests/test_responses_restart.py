@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from servicekit.errors import NotFound
+from servicekit.health import Readiness
 from svc_chat.build import LocalAndRemote, build_engine
 from svc_chat.domain import journal
 from svc_chat.domain.responses import NewResponse
@@ -308,6 +310,27 @@ async def test_one_that_cannot_be_read_any_more_ends_and_the_service_starts(
     assert status == "cancelled"
     assert process.history.writer.runs == {}
     assert told
+
+
+async def test_what_is_older_than_the_retention_is_removed(processes: Any, tmp_path: Path) -> None:
+    process = await processes(FakeEngine("ok"))
+    conversation = await process.history.conversations.create("ana", {}, [])
+    run = await process.responses.create(new(), "ana")
+    await asyncio.wait_for(run.done.wait(), 5)
+    keeping = Process(tmp_path, FakeEngine(), history_retention_days=1.0)
+    sweeping = Process(tmp_path, FakeEngine(), history_retention_days=1e-9)
+    for other, there in ((keeping, True), (sweeping, False)):
+        upkeep = await other.history.start(Readiness("svc-chat"))
+        for _ in range(200):
+            rows = (await other.history.conversations.list("ana", Page())).rows
+            if not there and not rows:
+                break
+            await asyncio.sleep(0.01)
+        assert [row.id for row in rows] == ([conversation.id] if there else [])
+        await other.history.close(upkeep)
+        other.database.dispose()
+    with pytest.raises(NotFound):
+        await process.responses.get("ana", run.id)
 
 
 async def test_one_can_be_ended_before_its_task_has_begun(processes: Any) -> None:
