@@ -30,6 +30,8 @@ from miniatures.text.translate_score import score, words_in
 from miniatures.training import REPOSITORY, WORK_FOLDER
 
 POOL = 4000
+MEASURED = 1000
+"""Held-out sentences of each world that the card's scores are of."""
 NAME_POOLS = 1000
 """Pools from this number on are of the second cycle."""
 MODEL_NAMES = {"en": "en-pt", "pt": "pt-en"}
@@ -110,12 +112,12 @@ def load_or_write_tokenizer(recipe: Recipe, folder: Path) -> MarianTokenizer:
     return tokenizer
 
 
-def write_words(recipe: Recipe, folder: Path, count: int = 40000) -> None:
+def write_words(recipe: Recipe, folder: Path, count: int = 150_000) -> None:
     """List the words of the model's world: a service sends other text elsewhere, or says so."""
     seen: Counter[str] = Counter()
     for text, _, _ in islice(one_way(recipe.seed + 1, recipe.source), count):
         seen.update(words_in(text))
-    listed = sorted(word for word, times in seen.items() if times >= 3)
+    listed = sorted(word for word, times in seen.items() if times >= 4)
     (folder / "words.txt").write_text("\n".join(listed) + "\n")
 
 
@@ -284,7 +286,7 @@ def finish(recipe: Recipe, model: MarianMTModel, done: Done, folder: Path, out: 
     out.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
         shutil.copyfile(file, out / file.name)
-    measured = score(out, recipe.source)
+    measured = score(out, recipe.source, MEASURED)
     made = {**asdict(done), "parameters": sum(p.numel() for p in model.parameters())}
     write_card(out, translate_card(recipe.source, recipe, made, measured, size_of(out)))
     print(json.dumps({**made, **asdict(measured)}), flush=True)
