@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from servicekit.logs import log_event
 from svc_chat.engine.backend import Batch, Decoded, Logits
 from svc_chat.engine.base import GenerationRequest, Repetition
+from svc_chat.engine.gguf_header import read_header
+from svc_chat.engine.memory_need import cells_for
 from svc_chat.engine.template import CHATML, ChatTemplate
 from svc_chat.errors import GenerationFailed, ModelBroken
 
 SMALL_MODEL_BYTES = 64 * 1024 * 1024
 """Below this a second thread waits longer than it works. Measured 2026-11-21 on two busy cores with a 0.4 MB
 model: about 0.5 s a token with two threads, 0.3 ms with one."""
-CONTEXTS = 4
-"""Full contexts that fit the key-value memory: sixteen conversations seldom fill a quarter of theirs."""
 MAX_GRAMMAR_CHARS = 200_000
 log = logging.getLogger(__name__)
 _starting = threading.Lock()
@@ -43,8 +43,7 @@ class LlamaBackend:
     Args:
         path: a GGUF file.
         context_tokens: tokens of one conversation; at most what the model was trained for is used.
-        cache_bytes: memory for what it has read: room for `CONTEXTS` full conversations if it suffices, for one
-            in any case.
+        cache_bytes: memory for what it has read (see `cells_for`).
         threads: processor threads; a small model takes one.
         sequences: conversations that the memory may hold, those that rest included.
         offload: use a GPU where llama.cpp was built for one.
@@ -66,16 +65,16 @@ class LlamaBackend:
         offload: bool = True,
         progress: Callable[[float], bool] | None = None,
     ):
+        header = read_header(path)
+        if header.kind != "model":
+            raise ModelBroken(f"The file '{path.stem}' holds no model that writes text.")
         _start_library()
         self.sequences, self.batch_tokens = sequences, batch_tokens
         self._name = path.stem
         self._model = _load_model(path, offload, progress)
         self._vocab = api.llama_model_get_vocab(self._model)
-        trained = api.llama_model_n_ctx_train(self._model)
-        wanted = min(context_tokens, trained) if trained > 0 else context_tokens
         params = api.llama_context_default_params()
-        fitting = cache_bytes // cell_bytes(self._model)
-        params.n_ctx = max(wanted, min(CONTEXTS * wanted, fitting))
+        params.n_ctx = cells_for(header, context_tokens, cache_bytes)
         params.n_batch = params.n_ubatch = batch_tokens
         params.n_seq_max = sequences
         # the output layer's buffer has a row of the vocabulary for each; llama.cpp wants one a sequence
@@ -88,7 +87,7 @@ class LlamaBackend:
             api.llama_model_free(self._model)
             raise ModelBroken(f"There is not enough memory for the model '{self._name}' and its context.")
         self.cells = int(api.llama_n_ctx(self._context))
-        self.context_tokens = min(wanted, self.cells)
+        self.context_tokens = min(context_tokens, header.context_tokens, self.cells)
         self._memory = api.llama_get_memory(self._context)
         self._vocabulary = int(api.llama_vocab_n_tokens(self._vocab))
         self._batch = _NativeBatch(batch_tokens)
@@ -216,12 +215,6 @@ class LlamaBackend:
             eos=self.shown(eos) if eos >= 0 else "",
             control_tokens=control,
         )
-
-
-def cell_bytes(model: Any) -> int:
-    """Return the bytes of one token in the key-value memory: keys and values of 16 bits in every layer."""
-    width = api.llama_model_n_embd(model) // max(1, api.llama_model_n_head(model))
-    return max(1, 2 * 2 * width * api.llama_model_n_head_kv(model) * api.llama_model_n_layer(model))
 
 
 class LlamaGrammar:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from svc_chat.engine.gguf_header import GgufHeader
 
 CONTEXTS = 4
-"""Full contexts that the key-value memory is made for, as in `llama_backend`."""
+"""Full contexts that fit the key-value memory: sixteen conversations seldom fill a quarter of theirs."""
 CACHE_VALUE_BYTES = 2
 """Keys and values are kept as 16-bit numbers."""
 TOKEN_BYTES = 96
