@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from miniatures.draw.evaluate import held_out_prompts
 from miniatures.scenes import checker
 from miniatures.scenes.model import Scene, Shape
 from servicekit.timing import Timing
@@ -17,6 +18,9 @@ from svc_image_gen.engine.scaling import fitted
 from svc_image_gen.settings import Settings
 
 FOLDER = Settings().builtin_model_path
+PROMPTS = 50
+LEAST_AGREED = 0.8
+"""A little below what the model card measured: the sample here is small."""
 PROMPT = "um círculo vermelho grande sobre um fundo azul"
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
@@ -46,6 +50,18 @@ def test_a_large_red_circle_on_a_blue_background_is_drawn(engine: DiffusersEngin
     drawings = [engine.draw(request(engine, seed=seed), lambda *_: None, Timing()) for seed in (7, 8, 9)]
     readings = [checker.read(drawing.image) for drawing in drawings]
     assert sum(checker.agrees_on_content(drawing.image, wanted) for drawing in drawings) >= 2, readings
+
+
+def test_what_held_out_prompts_ask_for_is_drawn_in_both_languages(engine: DiffusersEngine) -> None:
+    asked = held_out_prompts(PROMPTS, seed=30, shapes=(1, 2))
+    missed = []
+    for index, (scene, prompt) in enumerate(asked):
+        drawing = engine.draw(
+            request(engine, prompt=prompt, seed=index, width=64, height=64), lambda *_: None, Timing()
+        )
+        if not checker.agrees_on_content(drawing.image, scene):
+            missed.append(prompt)
+    assert len(missed) <= PROMPTS * (1 - LEAST_AGREED), missed
 
 
 def test_a_size_that_the_model_does_not_draw_in_is_reached_by_enlarging(engine: DiffusersEngine) -> None:

@@ -29,7 +29,7 @@ from svc_image_gen.engine.scaling import fitted
 #: A model made for pictures smaller than this draws in its own size, and the picture is enlarged.
 SMALL_SIDE = 256
 #: What the built-in model's card names.
-BUILTIN = Recommended(steps=20, guidance_scale=3.0)
+BUILTIN = Recommended(steps=10, guidance_scale=1.5)
 _SCHEDULERS = {
     "ddim": "DDIMScheduler",
     "dpm": "DPMSolverMultistepScheduler",
