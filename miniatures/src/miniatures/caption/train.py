@@ -28,6 +28,8 @@ RATE = 1e-3
 WIDTH = 128
 # Of each batch so many pictures look as if the drawing model had drawn them.
 DRAWN = 8
+# How often one, two and three shapes: alone, a shape is too easily learned together with its colour and background.
+NUMBERS = (2, 5, 5)
 LONGEST = 32
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 
@@ -110,7 +112,8 @@ def batch_loss(
     model: VisionEncoderDecoderModel, tokenizer: PreTrainedTokenizerFast, basis: Basis, rng: random.Random
 ) -> dict[str, torch.Tensor]:
     """How badly the sentences of freshly drawn scenes are said."""
-    scenes = [training_scene(rng) for _ in range(BATCH)]
+    numbers = rng.choices((1, 2, 3), NUMBERS, k=BATCH)
+    scenes = [training_scene(rng, number) for number in numbers]
     images = as_drawn(scenes[:DRAWN], basis, rng) + [seen(scene, rng).image for scene in scenes[DRAWN:]]
     sentences = [canonical(scene, "en") for scene in scenes]
     labels = tokenizer(sentences, padding=True, return_tensors="pt").input_ids
