@@ -323,3 +323,13 @@ def test_the_official_client_can_embed(service):
     )
     found = client.embeddings.create(model="text-embedding-3-small", input="hello world")
     assert len(found.data[0].embedding) == 64
+
+
+def test_a_faithful_copy_of_the_wrong_sentence_is_replaced_by_the_right_one(service):
+    service.add(TEXT)
+    service.chat.text = "[1] Bicycles are repaired behind the library."
+    answer = service.call(
+        "POST", "/ask/question", json={"question": "How many paintings does the museum keep?"}
+    ).json()
+    assert answer["answer"] == "The museum keeps twelve paintings of old ships. [1]"
+    assert answer["extractive"] is True

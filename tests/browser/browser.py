@@ -68,4 +68,4 @@ def fill_login(page: Page, username: str, password: str) -> None:
 def open_tab(page: Page, site: Site, tab: str) -> None:
     """Go to a tab by its link and wait until it is there."""
     page.goto(f"{site.url}/#/{tab}")
-    expect(page.locator(f"section[data-tab={tab}] h1")).to_be_visible(timeout=20_000)
+    expect(page.locator(f"section[data-tab={tab}] h1")).to_be_visible(timeout=60_000)

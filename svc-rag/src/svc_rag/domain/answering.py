@@ -122,8 +122,10 @@ class Answerer:
             grounded = grounding.ground(question, reply.text, passages)
             if grounded is not None:
                 cited = [self._quote(question, grounded.answer, passages[n - 1]) for n in grounded.cited]
-                if all(citation is not None for citation in cited):
-                    citations = tuple(citation for citation in cited if citation is not None)
+                citations = tuple(citation for citation in cited if citation is not None)
+                if len(citations) == len(cited) and not self._beside_the_point(
+                    question, sentences, citations
+                ):
                     return Answer(grounded.answer, citations, True, False, reply.model)
         denied = reply is not None and grounding.denies(reply.text)
         limits = self.thresholds[language_of(question)]
@@ -132,6 +134,18 @@ class Answerer:
             if citation is not None:
                 return Answer(f"{' '.join(citation.quote.split())} [1]", (citation,), True, True, EXTRACTIVE)
         return self._nothing(question)
+
+    def _beside_the_point(
+        self, question: str, sentences: Sequence[Sentence], citations: Sequence[Citation]
+    ) -> bool:
+        """Tell whether none of the cited sentences fits the question, while another one does.
+
+        A small model copies a sentence faithfully and yet the wrong one: every word of it is supported.
+        """
+        quote = self.thresholds[language_of(question)].quote
+        cited = {(citation.document_id, citation.start, citation.end) for citation in citations}
+        fitting = [sentence.key in cited for sentence in sentences if sentence.score >= quote]
+        return bool(fitting) and not any(fitting)
 
     def _quote(self, question: str, answer: str, passage: Passage) -> Citation | None:
         """Return the sentence of the passage that fits question and answer best."""
