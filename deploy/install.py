@@ -68,6 +68,8 @@ def install(layout: Layout, uv: Path, arguments: list[str]) -> None:
     """Run `uv pip install` in `.venv` with the pins and pip's own settings."""
     env = {**layout.env, **_pip_settings(layout), "VIRTUAL_ENV": str(layout.venv)}
     env.setdefault("UV_HTTP_TIMEOUT", "180")
+    if machine.certificates() is not None:
+        env.setdefault("UV_SYSTEM_CERTS", "1")
     command = [str(uv), "pip", "install", "--python", str(layout.python)]
     _run([*command, "-c", "constraints.txt", "--override", "overrides.txt", *arguments], layout, env)
 

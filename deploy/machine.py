@@ -11,6 +11,8 @@ from pathlib import Path
 from deploy.console import Stop
 
 NODE_AT_LEAST = 20
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+"""Where Debian, Fedora and macOS keep the certificates that the computer trusts."""
 
 
 def check_python() -> None:
@@ -61,3 +63,11 @@ def has_nvidia() -> bool:
         return False
     listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
     return listed.returncode == 0 and "GPU" in listed.stdout
+
+
+def certificates() -> Path | None:
+    """Return the certificates that this computer trusts; None where there is no such file.
+
+    pip uses them, uv and Node bring certificates of their own, which do not know a company's proxy.
+    """
+    return next((Path(bundle) for bundle in _BUNDLES if Path(bundle).is_file()), None)

@@ -43,6 +43,8 @@ def packages(layout: Layout) -> dict[str, str]:
 
 def _with_node(layout: Layout) -> dict[str, str]:
     env = dict(layout.env)
+    if (trusted := machine.certificates()) is not None:
+        env.setdefault("NODE_EXTRA_CA_CERTS", str(trusted))
     if machine.node_of_machine() is None:
         with step("Node", "not found on this computer: taking it from PyPI"):
             folder = install.node_from_pypi(layout)
