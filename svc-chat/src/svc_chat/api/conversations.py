@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import BadRequest
 from svc_chat.api.items import plain, read_input
-from svc_chat.api.response_schemas import Metadata, check_include
-from svc_chat.api.responses import After, Include, IncludeList, Limit, Order, listed
+from svc_chat.api.pages import INCLUDED, Asked, listed
+from svc_chat.api.response_schemas import Metadata
 from svc_chat.domain.conversations import ConversationService, title
-from svc_chat.engine.history import Conversation, Page
+from svc_chat.engine.history import Conversation
 
 Caller = Annotated[Identity, Depends(identity_of)]
 ITEMS_AT_ONCE = 20
@@ -50,22 +50,10 @@ def router(conversations: ConversationService) -> APIRouter:
     routes = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 
     @routes.get("")
-    async def list_conversations(
-        caller: Caller, limit: Limit = 20, after: After = None, order: Order = "desc"
-    ) -> dict[str, Any]:
+    async def list_conversations(caller: Caller, page: Asked) -> dict[str, Any]:
         """List the caller's conversations by when something was last said."""
-        page = Page(limit, after, order == "desc")
         found = await conversations.list(caller.user_id, page)
-        rows = [_wire(conversation) for conversation in found.rows]
-        ids = [row["id"] for row in rows]
-        first, last = (ids[0], ids[-1]) if ids else (None, None)
-        return {
-            "object": "list",
-            "data": rows,
-            "first_id": first,
-            "last_id": last,
-            "has_more": found.has_more,
-        }
+        return listed([_wire(conversation) for conversation in found.rows], found.has_more)
 
     @routes.post("")
     async def create(body: ConversationBody, caller: Caller) -> dict[str, Any]:
@@ -89,40 +77,16 @@ def router(conversations: ConversationService) -> APIRouter:
         await conversations.delete(caller.user_id, conversation_id)
         return {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
 
-    @routes.get("/{conversation_id}/items")
-    async def list_items(
-        conversation_id: str,
-        caller: Caller,
-        limit: Limit = 20,
-        after: After = None,
-        order: Order = "desc",
-        include: Include = None,
-        include_list: IncludeList = None,
-    ) -> dict[str, Any]:
+    @routes.get("/{conversation_id}/items", dependencies=[INCLUDED])
+    async def list_items(conversation_id: str, caller: Caller, page: Asked) -> dict[str, Any]:
         """List items by their place."""
-        check_include([*(include or ()), *(include_list or ())])
-        page = Page(limit, after, order == "desc")
-        return listed(await conversations.items(caller.user_id, conversation_id, page))
+        found = await conversations.items(caller.user_id, conversation_id, page)
+        return listed(found.rows, found.has_more)
 
-    @routes.post("/{conversation_id}/items")
-    async def add_items(
-        conversation_id: str,
-        body: NewItems,
-        caller: Caller,
-        include: Annotated[list[str] | None, Query()] = None,
-        include_list: IncludeList = None,
-    ) -> dict[str, Any]:
+    @routes.post("/{conversation_id}/items", dependencies=[INCLUDED])
+    async def add_items(conversation_id: str, body: NewItems, caller: Caller) -> dict[str, Any]:
         """Add items at the end."""
-        check_include([*(include or ()), *(include_list or ())])
-        added = await conversations.add_items(caller.user_id, conversation_id, _items(body.items))
-        ids = [item["id"] for item in added]
-        return {
-            "object": "list",
-            "data": list(added),
-            "first_id": ids[0],
-            "last_id": ids[-1],
-            "has_more": False,
-        }
+        return listed(await conversations.add_items(caller.user_id, conversation_id, _items(body.items)))
 
     @routes.get("/{conversation_id}/items/{item_id}")
     async def get_item(conversation_id: str, item_id: str, caller: Caller) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -16,17 +16,13 @@ from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import ServiceError
-from svc_chat.api.response_schemas import InputFields, ResponseRequest, check_include
+from svc_chat.api.pages import INCLUDED, Asked, listed
+from svc_chat.api.response_schemas import InputFields, ResponseRequest
 from svc_chat.api.streams import streamed
 from svc_chat.domain.responses import NewResponse, ResponseService
-from svc_chat.engine.history import Event, Item, Listing, Page
+from svc_chat.engine.history import Event
 
 Caller = Annotated[Identity, Depends(identity_of)]
-Limit = Annotated[int, Query(ge=1, le=100)]
-After = Annotated[str | None, Query(max_length=200)]
-Order = Literal["asc", "desc"]
-Include = Annotated[list[str] | None, Query()]
-IncludeList = Annotated[list[str] | None, Query(alias="include[]")]
 KEEP_ALIVE_S = 15.0
 """Silence after which a comment is sent, so that nothing on the way takes the stream for dead."""
 
@@ -64,18 +60,15 @@ def router(responses: ResponseService, default_max_tokens: int) -> APIRouter:
         count = await unless_disconnected(request, responses.count(new, caller.user_id))
         return {"object": "response.input_tokens", "input_tokens": count}
 
-    @routes.get("/{response_id}", response_model=None)
+    @routes.get("/{response_id}", response_model=None, dependencies=[INCLUDED])
     async def get(
         response_id: str,
         request: Request,
         caller: Caller,
         stream: bool = False,
         starting_after: Annotated[int, Query(ge=-1, le=2**31 - 1)] = -1,
-        include: Include = None,
-        include_list: IncludeList = None,
     ) -> Response:
         """Give a response as far as it is written, or its events after number `starting_after`."""
-        check_include([*(include or ()), *(include_list or ())])
         if not stream:
             return _json(await responses.get(caller.user_id, response_id))
         return await _streaming(request, responses.follow(caller.user_id, response_id, starting_after))
@@ -91,34 +84,13 @@ def router(responses: ResponseService, default_max_tokens: int) -> APIRouter:
         """End a response at once; what is written stays."""
         return _json(await responses.cancel(caller.user_id, response_id))
 
-    @routes.get("/{response_id}/input_items")
-    async def input_items(
-        response_id: str,
-        caller: Caller,
-        limit: Limit = 20,
-        after: After = None,
-        order: Order = "desc",
-        include: Include = None,
-        include_list: IncludeList = None,
-    ) -> dict[str, Any]:
+    @routes.get("/{response_id}/input_items", dependencies=[INCLUDED])
+    async def input_items(response_id: str, caller: Caller, page: Asked) -> dict[str, Any]:
         """List what a response was asked with."""
-        check_include([*(include or ()), *(include_list or ())])
-        page = Page(limit, after, order == "desc")
-        return listed(await responses.input_items(caller.user_id, response_id, page))
+        found = await responses.input_items(caller.user_id, response_id, page)
+        return listed(found.rows, found.has_more)
 
     return routes
-
-
-def listed(listing: Listing[Item]) -> dict[str, Any]:
-    """Return a list in OpenAI's shape."""
-    ids = [row["id"] for row in listing.rows]
-    return {
-        "object": "list",
-        "data": list(listing.rows),
-        "first_id": ids[0] if ids else None,
-        "last_id": ids[-1] if ids else None,
-        "has_more": listing.has_more,
-    }
 
 
 async def _created(responses: ResponseService, new: NewResponse, owner: str) -> AsyncIterator[Event]:
