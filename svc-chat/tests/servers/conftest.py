@@ -23,8 +23,31 @@ from svc_chat.engine.openai_server import OpenAIServerEngine
 SECRET = "/srv/secret/path"
 
 
+def chunk(delta: dict, index: int = 0, reason: str | None = None, **more: Any) -> dict:
+    """A piece of a stream in OpenAI's shape."""
+    return {"choices": [{"index": index, "delta": delta, "finish_reason": reason, **more}]}
+
+
+USED = {
+    "choices": [],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 3}},
+}
+OLLAMA_END = {"done": True, "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 4,
+              "load_duration": 2_000_000_000, "total_duration": 5_000_000_000}  # fmt: skip
+
+
 class Other:
     """A server of another make. `mode` says how it misbehaves; `asked` is what it was told."""
+
+    chunk = staticmethod(chunk)
+    USED, OLLAMA_END = USED, OLLAMA_END
+    OPENAI_TEXT = (chunk({"role": "assistant", "content": "Hel"}), chunk({"content": "lo"}),
+                   chunk({}, reason="stop"), USED)  # fmt: skip
+    OLLAMA_TEXT = (
+        {"message": {"content": "Hel"}},
+        {"message": {"content": "lo"}},
+        {"message": {}, **OLLAMA_END},
+    )
 
     def __init__(self) -> None:
         self.mode, self.asked, self.left = "", list[dict](), threading.Event()
@@ -37,6 +60,14 @@ class Other:
             Route("/{path:path}", self.answer, methods=["POST"]),
         ]
         self.app = Starlette(routes=routes)
+
+    def openai(self, **options: Any) -> OpenAIServerEngine:
+        """An engine that speaks OpenAI's protocol with it."""
+        return OpenAIServerEngine(f"{self.url}/v1", "key", httpx.AsyncClient(timeout=20), **options)
+
+    def ollama(self, **options: Any) -> OllamaEngine:
+        """An engine that speaks Ollama's protocol with it."""
+        return OllamaEngine(self.url, httpx.AsyncClient(timeout=20), **options)
 
     @property
     def url(self) -> str:
@@ -113,40 +144,13 @@ def other() -> Iterator[Other]:
     thread.join(5)
 
 
-def openai_engine(other: Other, **options: Any) -> OpenAIServerEngine:
-    return OpenAIServerEngine(f"{other.url}/v1", "key", httpx.AsyncClient(timeout=20), **options)
-
-
-def ollama_engine(other: Other, **options: Any) -> OllamaEngine:
-    return OllamaEngine(other.url, httpx.AsyncClient(timeout=20), **options)
-
-
-def chunk(delta: dict, index: int = 0, reason: str | None = None, **more: Any) -> dict:
-    return {"choices": [{"index": index, "delta": delta, "finish_reason": reason, **more}]}
-
-
-USED = {
-    "choices": [],
-    "usage": {"prompt_tokens": 5, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 3}},
-}
-OPENAI_TEXT = [chunk({"role": "assistant", "content": "Hel"}), chunk({"content": "lo"}),
-               chunk({}, reason="stop"), USED]  # fmt: skip
-OLLAMA_END = {"done": True, "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 4,
-              "load_duration": 2_000_000_000, "total_duration": 5_000_000_000}  # fmt: skip
-OLLAMA_TEXT = [{"message": {"content": "Hel"}}, {"message": {"content": "lo"}}, {"message": {}, **OLLAMA_END}]
-KINDS: dict[str, tuple[Callable[..., Engine], list[dict]]] = {
-    "openai": (openai_engine, OPENAI_TEXT),
-    "ollama": (ollama_engine, OLLAMA_TEXT),
-}
-
-
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait longer for lists than in earnest: the machine of the tests may be busy."""
     monkeypatch.setattr(modellist, "PATIENCE_S", 20.0)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["openai", "ollama"])
 def kind(request: pytest.FixtureRequest, other: Other) -> Callable[..., Engine]:
-    make, other.pieces = KINDS[request.param]
-    return lambda **options: make(other, **options)
+    other.pieces = list(other.OPENAI_TEXT if request.param == "openai" else other.OLLAMA_TEXT)
+    return other.openai if request.param == "openai" else other.ollama

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from servicekit.errors import (
@@ -13,35 +12,10 @@ from svc_chat.domain.answers import Answer, gathered
 from svc_chat.engine.base import Engine, GenerationRequest, Message, Sampling
 from svc_chat.engine.fake import FakeEngine
 from svc_chat.engine.group import EngineGroup
-from svc_chat.engine.ollama import OllamaEngine
-from svc_chat.engine.openai_server import OpenAIServerEngine
 
 DOT = "data:image/png;base64,iVBORw0KGgo="
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Recife"}'}}
-
-
-def openai_engine(other: Any, **options: Any) -> OpenAIServerEngine:
-    return OpenAIServerEngine(f"{other.url}/v1", "key", httpx.AsyncClient(timeout=20), **options)
-
-
-def ollama_engine(other: Any, **options: Any) -> OllamaEngine:
-    return OllamaEngine(other.url, httpx.AsyncClient(timeout=20), **options)
-
-
-def chunk(delta: dict, index: int = 0, reason: str | None = None, **more: Any) -> dict:
-    return {"choices": [{"index": index, "delta": delta, "finish_reason": reason, **more}]}
-
-
-USED = {
-    "choices": [],
-    "usage": {"prompt_tokens": 5, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 3}},
-}
-OPENAI_TEXT = [chunk({"role": "assistant", "content": "Hel"}), chunk({"content": "lo"}),
-               chunk({}, reason="stop"), USED]  # fmt: skip
-OLLAMA_END = {"done": True, "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 4,
-              "load_duration": 2_000_000_000, "total_duration": 5_000_000_000}  # fmt: skip
-OLLAMA_TEXT = [{"message": {"content": "Hel"}}, {"message": {"content": "lo"}}, {"message": {}, **OLLAMA_END}]
 
 
 def ask(**fields: Any) -> GenerationRequest:
@@ -56,13 +30,13 @@ async def answers(engine: Engine, request: GenerationRequest) -> list[Answer]:
 
 
 async def test_an_openai_server_is_told_everything(other: Any) -> None:
-    other.pieces = OPENAI_TEXT
+    other.pieces = list(other.OPENAI_TEXT)
     sampling = Sampling(
         max_tokens=9, temperature=0.1, top_p=0.5, top_k=7, seed=3, stop=("x",), logit_bias={5: -100.0},
         top_logprobs=2, frequency_penalty=0.3, presence_penalty=0.4,
     )  # fmt: skip
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    await answers(openai_engine(other), ask(sampling=sampling, json_schema=schema, tools=(WEATHER,)))
+    await answers(other.openai(), ask(sampling=sampling, json_schema=schema, tools=(WEATHER,)))
     told = other.asked[0]
     assert told["path"] == "/v1/chat/completions"
     assert (told["max_tokens"], told["temperature"], told["top_p"], told["seed"]) == (9, 0.1, 0.5, 3)
@@ -85,11 +59,11 @@ async def test_an_openai_server_is_told_everything(other: Any) -> None:
 async def test_an_openai_server_is_told_which_tool_must_be_called(
     other: Any, forced: tuple[str, ...], parallel: bool, choice: Any
 ) -> None:
-    other.pieces = OPENAI_TEXT
+    other.pieces = list(other.OPENAI_TEXT)
     now = {"type": "function", "function": {"name": "now"}}
     fields = {"answer_prefix": "<tool_call>\n", "json_schema": {"type": "object"}} if forced else {}
     request = ask(tools=(WEATHER, now), forced_tools=forced, parallel_calls=parallel, **fields)
-    await answers(openai_engine(other), request)
+    await answers(other.openai(), request)
     told = other.asked[0]
     assert told.get("tool_choice") == choice
     assert told.get("parallel_tool_calls", True) is parallel
@@ -106,15 +80,15 @@ async def test_an_openai_servers_calls_scores_and_choices_come_back(other: Any) 
 
     score = {"token": "Hi", "logprob": -0.1, "bytes": None, "top_logprobs": [{"token": "Yo", "logprob": -2}]}
     other.pieces = [
-        chunk({"content": "Hi"}, 1, logprobs={"content": [score]}),
-        chunk(call("", id="c9", type="function", function={"name": "weather"})),
-        chunk(call('{"city": ')),
-        chunk(call('"Recife"}')),
-        chunk({}, 0, "tool_calls"),
-        chunk({}, 1, "length"),
-        USED,
+        other.chunk({"content": "Hi"}, 1, logprobs={"content": [score]}),
+        other.chunk(call("", id="c9", type="function", function={"name": "weather"})),
+        other.chunk(call('{"city": ')),
+        other.chunk(call('"Recife"}')),
+        other.chunk({}, 0, "tool_calls"),
+        other.chunk({}, 1, "length"),
+        other.USED,
     ]
-    first, second = await answers(openai_engine(other), ask(choices=2, tools=(WEATHER,)))
+    first, second = await answers(other.openai(), ask(choices=2, tools=(WEATHER,)))
     assert first.tool_calls == ({**CALL, "id": "c9"},)
     assert (first.finish_reason, second.finish_reason) == ("tool_calls", "length")
     assert (second.text, second.logprobs[0].logprob, second.logprobs[0].top) == ("Hi", -0.1, (("Yo", -2.0),))
@@ -123,8 +97,8 @@ async def test_an_openai_servers_calls_scores_and_choices_come_back(other: Any) 
 
 
 async def test_choices_that_an_openai_server_overlooks_are_asked_for_one_by_one(other: Any) -> None:
-    other.pieces = OPENAI_TEXT
-    found = await answers(openai_engine(other), ask(choices=3, sampling=Sampling(seed=10)))
+    other.pieces = list(other.OPENAI_TEXT)
+    found = await answers(other.openai(), ask(choices=3, sampling=Sampling(seed=10)))
     assert [answer.text for answer in found] == ["Hello"] * 3
     assert [(told.get("n"), told["seed"]) for told in other.asked] == [(3, 10), (None, 11), (None, 12)]
 
@@ -133,7 +107,7 @@ async def test_a_plain_text_is_continued_with_its_scores(other: Any) -> None:
     scores = {"tokens": ["a"], "token_logprobs": [-0.5], "top_logprobs": [{"a": -0.5, "b": -1}]}
     other.pieces = [{"choices": [{"index": 0, "text": "a", "logprobs": scores, "finish_reason": "length"}]}]
     request = GenerationRequest("big", prompt="Once", sampling=Sampling(top_logprobs=2))
-    answer = (await answers(openai_engine(other), request))[0]
+    answer = (await answers(other.openai(), request))[0]
     assert (answer.text, answer.logprobs[0].top) == ("a", (("a", -0.5), ("b", -1.0)))
     assert (other.asked[0]["path"], other.asked[0]["prompt"], other.asked[0]["logprobs"]) == (
         "/v1/completions", "Once", 2,
@@ -148,8 +122,8 @@ TURNS = (
 
 
 async def test_pictures_calls_and_results_are_sent_in_openais_way(other: Any) -> None:
-    other.pieces = OPENAI_TEXT
-    await answers(openai_engine(other), GenerationRequest("eyes", TURNS))
+    other.pieces = list(other.OPENAI_TEXT)
+    await answers(other.openai(), GenerationRequest("eyes", TURNS))
     user, assistant, tool = other.asked[0]["messages"]
     assert user["content"] == [
         {"type": "image_url", "image_url": {"url": DOT}},
@@ -160,8 +134,8 @@ async def test_pictures_calls_and_results_are_sent_in_openais_way(other: Any) ->
 
 
 async def test_pictures_calls_and_results_are_sent_in_ollamas_way(other: Any) -> None:
-    other.pieces = OLLAMA_TEXT
-    await answers(ollama_engine(other), GenerationRequest("llava:7b", TURNS, tools=(WEATHER,)))
+    other.pieces = list(other.OLLAMA_TEXT)
+    await answers(other.ollama(), GenerationRequest("llava:7b", TURNS, tools=(WEATHER,)))
     user, assistant, tool = other.asked[0]["messages"]
     assert user == {"role": "user", "content": "Weather here?", "images": [DOT.split(",")[1]]}
     assert assistant["tool_calls"] == [{"function": {"name": "weather", "arguments": {"city": "Recife"}}}]
@@ -171,7 +145,7 @@ async def test_pictures_calls_and_results_are_sent_in_ollamas_way(other: Any) ->
 
 async def test_a_picture_of_the_own_network_is_not_fetched_for_another_server(other: Any) -> None:
     secret = Message("user", "x", images=(f"{other.url}/v1/models",))
-    for engine in (openai_engine(other), ollama_engine(other)):
+    for engine in (other.openai(), other.ollama()):
         with pytest.raises(BadRequest):
             await answers(engine, GenerationRequest("eyes", (secret,)))
     assert other.listed == 0
@@ -183,10 +157,10 @@ async def test_ollamas_calls_scores_and_options_come_through(other: Any) -> None
     other.pieces = [
         {"message": {"content": "Hm", "thinking": "let me see"}, "logprobs": [score]},
         {"message": {"content": "", "tool_calls": [called, called]}},
-        OLLAMA_END,
+        other.OLLAMA_END,
     ]
     sampling = Sampling(max_tokens=9, seed=3, top_logprobs=1, presence_penalty=0.5)
-    answer = (await answers(ollama_engine(other), ask(tools=(WEATHER,), sampling=sampling)))[0]
+    answer = (await answers(other.ollama(), ask(tools=(WEATHER,), sampling=sampling)))[0]
     assert [json.loads(call["function"]["arguments"]) for call in answer.tool_calls] == [
         {"city": "Recife"}
     ] * 2
@@ -198,25 +172,25 @@ async def test_ollamas_calls_scores_and_options_come_through(other: Any) -> None
 
 
 async def test_a_call_is_forced_on_ollama_by_a_schema(other: Any) -> None:
-    other.pieces = OLLAMA_TEXT
+    other.pieces = list(other.OLLAMA_TEXT)
     schema = {"type": "object", "properties": {"name": {"const": "weather"}}}
-    await answers(ollama_engine(other), ask(tools=(WEATHER,), forced_tools=("weather",), json_schema=schema))
+    await answers(other.ollama(), ask(tools=(WEATHER,), forced_tools=("weather",), json_schema=schema))
     assert other.asked[0]["format"] == schema
     assert "tools" not in other.asked[0]
     assert '"weather"' in other.asked[0]["messages"][0]["content"]
 
 
 async def test_ollama_is_asked_for_each_choice_and_refuses_a_logit_bias(other: Any) -> None:
-    other.pieces = OLLAMA_TEXT
-    found = await answers(ollama_engine(other), ask(choices=3, sampling=Sampling(seed=1)))
+    other.pieces = list(other.OLLAMA_TEXT)
+    found = await answers(other.ollama(), ask(choices=3, sampling=Sampling(seed=1)))
     assert [answer.text for answer in found] == ["Hello"] * 3
     assert sorted(told["options"]["seed"] for told in other.asked) == [1, 2, 3]
     with pytest.raises(BadRequest, match="logit_bias"):
-        await answers(ollama_engine(other), ask(sampling=Sampling(logit_bias={1: 1.0})))
+        await answers(other.ollama(), ask(sampling=Sampling(logit_bias={1: 1.0})))
 
 
 async def test_which_models_see_is_known(other: Any) -> None:
-    openai, ollama = openai_engine(other, seeing=("told",)), ollama_engine(other)
+    openai, ollama = other.openai(seeing=("told",)), other.ollama()
     group = EngineGroup([FakeEngine(), openai, ollama])
     await group.models()
     assert [await openai.sees(name) for name in ("big", "eyes", "told")] == [False, True, True]
