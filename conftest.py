@@ -10,6 +10,7 @@ import os
 
 # threads that spin while they wait make a small model fifty times slower on a shared processor
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 for _name in ("servicekit", "gateway", "miniatures"):
     with contextlib.suppress(ImportError):

@@ -61,8 +61,10 @@ def environment(service: Service, layout: Layout) -> dict[str, str]:
         "SEARCH_STORE": layout.env.get("SEARCH_STORE", "sqlite"),
         "THREADS": threads,
         "OMP_NUM_THREADS": threads,
-        # waiting threads that spin take the processor from the model that is answering
+        # waiting threads that spin for long take the processor from the model that is answering; those that never
+        # spin lose 12 ms a step to being woken (docs/decisions/one-batch.md)
         "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "1000",
         "KMP_BLOCKTIME": "0",
         "TOKENIZERS_PARALLELISM": "false",
         "MALLOC_ARENA_MAX": "2",

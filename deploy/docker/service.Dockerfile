@@ -66,7 +66,7 @@ RUN printf '/app/servicekit/src\n/app/%s/src\n' "${SERVICE}" > /opt/venv/lib/pyt
     && /opt/venv/bin/python -m compileall -q /app
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp HOST=0.0.0.0 DATA_DIR=/data MODULE=${MODULE} \
-    OMP_WAIT_POLICY=PASSIVE KMP_BLOCKTIME=0 MALLOC_ARENA_MAX=2 TOKENIZERS_PARALLELISM=false
+    OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=1000 KMP_BLOCKTIME=0 MALLOC_ARENA_MAX=2 TOKENIZERS_PARALLELISM=false
 USER 10001:10001
 VOLUME /data
 CMD ["sh", "-c", "exec python -m \"$MODULE\""]

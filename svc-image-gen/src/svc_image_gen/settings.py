@@ -45,7 +45,7 @@ class Settings(ServiceSettings):
     preview_every_s: float = 0.5
     """Least seconds between two previews of a picture in the making; 0 sends none."""
     niceness: int = 19
-    """Priority of the drawing thread, 0 to 19: on a shared processor interactive work comes first."""
+    """Priority of the drawing thread, 0 to 19 (19: only when nobody else wants the processor, where Linux allows it)."""
     extra_model_paths: CommaList = ()
     """More diffusers folders, separated by commas."""
 

@@ -124,9 +124,8 @@ async def start_raw_loop(processes: Processes, model: Path, threads: int) -> Raw
 
 
 def _env() -> dict[str, str]:
-    """The environment, with the way of waiting that our own services get: what spins is slower beside other work."""
-    told = {"OMP_WAIT_POLICY": "PASSIVE"}
-    return {name: value for name, value in os.environ.items() if name not in ("HOST", "PORT")} | told
+    """The environment of who starts the peer: threads wait the way that the peer's makers chose."""
+    return {name: value for name, value in os.environ.items() if name not in ("HOST", "PORT")}
 
 
 def _installed(cache: Path) -> Path:

@@ -59,6 +59,10 @@ class Loaded:
     own_scheduler: Any
 
 
+LOWEST = 19
+"""The niceness from which drawing runs only when nobody else wants the processor."""
+
+
 class DiffusersEngine:
     """One pipeline folder. Drawing happens in one thread of its own at the priority `niceness`; loading does not."""
 
@@ -94,6 +98,10 @@ class DiffusersEngine:
         # The threads that OpenMP starts for this one inherit its priority; the web server keeps its own.
         if self._options.niceness > 0:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._options.niceness)
+        if self._options.niceness >= LOWEST and hasattr(os, "SCHED_IDLE"):
+            # Whoever wakes takes the processor from an idle-class thread at once; from a merely nice one only at the
+            # end of its slice, and a step of llama.cpp waits for its threads hundreds of times.
+            os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
 
     def _load(self) -> Loaded:
         import torch
