@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -54,11 +54,12 @@ def install(
     *,
     readiness: Readiness,
     authenticator: Authenticator | None = None,
+    body_limits: Mapping[str, int] | None = None,
 ) -> None:
     """Make `app` behave like every other service.
 
     Without `authenticator` one is made from `settings`. Handlers find the caller through
-    `servicekit.auth.identity_of`.
+    `servicekit.auth.identity_of`. `body_limits` are bytes by path, where they differ from the settings'.
     """
     metrics = Metrics(settings.service)
     app.state.readiness, app.state.metrics, app.state.settings = readiness, metrics, settings
@@ -73,7 +74,11 @@ def install(
             expose_headers=["x-request-id", "x-cache", "retry-after", "location"],
         )
     app.add_middleware(
-        Edge, settings=settings, metrics=metrics, authenticator=authenticator or Authenticator(settings)
+        Edge,
+        settings=settings,
+        metrics=metrics,
+        authenticator=authenticator or Authenticator(settings),
+        body_limits=body_limits or {},
     )
 
 
@@ -97,9 +102,11 @@ class Edge:
         settings: ServiceSettings,
         metrics: Metrics,
         authenticator: Authenticator,
+        body_limits: Mapping[str, int],
     ):
         self._app, self._settings = app, settings
         self._metrics, self._authenticator = metrics, authenticator
+        self._body_limits = body_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -130,7 +137,8 @@ class Edge:
         if path not in OPEN_PATHS and not preflight:
             identity = await self._authenticator.authenticate_async(bearer_of(headers.get("authorization")))
             scope["oficina.identity"] = identity
-        limited = _limited(receive, headers, self._settings.max_body_bytes)
+        limit = self._body_limits.get(path, self._settings.max_body_bytes)
+        limited = _limited(receive, headers, limit)
         await self._app(scope, limited, exchange.send)
 
     def _check_host(self, host: str) -> None:
