@@ -26,7 +26,6 @@ PACKAGES = (
     "svc-translate",
     "svc-tts",
     "svc-rag",
-    "svc-code",
 )
 DEVELOPED = ("miniatures",)
 """Not needed for running: the scripts that train the built-in models."""

@@ -1,1 +1,0 @@
-"""HTTP routes of svc-code: one router per resource."""

@@ -1,1 +1,0 @@
-"""Sandboxes: bubblewrap, the filter of system calls, the one pipe into each."""
