@@ -26,6 +26,7 @@ PACKAGES = (
     "svc-translate",
     "svc-tts",
     "svc-rag",
+    "svc-code",
 )
 DEVELOPED = ("miniatures",)
 """Not needed for running: the scripts that train the built-in models."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import shutil
 import subprocess
@@ -63,6 +64,23 @@ def has_nvidia() -> bool:
         return False
     listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
     return listed.returncode == 0 and "GPU" in listed.stdout
+
+
+@functools.cache
+def sandbox_missing() -> str | None:
+    """Return what this computer lacks for running code in a sandbox, with the remedy, or None."""
+    tool = shutil.which("bwrap")
+    if sys.platform != "linux":
+        return "running code needs Linux"
+    if tool is None:
+        return "running code needs bubblewrap: sudo apt-get install bubblewrap"
+    walls = ["--unshare-user-try", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
+    if subprocess.run([tool, *walls, "true"], capture_output=True, check=False).returncode:
+        return (
+            "bubblewrap does not start: sudo sysctl kernel.unprivileged_userns_clone=1 "
+            "kernel.apparmor_restrict_unprivileged_userns=0 (whichever exists)"
+        )
+    return None
 
 
 def certificates() -> Path | None:

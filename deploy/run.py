@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from deploy import first_start, install, memory, page, ready, services, supervisor
+from deploy import first_start, install, machine, memory, page, ready, services, supervisor
 from deploy.console import Stop, say, step, warn
 from deploy.layout import Layout, load
 
@@ -25,6 +25,8 @@ def up(layout: Layout, timeout_s: float) -> int:
     install.ensure(layout, ("run",))
     _build_page(layout)
     here = [service for service in services.ALL if service.exists(layout)]
+    if missing := machine.sandbox_missing():
+        warn(f"svc-code is off: {missing}")
     if supervisor.running(layout):
         say("==> already running (make restart takes changed code and settings)")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from deploy import redis
+from deploy import machine, redis
 from deploy.layout import Layout
 
 MODEL_THREADS_MAX = 8
@@ -14,13 +14,17 @@ BATCH_NICENESS = 10
 
 @dataclass(frozen=True)
 class Service:
-    """One web service; `prefix` begins its own settings, `batch` work yields to all other work."""
+    """One web service; `prefix` begins its own settings, `batch` work yields to all other work.
+
+    One that is `sandboxed` runs where bubblewrap starts; without it the others do their work all the same.
+    """
 
     name: str
     module: str
     prefix: str
     default_port: int
     batch: bool = False
+    sandboxed: bool = False
 
     def port(self, layout: Layout) -> int:
         """Return where it listens."""
@@ -31,7 +35,9 @@ class Service:
         return f"http://127.0.0.1:{self.port(layout)}"
 
     def exists(self, layout: Layout) -> bool:
-        """Tell whether its code is in the repository."""
+        """Tell whether its code is in the repository and its requirements are on this machine."""
+        if self.sandboxed and machine.sandbox_missing() is not None:
+            return False
         return self.module.startswith("deploy.") or (layout.root / self.name / "pyproject.toml").is_file()
 
 
@@ -44,6 +50,7 @@ MODELS = (
     Service("svc-translate", "svc_translate", "TRANSLATE", 8005),
     Service("svc-rag", "svc_rag", "RAG", 8006),
     Service("svc-tts", "svc_tts", "TTS", 5000),
+    Service("svc-code", "svc_code", "CODE", 8008, sandboxed=True),
 )
 ALL = (GATEWAY, *MODELS, PAGE)
 
@@ -73,9 +80,11 @@ def environment(service: Service, layout: Layout) -> dict[str, str]:
         "PYTHONSAFEPATH": "1",
     }
     for other in MODELS:
-        told[f"{other.prefix}_URL"] = other.url(layout)
+        if not other.sandboxed or other.exists(layout):
+            told[f"{other.prefix}_URL"] = other.url(layout)
     for other in (*MODELS, PAGE):
-        told[f"UPSTREAM_{other.prefix}"] = other.url(layout)
+        if not other.sandboxed or other.exists(layout):
+            told[f"UPSTREAM_{other.prefix}"] = other.url(layout)
     if service is PAGE:
         told["STATIC_DIR"] = str(layout.page)
         told["PYTHONPATH"] = str(layout.root)

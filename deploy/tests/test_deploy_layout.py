@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy import layout as layouts
-from deploy import services, supervisor
+from deploy import machine, services, supervisor
 from deploy.layout import Layout
 
 
@@ -55,9 +55,23 @@ def test_supervisors_file_is_read_back_with_odd_values_and_no_secret(tmp_path: P
     file = supervisor.write_configuration(odd)
     parsed = configparser.RawConfigParser()
     parsed.read(file)
-    assert {f"program:{service.name}" for service in services.ALL} <= set(parsed.sections())
+    here = [service for service in services.ALL if service.exists(odd)]
+    assert {f"program:{service.name}" for service in here} <= set(parsed.sections())
     assert 'REDIS_URL="redis://h/%%40"' in parsed["program:gateway"]["environment"]
     assert "never written" not in file.read_text()
+
+
+def test_a_machine_without_a_sandbox_runs_everything_but_the_code_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = _layout(tmp_path)
+    names = {}
+    for missing in (None, "no bubblewrap"):
+        monkeypatch.setattr(machine, "sandbox_missing", lambda missing=missing: missing)
+        names[missing] = {service.name for service in services.ALL if service.exists(here)}
+        told = services.environment(services.GATEWAY, here)
+        assert ("UPSTREAM_CODE" in told) is (missing is None)
+    assert names[None] - names["no bubblewrap"] == {"svc-code"}
 
 
 def test_batch_work_runs_behind_all_other_work(tmp_path: Path) -> None:

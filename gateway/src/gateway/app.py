@@ -73,6 +73,7 @@ def create_edge(parts: Parts) -> Edge:
         page=Page(proxy, static_dir=settings.static_dir, has_server=bool(settings.upstream_frontend)),
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
+        upload_limits=settings.upload_limits,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -46,10 +47,11 @@ class Edge:
         page: Page,
         metrics: Metrics,
         max_body_bytes: int,
+        upload_limits: Mapping[str, int],
     ):
         self.own, self._gate, self._proxy, self._cached = own, gate, proxy, cached
         self._keyed, self._catalogue, self._page, self._metrics = keyed, catalogue, page, metrics
-        self._max_body = max_body_bytes
+        self._max_body, self._upload_limits = max_body_bytes, upload_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -60,7 +62,8 @@ class Edge:
             await send({"type": "websocket.close", "code": 1008})
             return
         start = time.perf_counter()
-        x = Exchange(scope, receive, send, self._max_body)
+        limit = self._upload_limits.get(scope["path"], self._max_body)
+        x = Exchange(scope, receive, send, limit)
         token = request_id_var.set(x.request_id)
         route = _NOWHERE
         try:

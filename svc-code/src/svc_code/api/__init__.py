@@ -1,0 +1,1 @@
+"""HTTP routes of svc-code: one router per resource."""

@@ -1,0 +1,1 @@
+"""Sandboxes: bubblewrap, the filter of system calls, the one pipe into each."""
