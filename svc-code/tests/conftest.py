@@ -14,21 +14,21 @@ from fastapi.testclient import TestClient
 from servicekit.contract import TestKeys
 from svc_code.app import create_app
 from svc_code.build import limits_of
+from svc_code.engine.base import Limits
 from svc_code.engine.fake import FakeHost
 from svc_code.engine.host import BubblewrapHost
+from svc_code.engine.sandbox import PipedSandbox
 from svc_code.settings import Settings
 
-SMALL = {
-    "memory_mb": 300,
-    "disk_mb": 32,
-    "max_files": 50,
-    "max_processes": 40,
-    "max_output_chars": 20_000,
-    "cpu_s": 60.0,
-    "timeout_s": 60.0,
-    "idle_cpu_s": 3.0,
-}
-"""Limits that are reached quickly."""
+SMALL = Limits(
+    cpu_s=60.0,
+    idle_cpu_s=3.0,
+    memory_mb=300,
+    disk_mb=32,
+    max_files=50,
+    max_processes=40,
+    max_output_chars=20_000,
+)
 
 
 @functools.cache
@@ -65,12 +65,25 @@ def client(settings: Settings, keys: TestKeys, host: FakeHost) -> Iterator[TestC
         yield client
 
 
-@pytest.fixture
-async def real_host(tmp_path: Path) -> AsyncIterator[BubblewrapHost]:
-    """Starts sandboxes with `SMALL` limits."""
+@pytest.fixture(scope="session")
+def small() -> Limits:
+    """Limits that are reached quickly; skips where no sandbox can be started."""
     if no_sandbox():
         pytest.skip(no_sandbox())
-    limited = Settings(data_dir=tmp_path, **SMALL)
-    made = BubblewrapHost("bwrap", limits_of(limited))
+    return SMALL
+
+
+@pytest.fixture
+async def real_host(small: Limits) -> BubblewrapHost:
+    """Starts sandboxes with small limits."""
+    made = BubblewrapHost("bwrap", small)
     await made.prepare()
+    return made
+
+
+@pytest.fixture
+async def sandbox(real_host: BubblewrapHost) -> AsyncIterator[PipedSandbox]:
+    """One sandbox of one test."""
+    made = await real_host.start()
     yield made
+    await made.close()

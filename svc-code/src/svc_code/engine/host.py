@@ -49,6 +49,7 @@ class BubblewrapHost:
     def __init__(self, bwrap: str, limits: Limits):
         self._limits = limits
         self._bwrap = shutil.which(bwrap)
+        self._preparing, self._prepared = asyncio.Lock(), False
         self._filter = b""
         self._shown: list[str] = []
         self._free_slots = set(range(SLOTS))
@@ -60,6 +61,12 @@ class BubblewrapHost:
 
     async def prepare(self) -> None:
         """Make the filter, find the libraries, and have them compiled once, outside of any sandbox."""
+        async with self._preparing:
+            if not self._prepared:
+                await self._prepare()
+                self._prepared = True
+
+    async def _prepare(self) -> None:
         if self._bwrap is None:
             return
         try:
@@ -72,6 +79,7 @@ class BubblewrapHost:
 
     async def start(self) -> PipedSandbox:
         """Start a sandbox and wait until its kernel answers. Raises: SandboxOff."""
+        await self.prepare()
         if self._problem not in (None, REFUSED):
             raise SandboxOff(f"Code is not run here: {self._problem}.")
         slot = self._free_slots.pop()

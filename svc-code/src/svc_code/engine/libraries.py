@@ -74,9 +74,11 @@ def _interpreter() -> list[tuple[Path, str]]:
     library = f"{HOME}/python/lib/{version}"
     executable = Path(sys.executable).resolve()
     found = [(executable, PYTHON), (Path(sysconfig.get_path("stdlib")).resolve(), library)]
-    shared = Path(sysconfig.get_config_var("LIBDIR") or "/nowhere")
-    for file in sorted(shared.glob(f"lib{version}*.so*")):
-        found.append((file.resolve(), f"{HOME}/python/lib/{file.name}"))
+    # an interpreter that was moved is not where it was built for
+    for folder in (found[1][0].parent, Path(sysconfig.get_config_var("LIBDIR") or "/nowhere")):
+        if libraries := sorted(folder.glob(f"lib{version}*.so*")):
+            found += [(file.resolve(), f"{HOME}/python/lib/{file.name}") for file in libraries]
+            break
     return found
 
 

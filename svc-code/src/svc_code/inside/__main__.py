@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -39,6 +40,8 @@ def preload() -> None:
 
 def main() -> None:
     """Give up rights, import, start the first kernel, serve."""
+    # process 1 gets no signal from inside that it does not handle, and Python handles this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     given = confine.Confinement(**json.loads(sys.argv[1]))
     confine.become_nobody(given.uid)
     confine.limit_all(given)

@@ -130,12 +130,19 @@ class Bridge:
                     break
                 except Exception:  # not signed, not JSON: code in the sandbox wrote to the socket itself
                     continue
-                run = self._run
-                if run is not None and message.get("parent_header", {}).get("msg_id") == run.message:
-                    self._of_run(run, str(message.get("msg_type")), message.get("content", {}))
+                self._take(message)
         run = self._run
         if run is not None and run.answered and run.idle:
             self._end(run)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """Take a message of the run; one of a wrong shape was written by the code itself and says nothing."""
+        run = self._run
+        try:
+            if run is not None and message["parent_header"]["msg_id"] == run.message:
+                self._of_run(run, str(message["msg_type"]), message["content"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return
 
     def _of_run(self, run: Run, kind: str, content: dict[str, Any]) -> None:
         if kind == "stream":

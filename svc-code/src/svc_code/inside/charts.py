@@ -14,6 +14,22 @@ POINTS_MAX = 1000
 SERIES_MAX = 50
 AXES_MAX = 16
 TEXT_MAX = 200
+_VALUE = "oficina_value"
+
+
+def remember_pies() -> None:
+    """Have each wedge of a pie keep its value: matplotlib's axes keep only the angles."""
+    from matplotlib.axes import Axes
+
+    own = Axes.pie
+
+    def pie(axes: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        made = own(axes, x, *args, **kwargs)
+        for wedge, value in zip(made.wedges, made.values, strict=False):
+            setattr(wedge, _VALUE, value)
+        return made
+
+    Axes.pie = pie  # type: ignore[method-assign]
 
 
 def plotted(figure: Any) -> dict[str, Any]:
@@ -55,17 +71,11 @@ def _bars(axes: Any) -> Iterable[dict[str, Any]]:
 
 
 def _pies(axes: Any) -> Iterable[dict[str, Any]]:
-    told: set[int] = set()
-    for container in axes.containers:
-        if hasattr(container, "wedges") and hasattr(container, "values"):
-            wedges = list(container.wedges)
-            told |= {id(wedge) for wedge in wedges}
-            yield _series("pie", "", [wedge.get_label() for wedge in wedges], container.values)
-    loose = [p for p in axes.patches if hasattr(p, "theta1") and id(p) not in told]
-    if loose:
-        # an older matplotlib keeps only the angles: the values are shares of the whole
-        shares = [abs(wedge.theta2 - wedge.theta1) / 360 for wedge in loose]
-        yield _series("pie", "", [wedge.get_label() for wedge in loose], shares)
+    wedges = [patch for patch in axes.patches if hasattr(patch, "theta1")]
+    if wedges:
+        # a wedge that no call of `pie` made has only its angles: its value is the share of the whole
+        values = [getattr(w, _VALUE, abs(w.theta2 - w.theta1) / 360) for w in wedges]
+        yield _series("pie", "", [wedge.get_label() for wedge in wedges], values)
 
 
 def _lines(axes: Any) -> Iterable[dict[str, Any]]:

@@ -37,6 +37,9 @@ def become_nobody(uid: int | None) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     libc = ctypes.CDLL(None, use_errno=True)
+    # the change of user left the inheritable ones: header of version 3, then effective, permitted, inheritable twice
+    if libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capset")
     # a change of user clears the first two
     for option, value in (
         (PR_SET_PDEATHSIG, signal.SIGKILL),

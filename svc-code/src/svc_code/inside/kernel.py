@@ -130,6 +130,7 @@ def run_kernel(file: Path, work: Path, given: Confinement) -> None:
     for standard in (0, 1):
         os.dup2(nothing, standard)
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(work)
     limit_code(given)
     from ipykernel.kernelapp import IPKernelApp

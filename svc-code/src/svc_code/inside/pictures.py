@@ -32,6 +32,9 @@ class Pictures:
         from matplotlib import pyplot
         from matplotlib.figure import Figure
 
+        from svc_code.inside.charts import remember_pies
+
+        remember_pies()
         own = Figure.savefig
 
         def savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
