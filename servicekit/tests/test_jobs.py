@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from servicekit import jobs
 from servicekit.auth import Identity, identity_of
-from servicekit.errors import BadRequest, Conflict, NotFound, ServiceError, TooBusy
+from servicekit.errors import BadRequest, KeyReused, NotFound, ServiceError, TooBusy
 from servicekit.jobs import Job, JobContext, JobEvent, JobQueue
 
 
@@ -185,7 +185,7 @@ def test_a_key_belongs_to_its_owner(queue: JobQueue) -> None:
 
 def test_a_key_used_for_something_else_is_refused(queue: JobQueue) -> None:
     queue.submit("count", {"to": 1}, "ana", "key-1")
-    with pytest.raises(Conflict):
+    with pytest.raises(KeyReused):
         queue.submit("count", {"to": 2}, "ana", "key-1")
 
 

@@ -173,6 +173,14 @@ def test_the_same_idempotency_key_draws_once(client: TestClient, engine: FakeEng
     assert len(urls) == 1 and len(engine.requests) == before + 1
 
 
+def test_the_same_key_with_another_order_is_refused(client: TestClient) -> None:
+    headers = {"Idempotency-Key": "two"}
+    for _ in range(2):  # without a seed as well
+        assert client.post(GENERATIONS, json={"prompt": "x"}, headers=headers).status_code == 200
+    other = client.post(GENERATIONS, json={"prompt": "y"}, headers=headers)
+    assert other.status_code == 422 and other.json()["error"]["code"] == "idempotency_key_reused"
+
+
 def test_pictures_and_jobs_belong_to_who_asked_for_them(client: TestClient, keys: TestKeys) -> None:
     body = generate(client).json()
     bob = keys.headers("bob")

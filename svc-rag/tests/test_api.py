@@ -270,6 +270,14 @@ def test_the_same_key_takes_a_document_in_once(service):
     assert len(service.call("GET", "/v1/documents").json()["data"]) == 1
 
 
+def test_the_same_key_with_another_document_is_refused_and_leaves_the_first(service):
+    first = service.upload(b"words", headers={"Idempotency-Key": "k1"}).json()
+    other = service.upload(b"other words", headers={"Idempotency-Key": "k1"})
+    assert other.status_code == 422 and other.json()["error"]["code"] == "idempotency_key_reused"
+    assert [d["id"] for d in service.call("GET", "/v1/documents").json()["data"]] == [first["document_id"]]
+    assert service.finish(first["id"])["status"] == "completed"
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

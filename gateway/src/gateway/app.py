@@ -13,8 +13,10 @@ from gateway.api import auth, errors, health, jobs, keys, models, pipelines, sta
 from gateway.api.cached import CachedProxy
 from gateway.api.edge import Edge
 from gateway.api.gate import Gate
+from gateway.api.keyed import KeyedProxy
 from gateway.api.page import Page
 from gateway.api.proxy import Proxy
+from gateway.api.upstream_metrics import UpstreamMetrics
 from gateway.domain.guard import Hosts, Origins
 from gateway.parts import Parts, assemble
 from gateway.settings import Settings
@@ -42,7 +44,8 @@ def create_own(parts: Parts, metrics: Metrics) -> FastAPI:
 
 def create_edge(parts: Parts) -> Edge:
     """Make the ASGI app that every request enters."""
-    settings, metrics, proxy = parts.settings, Metrics("gateway"), Proxy(parts.upstreams)
+    settings, metrics, proxy = parts.settings, Metrics("gateway"), Proxy(parts.upstreams, parts.sender)
+    metrics.registry.register(UpstreamMetrics(parts.upstreams))
     return Edge(
         own=create_own(parts, metrics),
         gate=Gate(
@@ -60,10 +63,17 @@ def create_edge(parts: Parts) -> Edge:
             max_body=settings.cache_max_body_bytes,
             model_of=lambda service: parts.poller.states[service].model or "",
         ),
+        keyed=KeyedProxy(
+            proxy,
+            parts.keeper,
+            wait_s=settings.idempotency_wait_s,
+            most_bytes=settings.idempotency_max_bytes,
+        ),
         catalogue=parts.catalogue,
         page=Page(proxy, static_dir=settings.static_dir, has_server=bool(settings.upstream_frontend)),
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
+        upload_limits=settings.upload_limits,
     )
 
 

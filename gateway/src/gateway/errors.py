@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from servicekit.errors import BadRequest, Forbidden, NotReady, TooBusy, Unauthorized
+from servicekit.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotReady,
+    PayloadTooLarge,
+    TooBusy,
+    Unauthorized,
+)
 
 
 class Misconfigured(Exception):
@@ -18,10 +26,63 @@ class ServiceDown(NotReady):
         super().__init__(f"svc-{service} {why}. The other services still work; try again.")
 
 
+class CircuitOpen(ServiceDown):
+    """A service failed so often just now that it is not asked for a moment."""
+
+    def __init__(self, service: str, retry_after_s: float):
+        super().__init__(service, "failed several times in a row and is left alone for a moment")
+        self.retry_after_s = retry_after_s
+
+
 class ServiceFull(TooBusy):
     """A service is answering as many calls as it may."""
 
     code = "service_busy"
+
+
+class KeyBusy(Conflict):
+    """A call with the same `Idempotency-Key` is being answered."""
+
+    code = "idempotency_key_in_use"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A call with this Idempotency-Key is still being answered. Send it again to get its answer.",
+            param="Idempotency-Key",
+            retry_after_s=5.0,
+        )
+
+
+class OutcomeNotKept(Conflict):
+    """The call with this `Idempotency-Key` was made, and its answer was too large to be kept."""
+
+    code = "idempotent_answer_not_kept"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The call with this Idempotency-Key was made once, and its answer was too large to be kept. "
+            "Use a new key to make the call again.",
+            param="Idempotency-Key",
+        )
+
+
+class KeyedBodyTooLarge(PayloadTooLarge):
+    """The body of a call with an `Idempotency-Key` is over the limit for those."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(
+            f"A call with an Idempotency-Key has a body of at most {most_bytes} bytes. Leave the key out, or send less.",
+            param="Idempotency-Key",
+        )
+
+
+class KeysNotKept(NotReady):
+    """The gateway's database, which remembers keys, cannot be written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The gateway cannot remember an Idempotency-Key now. Try again, or leave the key out."
+        )
 
 
 class BadHost(BadRequest):

@@ -10,10 +10,13 @@ from gateway.engine.calls import Calls
 from gateway.engine.catalogue import Catalogue
 from gateway.engine.credentials import Credentials
 from gateway.engine.database import connect
+from gateway.engine.keeper import Keeper
+from gateway.engine.ledger import Ledger
 from gateway.engine.limiter import Limiter
 from gateway.engine.passwords import Passwords
 from gateway.engine.poller import Poller
 from gateway.engine.resolver import Resolver
+from gateway.engine.sender import Sender
 from gateway.engine.signer import Signer
 from gateway.engine.upstreams import Upstreams
 from gateway.settings import SERVICES, Settings
@@ -33,10 +36,12 @@ class Parts:
     resolver: Resolver
     limiter: Limiter
     upstreams: Upstreams
+    sender: Sender
     calls: Calls
     poller: Poller
     catalogue: Catalogue
     cache: Cache
+    keeper: Keeper
     first_start: FirstStart | None
 
     async def open(self) -> None:
@@ -44,11 +49,13 @@ class Parts:
         self.upstreams.open()
         self.poller.start()
         self.limiter.start()
+        self.keeper.start()
 
     async def close(self) -> None:
         """Stop everything that was started."""
         await self.poller.stop()
         await self.limiter.stop()
+        await self.keeper.stop()
         await self.upstreams.close()
         await self.cache.close()
         self.resolver.close()
@@ -73,6 +80,9 @@ def assemble(settings: Settings) -> Parts:
         max_in_flight=settings.max_in_flight,
         connect_timeout_s=settings.connect_timeout_s,
         read_timeout_s=settings.read_timeout_s,
+        failures=settings.circuit_failures,
+        open_s=settings.circuit_open_s,
+        retry_share=settings.retry_share,
     )
     rates = {
         "calls": settings.rate_limit,
@@ -80,7 +90,9 @@ def assemble(settings: Settings) -> Parts:
         "guesses": settings.rate_limit_guesses,
         "open": settings.rate_limit_open,
     }
-    calls = Calls(upstreams)
+    ledger = Ledger(database, keep_s=settings.idempotency_keep_s, most_bytes=settings.idempotency_total_bytes)
+    sender = Sender(upstreams)
+    calls = Calls(upstreams, sender)
     return Parts(
         settings=settings,
         accounts=accounts,
@@ -90,9 +102,11 @@ def assemble(settings: Settings) -> Parts:
         resolver=Resolver(credentials, signer, settings.identity_token_s),
         limiter=Limiter(rates, settings.redis_url),
         upstreams=upstreams,
+        sender=sender,
         calls=calls,
         poller=Poller(upstreams, SERVICES),
         catalogue=Catalogue(calls),
         cache=cache.connect(settings.redis_url),
+        keeper=Keeper(ledger),
         first_start=first_start,
     )

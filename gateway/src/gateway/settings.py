@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import CommaList, ServiceSettings, comma_list
@@ -22,7 +22,7 @@ class Settings(ServiceSettings):
     port: int = 8001
 
     upstream_chat: CommaList = ("http://127.0.0.1:8002",)
-    """Base URLs of svc-chat; the first healthy one answers."""
+    """Base URLs of svc-chat; of those that are well the one with the fewest calls answers."""
     upstream_image_gen: CommaList = ("http://127.0.0.1:8003",)
     upstream_vision: CommaList = ("http://127.0.0.1:8004",)
     upstream_translate: CommaList = ("http://127.0.0.1:8005",)
@@ -74,10 +74,25 @@ class Settings(ServiceSettings):
     """Seconds for connecting to a service."""
     read_timeout_s: float = 300.0
     """Seconds of silence from a service after which a call is given up."""
+    circuit_failures: int = Field(default=5, ge=1)
+    """Failures in a row after which a URL of a service is left alone."""
+    circuit_open_s: float = Field(default=2.0, gt=0)
+    """Seconds until it is asked again; `/readyz` answering ends it earlier if it was only unreachable."""
+    retry_share: float = Field(default=0.1, ge=0, le=1)
+    """Retries for each call, on average; 0 after the first ten: none."""
     cache_ttl_s: float = 3600.0
     """Seconds that results of deterministic calls are kept; 0 keeps none."""
     cache_max_body_bytes: int = 8 * 1024 * 1024
     """Largest multipart body that is hashed for the cache (JSON: 1 MiB)."""
+
+    idempotency_keep_s: float = 24 * 3600.0
+    """Seconds that the answer to a call with an `Idempotency-Key` is kept."""
+    idempotency_wait_s: float = 60.0
+    """Seconds that such a call waits for an equal one under way to begin its answer; then 409."""
+    idempotency_max_bytes: int = 8 * 1024 * 1024
+    """Largest body of such a call, and largest answer that is kept."""
+    idempotency_total_bytes: int = 512 * 1024 * 1024
+    """What all kept answers may take together."""
 
     @field_validator(
         "upstream_chat", "upstream_image_gen", "upstream_vision", "upstream_translate", "upstream_tts",

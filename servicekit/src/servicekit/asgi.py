@@ -7,11 +7,12 @@ OpenAI's shape, authentication, Host check, body limit and CORS. One raw ASGI la
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from servicekit import deadline
 from servicekit.auth import Authenticator, bearer_of
 from servicekit.errors import (
     BadRequest,
@@ -54,11 +56,12 @@ def install(
     *,
     readiness: Readiness,
     authenticator: Authenticator | None = None,
+    body_limits: Mapping[str, int] | None = None,
 ) -> None:
     """Make `app` behave like every other service.
 
     Without `authenticator` one is made from `settings`. Handlers find the caller through
-    `servicekit.auth.identity_of`.
+    `servicekit.auth.identity_of`. `body_limits` are bytes by path, where they differ from the settings'.
     """
     metrics = Metrics(settings.service)
     app.state.readiness, app.state.metrics, app.state.settings = readiness, metrics, settings
@@ -73,7 +76,11 @@ def install(
             expose_headers=["x-request-id", "x-cache", "retry-after", "location"],
         )
     app.add_middleware(
-        Edge, settings=settings, metrics=metrics, authenticator=authenticator or Authenticator(settings)
+        Edge,
+        settings=settings,
+        metrics=metrics,
+        authenticator=authenticator or Authenticator(settings),
+        body_limits=body_limits or {},
     )
 
 
@@ -97,9 +104,11 @@ class Edge:
         settings: ServiceSettings,
         metrics: Metrics,
         authenticator: Authenticator,
+        body_limits: Mapping[str, int],
     ):
         self._app, self._settings = app, settings
         self._metrics, self._authenticator = metrics, authenticator
+        self._body_limits = body_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -130,8 +139,20 @@ class Edge:
         if path not in OPEN_PATHS and not preflight:
             identity = await self._authenticator.authenticate_async(bearer_of(headers.get("authorization")))
             scope["oficina.identity"] = identity
-        limited = _limited(receive, headers, self._settings.max_body_bytes)
-        await self._app(scope, limited, exchange.send)
+        limit = self._body_limits.get(path, self._settings.max_body_bytes)
+        limited = _limited(receive, headers, limit)
+        until = deadline.of(headers.get(deadline.HEADER))
+        deadline.enter(until)
+        if until is None:
+            await self._app(scope, limited, exchange.send)
+            return
+        try:
+            async with asyncio.timeout(until.left_s) as until.limit:
+                await self._app(scope, limited, exchange.send)
+        except TimeoutError as error:
+            if until.limit is None or not until.limit.expired():
+                raise
+            raise until.error() from error
 
     def _check_host(self, host: str) -> None:
         if not is_allowed(host, self._settings.allowed_hosts):

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from typing import Protocol, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, cast
 
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
@@ -20,7 +21,9 @@ from redis.exceptions import RedisError
 from servicekit.logs import log_event
 
 OPERATION_TIMEOUT_S = 0.2
-PAUSE_AFTER_FAILURE_S = 5.0
+ASK_AGAIN_S = 1.0
+"""Seconds between two pings to a Redis that failed."""
+_CONNECTIONS = 16
 log = logging.getLogger(__name__)
 
 
@@ -77,7 +80,7 @@ class MemoryCache:
 
 
 class RedisCache:
-    """Redis with hard time-outs; after a failure it is left alone for 5 s and memory serves."""
+    """Redis with hard time-outs; after a failure memory serves until Redis answers a ping. For one event loop."""
 
     def __init__(self, url: str, prefix: str = "oficina:"):
         self._prefix = prefix
@@ -86,44 +89,60 @@ class RedisCache:
             socket_timeout=OPERATION_TIMEOUT_S,
             socket_connect_timeout=OPERATION_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
-            max_connections=64,
         )
+        self._room = asyncio.Semaphore(_CONNECTIONS)
         self._fallback = MemoryCache(16 * 1024 * 1024)
-        self._paused_until = 0.0
+        self._away: asyncio.Task[None] | None = None
 
     async def get(self, key: str) -> bytes | None:
-        if not self._paused():
-            try:
-                async with asyncio.timeout(OPERATION_TIMEOUT_S):
-                    return cast("bytes | None", await self._redis.get(self._prefix + key))
-            except (RedisError, OSError, TimeoutError) as error:
-                self._pause(error)
-        return await self._fallback.get(key)
+        found, value = await self._try(lambda: self._redis.get(self._prefix + key))
+        return cast("bytes | None", value) if found else await self._fallback.get(key)
 
     async def set(self, key: str, value: bytes, ttl_s: float) -> None:
-        if not self._paused():
-            try:
-                async with asyncio.timeout(OPERATION_TIMEOUT_S):
-                    await self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)))
-                return
-            except (RedisError, OSError, TimeoutError) as error:
-                self._pause(error)
-        await self._fallback.set(key, value, ttl_s)
+        life_ms = max(1, int(ttl_s * 1000))
+        done, _ = await self._try(lambda: self._redis.set(self._prefix + key, value, px=life_ms))
+        if not done:
+            await self._fallback.set(key, value, ttl_s)
+
+    async def _try(self, ask: Callable[[], Awaitable[Any]]) -> tuple[bool, Any]:
+        """Return whether Redis answered, and what. Waiting for a connection is not Redis's failure."""
+        if self.available:
+            async with self._room:
+                if self.available:  # it may have failed while this call waited
+                    try:
+                        async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                            return True, await ask()
+                    except (RedisError, OSError, TimeoutError) as error:
+                        self._pause(error)
+        return False, None
 
     async def close(self) -> None:
+        if self._away is not None:
+            self._away.cancel()
+            await asyncio.gather(self._away, return_exceptions=True)
         await self._redis.aclose()
 
     @property
     def available(self) -> bool:
-        """Whether the last call to Redis went well."""
-        return not self._paused()
-
-    def _paused(self) -> bool:
-        return time.monotonic() < self._paused_until
+        """Whether Redis is asked: it answered the last call, or a ping since."""
+        return self._away is None or self._away.done()
 
     def _pause(self, error: BaseException) -> None:
-        self._paused_until = time.monotonic() + PAUSE_AFTER_FAILURE_S
-        log_event(log, "redis away, memory serves", level=logging.WARNING, reason=type(error).__name__)
+        if self.available:
+            log_event(log, "redis away, memory serves", level=logging.WARNING, reason=type(error).__name__)
+            self._away = asyncio.create_task(self._until_back())
+
+    async def _until_back(self) -> None:
+        """Ask now and then beside the calls, so that none of them pays for finding out."""
+        while True:
+            await asyncio.sleep(ASK_AGAIN_S)
+            try:
+                async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                    await self._redis.ping()
+            except (RedisError, OSError, TimeoutError):
+                continue
+            log_event(log, "redis back")
+            return
 
 
 def connect(redis_url: str) -> Cache:

@@ -98,6 +98,17 @@ class Conflict(ServiceError):
     status, code, type = 409, "conflict", "invalid_request_error"
 
 
+class KeyReused(ServiceError):
+    """An `Idempotency-Key` came back with another request."""
+
+    status, code, type = 422, "idempotency_key_reused", "invalid_request_error"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for a different request. Use a new key.", param="Idempotency-Key"
+        )
+
+
 class PayloadTooLarge(ServiceError):
     """The body is over the limit."""
 

@@ -80,6 +80,8 @@ class ServiceSettings(BaseSettings):
     """SQLAlchemy URL; empty: an SQLite file in `data_dir`."""
     max_body_bytes: int = 50 * 1024 * 1024
     """Largest request body in bytes."""
+    max_file_bytes: int = 512 * 1024 * 1024
+    """Largest file that `POST /v1/files` keeps, in bytes."""
     device: str = "auto"
     """auto, cpu or cuda."""
     threads: int = 2
@@ -121,6 +123,11 @@ class ServiceSettings(BaseSettings):
             EnvSettingsSource(settings_cls, env_prefix="", env_ignore_empty=True),
             _FileSource(settings_cls),
         )
+
+    @property
+    def upload_limits(self) -> dict[str, int]:
+        """Largest bodies in bytes by path, where they are not `max_body_bytes`."""
+        return {"/v1/files": self.max_file_bytes + 64 * 1024}
 
     @property
     def sql_url(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from servicekit import deadline
 from servicekit.asgi import OPEN_PATHS, request_id_for
 from servicekit.auth import Authenticator, bearer_of
 from servicekit.errors import (
@@ -50,6 +51,7 @@ def install(
         metrics.in_flight.labels(settings.service).inc()
         if not is_allowed(request.headers.get("host", ""), settings.allowed_hosts):
             raise BadRequest("This Host is not served here. Add it to ALLOWED_HOSTS.", param="host")
+        deadline.enter(deadline.of(request.headers.get(deadline.HEADER)))
         if request.path not in OPEN_PATHS and not _preflight():
             g.identity = checker.authenticate(bearer_of(request.headers.get("authorization")))
 
@@ -72,6 +74,7 @@ def install(
     def teardown(_: BaseException | None) -> None:
         metrics.in_flight.labels(settings.service).dec()
         request_id_var.set(None)
+        deadline.enter(None)
 
     app.before_request(before)
     app.after_request(after)

@@ -17,6 +17,7 @@ from svc_chat.api import (
     chat_completions,
     completions,
     conversations,
+    files,
     later,
     models,
     personas,
@@ -29,6 +30,7 @@ from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.database import open_database
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
+from svc_chat.files import build_files, build_rag
 from svc_chat.history import build_history
 from svc_chat.settings import Settings
 
@@ -57,7 +59,9 @@ def create_app(
         describer=describer,
     )
 
-    history = build_history(service, database, settings)
+    rag = build_rag(settings)
+    kept_files = build_files(database, settings, rag)
+    history = build_history(service, database, settings, [kept_files.sweep])
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,16 +74,25 @@ def create_app(
         await built.close()
         if describer is not None:
             await describer.close()
+        if rag is not None:
+            await rag.close()
         database.dispose()
 
     app = FastAPI(title="svc-chat", version=readiness.version, lifespan=lifespan, redoc_url=None)
-    install(app, settings, readiness=readiness, authenticator=authenticator)
+    install(
+        app,
+        settings,
+        readiness=readiness,
+        authenticator=authenticator,
+        body_limits=settings.upload_limits,
+    )
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     app.include_router(chat_completions.router(service, settings.default_max_tokens))
     app.include_router(completions.router(service))
     app.include_router(simple.router(service, settings.default_max_tokens))
     app.include_router(responses.router(history.responses, settings.default_max_tokens))
     app.include_router(conversations.router(history.conversations))
+    app.include_router(files.router(kept_files))
     app.include_router(personas.router(service.records))
     app.include_router(
         models.router(

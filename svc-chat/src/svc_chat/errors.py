@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from servicekit.errors import BadRequest, Conflict, NotReady, TooBusy
+from servicekit.errors import BadRequest, Conflict, NotReady, PayloadTooLarge, TooBusy
 
 
 class ContextTooLong(BadRequest):
@@ -106,6 +106,54 @@ class HistoryAway(NotReady):
 
     def __init__(self) -> None:
         super().__init__("What is kept of conversations cannot be read or written now. Try again.")
+
+
+class FileTooLarge(PayloadTooLarge):
+    """The file is larger than one file may be."""
+
+    code = "file_too_large"
+
+    def __init__(self, limit: int):
+        super().__init__(
+            f"The file has more than the {limit:,} bytes that one file may have. Send it in parts, or raise "
+            "MAX_FILE_BYTES.",
+            param="file",
+        )
+
+
+class FileQuotaReached(PayloadTooLarge):
+    """The caller's files take as much as they may."""
+
+    code = "file_quota_reached"
+
+    def __init__(self, used: int, quota: int):
+        super().__init__(
+            f"Your files take {used:,} of the {quota:,} bytes that they may take, and this one does not fit. Delete "
+            "some (GET /v1/files lists them), or raise CHAT_FILES_QUOTA_BYTES.",
+            param="file",
+        )
+
+
+class TooManyUploads(TooBusy):
+    """As many files as may be taken in at once are on their way."""
+
+    code = "too_many_uploads"
+
+    def __init__(self, limit: int):
+        super().__init__(f"{limit} files are being sent at the moment. Try again soon.", retry_after_s=2)
+
+
+class StorageFull(NotReady):
+    """The disk has no room for a file."""
+
+    code = "storage_full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk has no room for this file. Delete files, or make room in the data folder.",
+            param="file",
+            retry_after_s=None,
+        )
 
 
 class NoRoom(NotReady):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine as Database
@@ -37,12 +38,15 @@ class History:
     writer: ResponseWriter
     store: Responses
     retention_s: float
+    chores: Sequence[Callable[[], object]] = ()
+    """What else is done at the start and now and then; each blocks."""
 
     async def start(self, readiness: Readiness) -> asyncio.Task[None]:
         """Begin to work; return the task that cleans up."""
         readiness.add_check("history", lambda: self.writer.journal.problem)
         readiness.on_drain(self._drain)
         await self.writer.start()
+        await self._do_chores()
         return asyncio.create_task(self._upkeep())
 
     async def close(self, upkeep: asyncio.Task[None]) -> None:
@@ -56,6 +60,13 @@ class History:
         loop = asyncio.get_running_loop()
         loop.call_later(max(0.0, seconds - _EARLIER_S), lambda: loop.create_task(self.writer.close()))
 
+    async def _do_chores(self) -> None:
+        for chore in self.chores:
+            try:
+                await asyncio.to_thread(chore)
+            except (ServiceError, OSError) as error:
+                log_event(log, "chore not done", level=logging.WARNING, reason=type(error).__name__)
+
     async def _upkeep(self) -> None:
         while True:
             try:
@@ -67,9 +78,12 @@ class History:
             except ServiceError as error:
                 log_event(log, "history not looked after", level=logging.WARNING, reason=error.code)
             await asyncio.sleep(UPKEEP_S)
+            await self._do_chores()
 
 
-def build_history(service: ChatService, database: Database, settings: Settings) -> History:
+def build_history(
+    service: ChatService, database: Database, settings: Settings, chores: Sequence[Callable[[], object]] = ()
+) -> History:
     """Return what keeps conversations and answers in `database`."""
     conversations, responses = SqlConversations(database), SqlResponses(database)
     writer = ResponseWriter(service, responses, background_running=settings.background_running)
@@ -82,4 +96,5 @@ def build_history(service: ChatService, database: Database, settings: Settings) 
         writer,
         responses,
         settings.history_retention_days * _DAY_S,
+        chores,
     )

@@ -67,6 +67,15 @@ class Settings(ServiceSettings):
     history_retention_days: float = Field(default=0.0, ge=0)
     """Days after which unused conversations and responses are removed; 0 keeps them."""
 
+    files_quota_bytes: int = Field(default=10 * 1024**3, ge=0)
+    """Bytes that all files of one caller may take."""
+    uploads_at_once: int = Field(default=8, ge=1)
+    """Files that are taken in at the same time; one more is refused with 429."""
+    rag_url: str = "http://127.0.0.1:8006"
+    """svc-rag, which searches the text of files; empty: nothing is searched."""
+    rag_timeout_s: float = 60.0
+    """Seconds that it may take."""
+
     ollama_host: str = ""
     """An Ollama server, such as `http://127.0.0.1:11434`; empty: none."""
     ollama_timeout: float = 300.0

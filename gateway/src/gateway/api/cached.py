@@ -1,16 +1,18 @@
 """Answers deterministic calls from the cache, and asks only once when many want the same.
 
-The first caller of a missing result gets it streamed; equal calls that come meanwhile wait for it.
+All equal calls of a caller read one recording; the upstream call behind it ends early only when none of them waits
+any more.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
-from gateway.api.exchange import Exchange
-from gateway.api.proxy import Proxy
+from gateway.api.exchange import Exchange, Headers
+from gateway.api.proxy import Proxy, call_of
+from gateway.api.recording import Recording
 from gateway.domain import cacheable
+from gateway.engine.sender import Call
 from servicekit.cache import Cache
 
 _KEPT_HEADERS = (b"content-", b"x-")
@@ -25,7 +27,7 @@ class CachedProxy:
     ):
         self._proxy, self._cache, self._ttl_s, self._max_body = proxy, cache, ttl_s, max_body
         self._model_of = model_of
-        self._flights: dict[str, asyncio.Future[bytes | None]] = {}
+        self._flights: dict[str, Recording] = {}
 
     async def answer(self, x: Exchange, service: str, user_id: str, token: str) -> None:
         """Answer from the cache, or forward and keep the result."""
@@ -37,74 +39,57 @@ class CachedProxy:
             return
         body = await x.read()
         if cacheable.streams(x.path, body):
-            await self._proxy.forward(x, service, token, content=body)
+            await self._proxy.run(call_of(x, service, token, body), x, x.own_headers())
             return
         key = cacheable.key(
             user_id, x.path, x.scope["query_string"], x.header(b"accept"), content_type,
             self._model_of(service), body,
         )  # fmt: skip
         fresh = cacheable.wants_fresh(x.header(b"cache-control"))
-        flight = self._flights.get(key)
-        if flight is None:
-            await self._lead(x, service, token, body, key, fresh=fresh)
-            return
-        value = None if fresh else await asyncio.shield(flight)
-        if value is None:
-            await self._fetch(x, service, token, body, key)
-        else:
-            await _respond(x, value)
+        flight = None if fresh else self._flights.get(key)
+        leads = flight is None or not flight.joinable
+        if flight is None or leads:
+            call = call_of(x, service, token, body, shared=True)
+            flight = self._flights[key] = Recording(cacheable.RESULT_LIMIT)
+            self._take_off(flight, key, call, fresh=fresh)
 
-    async def _lead(
-        self, x: Exchange, service: str, token: str, body: bytes, key: str, *, fresh: bool
-    ) -> None:
-        """Look the result up or fetch it, while equal calls wait for what comes of it."""
-        flight: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        self._flights[key] = flight
-        value: bytes | None = None
-        try:
+        def told() -> Headers:
+            return [(b"x-cache", b"miss" if leads and not flight.replayed else b"hit")]
+
+        await flight.tell(x, told)
+
+    def _take_off(self, flight: Recording, key: str, call: Call, *, fresh: bool) -> None:
+        async def fetch() -> None:
             value = None if fresh else await self._cache.get(key)
             if value is not None:
-                await _respond(x, value)
-            else:
-                value = await self._fetch(x, service, token, body, key)
-        finally:
-            del self._flights[key]
-            flight.set_result(value)
-
-    async def _fetch(self, x: Exchange, service: str, token: str, body: bytes, key: str) -> bytes | None:
-        found: list[bytes] = []
-
-        def sink(status: int, headers: list[tuple[bytes, bytes]], parts: list[bytes]) -> None:
-            value = _value(status, headers, parts)
+                await _play(flight, value)
+                return
+            await self._proxy.run(call, flight, [])
+            value = _value(flight)
             if value is not None:
-                found.append(value)
+                await self._cache.set(key, value, self._ttl_s)
 
-        x.extra.append((b"x-cache", b"miss"))
-        await self._proxy.forward(x, service, token, content=body, sink=sink)
-        if not found:
-            return None
-        await self._cache.set(key, found[0], self._ttl_s)
-        return found[0]
+        def land() -> None:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
+
+        flight.run(fetch, land)
 
 
-def _value(status: int, headers: list[tuple[bytes, bytes]], parts: list[bytes]) -> bytes | None:
+async def _play(flight: Recording, value: bytes) -> None:
+    status, headers, body = cacheable.unpack(value)
+    flight.replayed = True
+    await flight.respond(status, [*headers, (b"content-length", str(len(body)).encode())], body)
+
+
+def _value(flight: Recording) -> bytes | None:
     """Return what to keep of an answer, or None when it is none to keep."""
-    lower = [(name.lower(), value) for name, value in headers]
-    named = dict(lower)
-    if status != 200 or sum(map(len, parts)) > cacheable.RESULT_LIMIT:
+    named = dict(flight.headers)
+    if flight.status != 200 or not flight.complete or not flight.whole:
         return None
     if b"content-encoding" in named or b"no-store" in named.get(b"cache-control", b""):
         return None
     if named.get(b"content-type", b"").startswith(b"text/event-stream"):
         return None
-    kept = [(n, v) for n, v in lower if n.startswith(_KEPT_HEADERS) and n not in _DROPPED_HEADERS]
-    return cacheable.pack(status, kept, b"".join(parts))
-
-
-async def _respond(x: Exchange, value: bytes) -> None:
-    status, headers, body = cacheable.unpack(value)
-    ours = x.own_headers()
-    taken = {name for name, _ in ours}
-    headers = [pair for pair in headers if pair[0] not in taken]
-    length = (b"content-length", str(len(body)).encode())
-    await x.respond(status, [*headers, length, (b"x-cache", b"hit"), *ours], body)
+    kept = [(n, v) for n, v in flight.headers if n.startswith(_KEPT_HEADERS) and n not in _DROPPED_HEADERS]
+    return cacheable.pack(flight.status, kept, flight.body)

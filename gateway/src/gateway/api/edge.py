@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.cached import CachedProxy
-from gateway.api.exchange import Exchange
+from gateway.api.exchange import ClientGone, Exchange, error_event
 from gateway.api.gate import Gate
+from gateway.api.keyed import KeyedProxy
 from gateway.api.page import Page
 from gateway.api.proxy import Proxy
 from gateway.domain.routing import Kind, Route, decide, model_of
 from gateway.engine.catalogue import Catalogue
 from gateway.engine.resolver import Caller
+from servicekit import deadline
 from servicekit.errors import InternalError, NotFound, ServiceError
 from servicekit.logs import request_id_var
 from servicekit.metrics import Metrics
@@ -39,14 +42,16 @@ class Edge:
         gate: Gate,
         proxy: Proxy,
         cached: CachedProxy,
+        keyed: KeyedProxy,
         catalogue: Catalogue,
         page: Page,
         metrics: Metrics,
         max_body_bytes: int,
+        upload_limits: Mapping[str, int],
     ):
         self.own, self._gate, self._proxy, self._cached = own, gate, proxy, cached
-        self._catalogue, self._page, self._metrics = catalogue, page, metrics
-        self._max_body = max_body_bytes
+        self._keyed, self._catalogue, self._page, self._metrics = keyed, catalogue, page, metrics
+        self._max_body, self._upload_limits = max_body_bytes, upload_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -57,19 +62,22 @@ class Edge:
             await send({"type": "websocket.close", "code": 1008})
             return
         start = time.perf_counter()
-        x = Exchange(scope, receive, send, self._max_body)
+        limit = self._upload_limits.get(scope["path"], self._max_body)
+        x = Exchange(scope, receive, send, limit)
         token = request_id_var.set(x.request_id)
         route = _NOWHERE
         try:
             self._gate.check_address(x)
             route = decide(x.method, x.path)
-            await self._answer(x, route)
+            await self._in_time(x, route)
         except asyncio.CancelledError:
             if not x.gone:
                 raise
             # The client left; what was under way upstream has been closed by the cancellation.
             x.status = 499
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
+        except ClientGone:
+            x.status = 499
         except ServiceError as error:
             await x.fail(error)
         except Exception:
@@ -79,6 +87,23 @@ class Edge:
             x.close()
             self._account(x, route, time.perf_counter() - start)
             request_id_var.reset(token)
+
+    async def _in_time(self, x: Exchange, route: Route) -> None:
+        """Answer before the client's own deadline, or say that it has passed."""
+        x.deadline = deadline.of(x.header(b"x-request-timeout"))
+        if x.deadline is None:
+            await self._answer(x, route)
+            return
+        try:
+            async with asyncio.timeout(x.deadline.left_s) as limit:
+                await self._answer(x, route)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            late = x.deadline.error()
+            if not x.started:
+                raise late from error
+            await x.break_off(error_event(late) if x.is_events else b"")
 
     async def _answer(self, x: Exchange, route: Route) -> None:
         if route.kind is Kind.UNKNOWN:
@@ -96,14 +121,15 @@ class Edge:
             await self._forward(x, route, caller)
 
     async def _forward(self, x: Exchange, route: Route, caller: Caller) -> None:
-        token = caller.identity.token
-        if route.cached:
-            await self._cached.answer(x, route.service, caller.identity.user_id, token)
-            return
-        service = route.service
+        token, service = caller.identity.token, route.service
         if route.kind is Kind.MODEL:
             service = await self._catalogue.service_of(model_of(x.path), token)
-        await self._proxy.forward(x, service, token)
+        if x.method == "POST" and b"idempotency-key" in x.seen and not route.keeps_keys:
+            await self._keyed.answer(x, service, caller.identity.user_id, token)
+        elif route.cached:
+            await self._cached.answer(x, service, caller.identity.user_id, token)
+        else:
+            await self._proxy.forward(x, service, token)
 
     def _account(self, x: Exchange, route: Route, seconds: float) -> None:
         self._metrics.observe(x.method if len(x.method) < 8 else "OTHER", route.name, x.status, seconds)

@@ -14,17 +14,24 @@ from typing import Any
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.domain.headers import API_SECURITY
+from gateway.domain.headers import API_SECURITY, PAGE_SECURITY
 from servicekit.asgi import request_id_for
+from servicekit.deadline import Deadline
 from servicekit.errors import PayloadTooLarge, ServiceError
 
 SMALL_BODY = 64 * 1024
+Headers = list[tuple[bytes, bytes]]
 _READ = frozenset(
     {
         b"host", b"authorization", b"cookie", b"origin", b"x-request-id", b"content-length", b"content-type",
         b"transfer-encoding", b"cache-control", b"x-csrf-token", b"accept", b"sec-fetch-site",
+        b"x-request-timeout", b"x-stainless-timeout", b"x-stainless-read-timeout", b"idempotency-key",
     }
 )  # fmt: skip
+
+
+class ClientGone(Exception):
+    """The client left before its whole body was here; what came must not pass for all of it."""
 
 
 class Exchange:
@@ -33,6 +40,7 @@ class Exchange:
     __slots__ = (
         "scope", "_receive", "_send", "method", "path", "seen", "request_id", "started", "status", "gone",
         "_task", "_watcher", "_over", "_max_body", "_read_bytes", "extra", "refused",
+        "deadline", "_sent",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int):
@@ -48,8 +56,10 @@ class Exchange:
         self.request_id = request_id_for(given) if given else f"{getrandbits(128):032x}"
         self.started, self.gone, self._over = False, False, False
         self.status = 499
-        self.extra: list[tuple[bytes, bytes]] = []
+        self.extra: Headers = []
         self.refused: ServiceError | None = None
+        self.deadline: Deadline | None = None
+        self._sent: Headers = []
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
         self._max_body, self._read_bytes = max_body_bytes, 0
@@ -78,6 +88,17 @@ class Exchange:
         return int(length) if length.isdecimal() else None
 
     @property
+    def silence_s(self) -> float | None:
+        """Seconds without a byte after which OpenAI's clients give up, as they tell it in a header of their own."""
+        told = self.header(b"x-stainless-read-timeout") or self.header(b"x-stainless-timeout")
+        return float(told) if told.isascii() and told.replace(".", "", 1).isdigit() and float(told) else None
+
+    @property
+    def is_events(self) -> bool:
+        """Whether the answer that has begun consists of events."""
+        return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in self._sent)
+
+    @property
     def has_body(self) -> bool:
         """Whether the request comes with a body."""
         return bool(self.declared_length) or b"transfer-encoding" in self.seen
@@ -99,12 +120,16 @@ class Exchange:
         return message
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes; afterwards watch for the client leaving."""
+        """Yield the body as it comes; afterwards watch for the client leaving.
+
+        Raises:
+            ClientGone: it left in the middle. PayloadTooLarge: the body grew over the limit.
+        """
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 self._leave()
-                return
+                raise ClientGone
             if message.get("body"):
                 yield message["body"]
             if not message.get("more_body"):
@@ -131,11 +156,12 @@ class Exchange:
     def _leave(self) -> None:
         if not self._over and self._task is not None:
             self.gone = True
-            self._task.cancel()
+            if asyncio.current_task() is not self._task:
+                self._task.cancel()
 
-    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    async def start(self, status: int, headers: Headers) -> None:
         """Send status and headers."""
-        self.started, self.status = True, status
+        self.started, self.status, self._sent = True, status, headers
         await self._send({"type": "http.response.start", "status": status, "headers": headers + self.extra})
 
     async def send_body(self, content: bytes, *, more: bool) -> None:
@@ -144,21 +170,26 @@ class Exchange:
             self._over = True
         await self._send({"type": "http.response.body", "body": content, "more_body": more})
 
-    async def respond(self, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+    async def respond(self, status: int, headers: Headers, content: bytes) -> None:
         """Send a whole answer."""
         await self.start(status, headers)
         await self.send_body(content, more=False)
 
-    def own_headers(self) -> list[tuple[bytes, bytes]]:
-        """Headers of every answer that the gateway itself makes."""
-        return [(b"x-request-id", self.request_id.encode()), *API_SECURITY]
+    async def break_off(self, last: bytes) -> None:
+        """End the answer in its middle: with a `last` event, or unfinished, which closes the connection."""
+        if last:
+            await self.send_body(last, more=False)
+
+    def own_headers(self, *, page: bool = False) -> Headers:
+        """Headers that the gateway itself puts on every answer."""
+        return [(b"x-request-id", self.request_id.encode()), *(PAGE_SECURITY if page else API_SECURITY)]
 
     async def own_send(self, message: Message) -> None:
         """Send for apps behind this exchange; adds the request id and the security headers."""
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
             ours = self.own_headers() + self.extra
-            message["headers"] = [*message.get("headers", ()), *ours]
+            message["headers"] = self._sent = [*message.get("headers", ()), *ours]
         elif not message.get("more_body"):
             self._over = True
         await self._send(message)

@@ -13,6 +13,14 @@ from servicekit import __version__
 from servicekit.auth import Identity, identity_of
 
 
+def upstreams(parts: Parts, service: str) -> list[dict[str, Any]]:
+    """Tell of each URL of a service, in the order of the settings, without naming it."""
+    return [
+        {"circuit": endpoint.state, "ready": endpoint.ready, "in_flight": endpoint.in_flight}
+        for endpoint in parts.upstreams.endpoints[service]
+    ]
+
+
 def router(parts: Parts) -> APIRouter:
     """Make the routes under `/api` that tell of health and models."""
     routes = APIRouter(prefix="/api", tags=["status"])
@@ -36,7 +44,9 @@ def router(parts: Parts) -> APIRouter:
                 "memory_usage": psutil.virtual_memory().percent,
                 "gpu_usage": None,
             },
-            "services": {name: state.public() for name, state in states.items()},
+            "services": {
+                name: state.public() | {"upstreams": upstreams(parts, name)} for name, state in states.items()
+            },
         }
 
     @routes.get("/models")

@@ -79,6 +79,7 @@ def router(parts: Parts) -> APIRouter:
     async def remove_user(user_id: str, _: Identity = Depends(owner_of)) -> Response:
         """Remove an account with its keys."""
         await thread(parts.accounts.remove, user_id)
+        await parts.keeper.forget(user_id)
         parts.resolver.forget()
         return Response(status_code=204)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import orjson
 
@@ -37,23 +38,25 @@ def streams(path: str, body: bytes) -> bool:
     return not isinstance(asked, dict) or asked.get("stream_format") == "sse"
 
 
-def key(
-    user_id: str, path: str, query: bytes, accept: str, content_type: str, model: str, body: bytes
-) -> str:
-    """Return the key of a call's result: same caller, call, body and model give the same key.
-
-    The boundary of a multipart body is random, so it is taken out before hashing.
-    """
+def digest(parts: Iterable[str], query: bytes, content_type: str, body: bytes) -> str:
+    """Return the hash of a call. The boundary of a multipart body is random, so it is taken out before."""
     kind, _, rest = content_type.partition(";")
     if "boundary=" in rest:
         boundary = rest.split("boundary=", 1)[1].split(";")[0].strip().strip('"')
         body = body.replace(boundary.encode("latin-1"), b"-") if boundary else body
-    digest = hashlib.sha256()
-    for part in (user_id, path, accept, kind.strip().lower(), model or ""):
-        digest.update(part.encode() + b"\0")
-    digest.update(query + b"\0")
-    digest.update(body)
-    return "result:" + digest.hexdigest()
+    hashed = hashlib.sha256()
+    for part in (*parts, kind.strip().lower()):
+        hashed.update(part.encode("utf-8", "surrogateescape") + b"\0")
+    hashed.update(query + b"\0")
+    hashed.update(body)
+    return hashed.hexdigest()
+
+
+def key(
+    user_id: str, path: str, query: bytes, accept: str, content_type: str, model: str, body: bytes
+) -> str:
+    """Return the key of a call's result: same caller, call, body and model give the same key."""
+    return "result:" + digest((user_id, path, accept, model or ""), query, content_type, body)
 
 
 def pack(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:

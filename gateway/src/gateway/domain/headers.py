@@ -16,6 +16,7 @@ _NEVER_FORWARDED = _HOP_BY_HOP | {
     b"authorization", b"cookie", b"host", b"expect", b"content-length", b"x-csrf-token", b"forwarded",
     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port",
     b"x-forwarded-prefix", b"x-real-ip", b"x-request-id", b"x-original-url", b"x-rewrite-url",
+    b"x-request-timeout",
 }  # fmt: skip
 _NEVER_RETURNED = _HOP_BY_HOP | {b"server", b"date", b"set-cookie", b"x-request-id", b"x-powered-by"}
 
@@ -82,14 +83,12 @@ def to_service(
     return kept
 
 
-def to_client(headers: RawHeaders, request_id: bytes, *, page: bool = False) -> list[tuple[bytes, bytes]]:
-    """Return the headers that the client gets."""
+def to_client(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """Return what the client gets of a service's headers; the gateway's own come after them."""
     raw = [(name.lower(), value) for name, value in headers]
     dropped = _named_by_connection(raw)
-    kept = [
+    return [
         (name, value)
         for name, value in raw
         if name not in _NEVER_RETURNED and name not in _OURS and name not in dropped
     ]
-    kept.append((b"x-request-id", request_id))
-    return kept + (PAGE_SECURITY if page else API_SECURITY)

@@ -32,6 +32,8 @@ class Route:
     open: bool = False
     heavy: bool = False
     cached: bool = False
+    keeps_keys: bool = False
+    """Whether the service itself makes a call once for each `Idempotency-Key`."""
 
 
 SCOPES = {
@@ -68,6 +70,9 @@ _HEAVY = (
     "/training/train",
 )
 
+_KEEPS_KEYS = frozenset({"/v1/images", "/api/generate-image", "/v1/documents"})
+"""Calls that become jobs: the job is what the key stands for, and the service finds it again."""
+
 _CACHED = frozenset(
     {
         "/v1/vision/captions", "/v1/vision/detections", "/v1/vision/classifications", "/v1/vision/analysis",
@@ -101,7 +106,10 @@ def _table() -> dict[str, Route]:
     table = {path: Route(Kind.OWN, path) for path in _OWN}
     for service, prefixes in _PREFIXES.items():
         for prefix in prefixes:
-            table[prefix] = Route(Kind.SERVICE, prefix, service, SCOPES[service], heavy=prefix in _HEAVY)
+            table[prefix] = Route(
+                Kind.SERVICE, prefix, service, SCOPES[service],
+                heavy=prefix in _HEAVY, keeps_keys=prefix in _KEEPS_KEYS,
+            )  # fmt: skip
     for path in _CACHED:
         service = next(s for s, ps in _PREFIXES.items() if any(_under(path, p) for p in ps))
         table[path] = Route(Kind.SERVICE, path, service, SCOPES[service], cached=True)

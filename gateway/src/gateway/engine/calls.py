@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import aiohttp
 import orjson
+from yarl import URL
 
+from gateway.engine.sender import IDEMPOTENT, Call, Sender
 from gateway.engine.upstreams import Upstreams
 from gateway.errors import ServiceDown
 from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed, from_status
@@ -33,8 +35,8 @@ class RelayedError(ServiceError):
 class Calls:
     """Asks services on behalf of a caller."""
 
-    def __init__(self, upstreams: Upstreams):
-        self._upstreams = upstreams
+    def __init__(self, upstreams: Upstreams, sender: Sender):
+        self._upstreams, self._sender = upstreams, sender
 
     async def raw(
         self,
@@ -62,26 +64,24 @@ class Calls:
         elif form is not None:
             content = form()
             headers["content-type"] = content.content_type
+        call = Call(service, method, str(URL(path)), headers, content)
+        call.repeatable = method in IDEMPOTENT and content is None
         with self._upstreams.slot(service):
-            return await self._ask(service, method, path, headers, content, timeout_s)
+            return await self._ask(call, timeout_s)
 
-    async def _ask(
-        self, service: str, method: str, path: str, headers: dict[str, str], content: Any, timeout_s: float
-    ) -> tuple[int, str, bytes]:
-        for url in self._upstreams.urls(service):
-            try:
-                async with asyncio.timeout(timeout_s):
-                    async with self._upstreams.session.request(
-                        method, url + path, data=content, headers=headers, allow_redirects=False
-                    ) as answer:
-                        return answer.status, answer.content_type, await answer.read()
-            except aiohttp.ClientConnectorError:
-                self._upstreams.avoid(url)
-            except TimeoutError as error:
-                raise DeadlineExceeded(f"svc-{service} took longer than {timeout_s:g} s.") from error
-            except (aiohttp.ClientError, OSError) as error:
-                raise ServiceDown(service, "closed the connection") from error
-        raise ServiceDown(service)
+    async def _ask(self, call: Call, timeout_s: float) -> tuple[int, str, bytes]:
+        try:
+            async with asyncio.timeout(timeout_s):
+                endpoint, answer = await self._sender.ask(call)
+                try:
+                    return answer.status, answer.content_type, await answer.read()
+                finally:
+                    endpoint.end()
+                    answer.release()
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"svc-{call.service} took longer than {timeout_s:g} s.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ServiceDown(call.service, "closed the connection") from error
 
     async def json(
         self,

@@ -20,6 +20,9 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData()
+_PRAGMAS = (
+    "journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "synchronous=NORMAL", "secure_delete=ON",
+)  # fmt: skip
 
 USERS = Table(
     "users",
@@ -72,7 +75,7 @@ def connect(url: str) -> Engine:
 
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _: Any) -> None:
-            for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "synchronous=NORMAL"):
+            for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
 
     METADATA.create_all(engine)

@@ -14,15 +14,20 @@ import aiohttp
 import orjson
 
 from gateway.engine.calls import gather
+from gateway.engine.endpoints import Endpoint
 from gateway.engine.upstreams import Upstreams
 
 _EVERY_S = 1.0
 _BUDGET_S = 0.8
 LIVE_BUDGET_S = 0.3
+_MARGIN_S = 0.1
+"""Of several URLs one may be silent to the end of the budget; what the others said still has to be put together."""
 _FRESH_S = 2.0
 """An answer this young still counts when the service does not answer a second time as quickly."""
 _DOWN_AFTER_S = 10.0
 """Silence after which a service that takes connections and does not answer counts as down."""
+_RANK = {"ready": 0, "loading": 1, "not_ready": 2}
+"""Which of several URLs' states is the better one."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Poller:
             await asyncio.sleep(_EVERY_S)
 
     async def _ask_all(self, budget_s: float) -> None:
-        found = await gather(self._services, self._ask, budget_s)
+        found = await gather(self._services, lambda name: self._ask(name, budget_s), budget_s + _MARGIN_S)
         states = dict(self.states)
         for service, state in found.items():
             states[service] = state if isinstance(state, ServiceState) else self._silent(service, state)
@@ -98,18 +103,41 @@ class Poller:
             return last
         return replace(last, status="slow", latency_ms=None, reason="does not answer in time")
 
-    async def _ask(self, service: str) -> ServiceState:
-        urls = self._upstreams.urls(service)
-        if not urls:
+    async def _ask(self, service: str, budget_s: float) -> ServiceState:
+        endpoints = self._upstreams.endpoints.get(service, ())
+        if not endpoints:
             return ServiceState(reason="is not part of this installation")
+        asked = (self._ask_one(endpoint, budget_s) for endpoint in endpoints)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        states = [state for state in found if isinstance(state, ServiceState)]
+        if states:
+            return _together(states)
+        raise next((why for why in found if isinstance(why, TimeoutError)), OSError())
+
+    async def _ask_one(self, endpoint: Endpoint, budget_s: float) -> ServiceState:
         start = time.perf_counter()
-        for url in urls:
-            try:
-                async with self._upstreams.session.get(f"{url}/readyz", allow_redirects=False) as answer:
-                    return _state(await answer.read(), answer.status, (time.perf_counter() - start) * 1000)
-            except (aiohttp.ClientError, OSError):
-                self._upstreams.avoid(url)
-        return ServiceState(reason="does not answer")
+        try:
+            async with asyncio.timeout(budget_s):
+                ask = self._upstreams.session.get(f"{endpoint.url}/readyz", allow_redirects=False)
+                async with ask as answer:
+                    state = _state(await answer.read(), answer.status, (time.perf_counter() - start) * 1000)
+        except TimeoutError:
+            endpoint.silent(_DOWN_AFTER_S)
+            raise
+        except (aiohttp.ClientError, OSError):
+            endpoint.failed(unreachable=True)
+            raise
+        endpoint.heard(ready=state.status == "ready")
+        return state
+
+
+def _together(states: list[ServiceState]) -> ServiceState:
+    """Return what a service with several URLs is: as its best one, with the queues of all."""
+    best = min(states, key=lambda state: (_RANK.get(state.status, len(_RANK)), state.latency_ms or 0.0))
+    names = {name for state in states for name in state.queue}
+    numbers = {n: [state.queue.get(n, 0) for state in states] for n in names}
+    queue = {n: sum(v for v in many if isinstance(v, int | float)) for n, many in numbers.items()}
+    return replace(best, queue=queue)
 
 
 def _state(body: bytes, status: int, latency_ms: float) -> ServiceState:

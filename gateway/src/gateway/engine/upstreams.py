@@ -1,21 +1,19 @@
 """The connections to the services: one aiohttp session, several URLs per service, a count of calls.
 
-Owns which URL answers and how many calls a service may be answering. Knows no routes and no users.
+Owns which URL is asked and how many calls a service may be answering. Knows no routes and no users.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import count
 
 import aiohttp
 
-from gateway.errors import ServiceDown, ServiceFull
-
-_AVOID_S = 2.0
-"""Seconds that a URL which refused a connection is asked last."""
+from gateway.domain.budget import RetryBudget
+from gateway.engine.endpoints import Endpoint
+from gateway.errors import CircuitOpen, ServiceDown, ServiceFull
 
 
 class Upstreams:
@@ -28,13 +26,22 @@ class Upstreams:
         max_in_flight: int = 512,
         connect_timeout_s: float = 2.0,
         read_timeout_s: float = 300.0,
+        failures: int = 5,
+        open_s: float = 2.0,
+        retry_share: float = 0.1,
     ):
-        self._urls = {name: tuple(u.rstrip("/") for u in many) for name, many in urls.items()}
-        self._avoid: dict[str, float] = {}
+        self.endpoints = {
+            name: tuple(
+                Endpoint(url.rstrip("/"), f"svc-{name}#{n}", failures=failures, open_s=open_s)
+                for n, url in enumerate(many, 1)
+            )
+            for name, many in urls.items()
+        }
+        self.budgets = {name: RetryBudget(retry_share) for name in urls}
         self._turn = count()
-        self._in_flight = dict.fromkeys(self._urls, 0)
+        self._in_flight = dict.fromkeys(urls, 0)
         self._max = max_in_flight
-        self._timeout = aiohttp.ClientTimeout(
+        self.timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
         self._session: aiohttp.ClientSession | None = None
@@ -46,10 +53,12 @@ class Upstreams:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=10),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
+            timeout=self.timeout,
             skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
             trust_env=False,
         )
+        # aiohttp sends idempotent calls twice by itself; what is sent again is the sender's to decide, and counted.
+        self._session._retry_connection = False
 
     async def close(self) -> None:
         """Close all connections."""
@@ -62,18 +71,20 @@ class Upstreams:
         assert self._session is not None, "open() first"
         return self._session
 
-    def urls(self, service: str) -> tuple[str, ...]:
-        """Return the base URLs of a service, the ones worth trying first in front."""
-        many = self._urls.get(service, ())
-        if len(many) < 2:
-            return many
-        now, start = time.monotonic(), next(self._turn) % len(many)
-        turned = many[start:] + many[:start]
-        return tuple(sorted(turned, key=lambda url: self._avoid.get(url, 0.0) > now))
+    def choose(self, service: str, tried: Collection[Endpoint] = ()) -> Endpoint:
+        """Return the URL to ask: one not tried yet, then without trouble, then with the fewest calls.
 
-    def avoid(self, url: str) -> None:
-        """Ask this URL last for a while: it refused a connection."""
-        self._avoid[url] = time.monotonic() + _AVOID_S
+        Raises:
+            CircuitOpen: each of them failed too often just now.
+        """
+        many = self.endpoints.get(service, ())
+        if len(many) == 1 and many[0].admits():
+            return many[0]
+        worth = [endpoint for endpoint in many if endpoint.admits()]
+        if not worth:
+            raise CircuitOpen(service, min((e.retry_after_s for e in many), default=1.0))
+        start = next(self._turn) % len(worth)  # equals take turns
+        return min(worth[start:] + worth[:start], key=lambda e: (e in tried, e.troubled, e.in_flight))
 
     @contextmanager
     def slot(self, service: str) -> Iterator[None]:
@@ -83,7 +94,7 @@ class Upstreams:
             ServiceDown: no URL is configured for it.
             ServiceFull: it is answering as many as it may.
         """
-        if not self._urls.get(service):
+        if not self.endpoints.get(service):
             raise ServiceDown(service, "is not part of this installation")
         if self._in_flight[service] >= self._max:
             raise ServiceFull(f"svc-{service} is answering {self._max} calls already. Try again soon.")

@@ -18,7 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from servicekit.errors import Conflict, InternalError, NotFound, ServiceError, TooBusy
+from servicekit.errors import InternalError, KeyReused, NotFound, ServiceError, TooBusy
 from servicekit.jobs.context import JobCancelled, JobContext, JobInterrupted
 from servicekit.jobs.model import Job, JobEvent
 from servicekit.jobs.notify import Notifier
@@ -100,7 +100,7 @@ class JobQueue:
 
         Raises:
             TooBusy: `max_waiting` jobs wait already.
-            Conflict: the key was used for something else.
+            KeyReused: the key was used for something else.
         """
         if kind not in self._handlers:
             raise ValueError(f"no handler for jobs of kind {kind!r}")
@@ -128,10 +128,7 @@ class JobQueue:
                 self._opened().add(new)
         if known is not None:
             if known.fingerprint != fingerprint:
-                raise Conflict(
-                    "This Idempotency-Key was used for a different request. Use a new key.",
-                    param="Idempotency-Key",
-                )
+                raise KeyReused()
             if known.final:
                 return known
         self._running_runtime().enqueue(job_id)

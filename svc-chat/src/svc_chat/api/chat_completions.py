@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
 from servicekit import sse
 from servicekit.auth import Identity, identity_of
@@ -21,7 +21,6 @@ from svc_chat.domain.service import Ask, ChatService, Prepared
 from svc_chat.engine.base import Delta, Usage
 
 Caller = Annotated[Identity, Depends(identity_of)]
-RequestTimeout = Annotated[str | None, Header(alias="x-request-timeout")]
 
 
 def router(service: ChatService, default_max_tokens: int) -> APIRouter:
@@ -33,10 +32,9 @@ def router(service: ChatService, default_max_tokens: int) -> APIRouter:
         body: ChatCompletionRequest,
         request: Request,
         caller: Caller,
-        x_request_timeout: RequestTimeout = None,
     ) -> Any:
         """Answer a conversation."""
-        timeout_s = deadline(x_request_timeout, body.timeout_s)
+        timeout_s = deadline(body.timeout_s)
         ask = replace(body.to_domain(default_max_tokens), timeout_s=timeout_s, bearer=caller.bearer)
         if body.stream:
             return await streamed(request, _events(service, ask, caller.user_id, body))

@@ -10,10 +10,8 @@ from pydantic import Field, StringConstraints, model_validator
 from servicekit.errors import BadRequest
 from svc_chat.api.messages import ChatMessage, FunctionSpec, Name, Tool, to_messages
 from svc_chat.api.sampling_schemas import SamplingFields
-from svc_chat.domain.schemas import checked
+from svc_chat.domain.schemas import wanted_schema
 from svc_chat.domain.service import Ask
-
-ANY_JSON_SCHEMA: dict[str, Any] = {"type": "object"}
 
 
 class ChatCompletionRequest(SamplingFields):
@@ -84,27 +82,6 @@ class ChatCompletionRequest(SamplingFields):
     def _tools(self) -> tuple[dict[str, Any], ...]:
         tools = self.tools or [Tool(type="function", function=spec) for spec in self.functions or ()]
         return tuple(tool.model_dump(exclude_none=True) for tool in tools)
-
-
-def wanted_schema(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the JSON schema that `response_format` asks for, None for plain text.
-
-    A schema is always followed, as if `strict` were set.
-    """
-    kind = (response_format or {"type": "text"}).get("type")
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        return ANY_JSON_SCHEMA
-    given = (response_format or {}).get("json_schema") if kind == "json_schema" else None
-    schema = given.get("schema") if isinstance(given, dict) else None
-    if not isinstance(schema, dict):
-        raise BadRequest(
-            "response_format must be {'type': 'text'}, {'type': 'json_object'} or "
-            "{'type': 'json_schema', 'json_schema': {'name': …, 'schema': {…}}}.",
-            param="response_format",
-        )
-    return checked(schema, "response_format")
 
 
 def _choice(function_call: str | Mapping[str, Any] | None) -> str | Mapping[str, Any] | None:

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Request
 from servicekit import sse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
-from svc_chat.api.chat_completions import RequestTimeout
 from svc_chat.api.completion_schemas import CompletionRequest
 from svc_chat.api.sampling_schemas import deadline
 from svc_chat.api.streams import streamed
@@ -34,11 +33,9 @@ def router(service: ChatService) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["chat"])
 
     @routes.post("/completions")
-    async def completions(
-        body: CompletionRequest, request: Request, caller: Caller, x_request_timeout: RequestTimeout = None
-    ) -> Any:
+    async def completions(body: CompletionRequest, request: Request, caller: Caller) -> Any:
         """Continue a text."""
-        timeout_s = deadline(x_request_timeout, body.timeout_s)
+        timeout_s = deadline(body.timeout_s)
         if body.stream:
             return await streamed(request, _events(service, body, caller.user_id, timeout_s))
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from servicekit.errors import NotImplementedYet
 
-LATER = ("assistants", "threads", "files", "fine_tuning")
+LATER = ("assistants", "threads", "fine_tuning")
 
 
 def router() -> APIRouter:

@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from servicekit.errors import BadRequest
-from svc_chat.api.chat_schemas import ANY_JSON_SCHEMA
 from svc_chat.api.items import checked_as, plain, read_input
 from svc_chat.api.messages import Name, Text
 from svc_chat.api.sampling_schemas import MAX_TIMEOUT_S
 from svc_chat.domain.responses import NewResponse
-from svc_chat.domain.schemas import checked
+from svc_chat.domain.schemas import ANY_JSON_SCHEMA, checked
 from svc_chat.domain.service import Ask
 from svc_chat.engine.base import Sampling
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from servicekit.deadline import current
 from servicekit.errors import BadRequest
 from svc_chat.api.items import plain
 from svc_chat.api.messages import Name
@@ -18,6 +19,8 @@ from svc_chat.engine.base import Sampling
 
 MAX_CHOICES = 8
 MAX_TIMEOUT_S = 3600.0
+_ENDING_S = 5.0
+"""Seconds after the caller's deadline within which an answer ends by itself, with what there is."""
 _SAMPLING = (
     "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repeat_penalty", "seed",
 )  # fmt: skip
@@ -99,21 +102,13 @@ class SamplingFields(BaseModel):
         )
 
 
-def deadline(header: str | None, field: float | None) -> float | None:
+def deadline(field: float | None) -> float | None:
     """Return the shorter of the header `x-request-timeout` (seconds) and the field `timeout_s`."""
-    if header is None:
+    told = current()
+    if told is None:
         return field
-    try:
-        seconds = float(header)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= MAX_TIMEOUT_S:
-        raise BadRequest(
-            f"The header x-request-timeout is '{header[:20]}'; it must be seconds, more than 0 and at most "
-            f"{MAX_TIMEOUT_S:g}.",
-            param="x-request-timeout",
-        )
-    return min(seconds, field or seconds)
+    told.grant(_ENDING_S)
+    return min(told.left_s, field or told.left_s)
 
 
 def _token_ids(bias: Mapping[str, float]) -> dict[int, float]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from servicekit.errors import ServiceError
 from servicekit.logs import log_event
-from svc_chat.domain.run import Run
-from svc_chat.engine.history import Progress, Responses
+from svc_chat.domain.telling import Work
 
 INTERVAL_S = 0.1
 """Between two transactions; what a reader sees is at most so much older. First pieces and ends do not wait."""
@@ -20,21 +20,30 @@ LEASE_S = 30.0
 """How long a response stays this process's own without a sign of life."""
 RETRY_S = 1.0
 """Between two tries to write to a database that is away."""
+W = TypeVar("W", bound=Work)
 log = logging.getLogger(__name__)
 
 
-class Journal:
+class Keeps(Protocol):
+    """Where progress is written; see Responses and Runs."""
+
+    def keep(self, worker: str, lease_s: float, progress: Sequence[Any]) -> Collection[str]:
+        """Write progress in one transaction; return the ids that are no longer `worker`'s to write."""
+        ...
+
+
+class Journal(Generic[W]):
     """Owns the order of writing: one transaction at a time, then the readers are told."""
 
-    def __init__(self, store: Responses, worker: str, runs: Mapping[str, Run]):
+    def __init__(self, store: Keeps, worker: str, runs: Mapping[str, W]):
         self._store, self._worker, self._runs = store, worker, runs
-        self._dirty: dict[str, Run] = {}
+        self._dirty: dict[str, W] = {}
         self._wake, self._urgent = asyncio.Event(), asyncio.Event()
         self._stopping = False
         self.problem: str | None = None
         """Why nothing can be written down at the moment."""
 
-    def note(self, run: Run, *, urgent: bool = False) -> None:
+    def note(self, run: W, *, urgent: bool = False) -> None:
         """Write `run` down with the next transaction, which is at once for its first piece and its end."""
         self._dirty[run.id] = run
         self._wake.set()
@@ -58,7 +67,7 @@ class Journal:
             self._urgent.clear()
             if began - renewed >= LEASE_S / 3:
                 renewed = began
-                await self._write([(run, Progress(run.id)) for run in self._runs.values()])
+                await self._write([(run, run.renewal()) for run in self._runs.values()])
             await self._flush()
             await _wait(self._urgent, INTERVAL_S - (clock() - began))
         await self._flush()
@@ -76,7 +85,7 @@ class Journal:
                 steps += [(run, step)] if step is not None else []
         await self._write(steps)
 
-    async def _write(self, steps: list[tuple[Run, Progress]]) -> None:
+    async def _write(self, steps: list[tuple[W, Any]]) -> None:
         if not steps:
             return
         try:
@@ -90,12 +99,12 @@ class Journal:
                     await self._write([one])
             return
         for run, step in steps:
-            if step.response_id in lost:
+            if run.id in lost:
                 _give_up(run)
             else:
                 run.publish(step.events)
 
-    async def _kept(self, progress: list[Progress]) -> set[str]:
+    async def _kept(self, progress: list[Any]) -> set[str]:
         """Return the ids that are lost; tries again until the database is there."""
         while True:
             try:
@@ -108,7 +117,7 @@ class Journal:
                 await asyncio.sleep(RETRY_S)
 
 
-def _give_up(run: Run) -> None:
+def _give_up(run: Work) -> None:
     """Stop an answer here: it is another process's, was deleted, or cannot be written."""
     run.cancel()
     run.close()

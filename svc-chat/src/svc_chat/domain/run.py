@@ -7,13 +7,14 @@ where they left it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from servicekit.errors import ServiceError
 from svc_chat.domain.draft import Draft, Events
 from svc_chat.domain.items import kept
+from svc_chat.domain.telling import Telling
 from svc_chat.engine.base import CallDelta, Delta, TokenLogprob
 from svc_chat.engine.history import Event, Progress, StoredResponse
 
@@ -31,20 +32,16 @@ class _Text:
         return draft.write(self.text, self.logprobs)
 
 
-class Run:
-    """Belongs to the event loop. `told` are the events that are in the database, numbered from 0."""
+class Run(Telling):
+    """A response that is being written. Belongs to the event loop."""
 
     def __init__(self, stored: StoredResponse, told: Sequence[Event], *, patient: bool):
+        super().__init__(told)
         self.stored = stored
         self.patient = patient
         """Waits for its turn and for a full queue; otherwise the caller hears of it at once."""
         self.draft = Draft(stored.body)
         self.draft.replay(told)
-        self.told: list[Event] = list(told)
-        self.task: asyncio.Task[None] | None = None
-        self.cancelled = False
-        self.done = asyncio.Event()
-        """Set when nothing more is told: it ended, was lost to another process, or the service stops."""
         self.announced = patient
         """Whether its caller has had an answer: errors are then told as events."""
         self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -53,12 +50,20 @@ class Run:
         """Pieces that the model gave, about one a token."""
         self._steps: list[Step] = []
         self._ends = False
-        self._changed = asyncio.Event()
 
     @property
     def id(self) -> str:
         """Id of the response."""
         return self.stored.id
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self.draft.ended
+
+    def renewal(self) -> Progress:
+        """Return a sign of life for the database."""
+        return Progress(self.id)
 
     def add(self, delta: Delta, finish: Step | None = None) -> None:
         """Take what the model wrote; `finish` ends the answer."""
@@ -108,42 +113,11 @@ class Run:
         output = kept(self.draft.output) if self.stored.conversation_id else ()
         return replace(progress, body=dict(self.draft.body), output=output)
 
-    def publish(self, events: Sequence[Event]) -> None:
-        """Tell readers what is now in the database."""
-        self.told.extend(events)
-        if self.draft.ended:
-            self.done.set()
-        self._wake()
-
-    def close(self) -> None:
-        """Send readers away: somebody else goes on with it, or nobody does."""
-        self.done.set()
-        self._wake()
-
-    def cancel(self) -> None:
-        """Stop the model at once."""
-        self.cancelled = True
-        if self.task is not None:
-            self.task.cancel()
-
     def snapshot(self) -> dict[str, Any]:
         """Return the response object as far as it was told."""
         draft = Draft(self.stored.body)
         draft.replay(self.told)
         return draft.body
-
-    async def read(self, after: int = -1) -> AsyncIterator[Event]:
-        """Give the events numbered above `after`, until the last."""
-        place = after + 1
-        while True:
-            changed = self._changed
-            while place < len(self.told):
-                yield self.told[place]
-                place += 1
-            if self.done.is_set():
-                return
-            if changed is self._changed:
-                await changed.wait()
 
     def _add_text(self, delta: Delta) -> None:
         last = self._steps[-1] if self._steps else None
@@ -152,10 +126,6 @@ class Run:
             self._steps.append(last)
         last.text += delta.text
         last.logprobs.extend(delta.logprobs)
-
-    def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
 
 
 def _calling(piece: CallDelta) -> Step:

@@ -22,6 +22,7 @@ MAX_PATTERN_CHARS = 500
 MAX_NESTED_REPEATS = 200
 """Product of the bounds of repetitions inside one another; `?`, `*` and `+` count as 2. Measured 2026-11-26 over nine
 letters: `((a{0,9}){0,9})*` 0.08 s of processor, `((a?){0,50})*` 0.9 s, `((a{0,99}){0,99})` 12 s."""
+ANY_JSON_SCHEMA: dict[str, Any] = {"type": "object"}
 _ROOTS = ("#/$defs/", "#/definitions/")
 _DATA = frozenset({"const", "enum", "default", "examples"})
 _MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
@@ -56,6 +57,27 @@ def embedded(schema: Mapping[str, Any], name: str, param: str) -> tuple[dict[str
     if "" in names.used:
         definitions[names.of("")] = moved
     return moved, definitions
+
+
+def wanted_schema(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the JSON schema that `response_format` asks for, None for plain text.
+
+    A schema is always followed, as if `strict` were set.
+    """
+    kind = (response_format or {"type": "text"}).get("type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return ANY_JSON_SCHEMA
+    given = (response_format or {}).get("json_schema") if kind == "json_schema" else None
+    schema = given.get("schema") if isinstance(given, dict) else None
+    if not isinstance(schema, dict):
+        raise BadRequest(
+            "response_format must be {'type': 'text'}, {'type': 'json_object'} or "
+            "{'type': 'json_schema', 'json_schema': {'name': …, 'schema': {…}}}.",
+            param="response_format",
+        )
+    return checked(schema, "response_format")
 
 
 class _Names:

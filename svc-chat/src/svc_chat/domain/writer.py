@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -16,41 +15,30 @@ from typing import Any
 from servicekit.errors import InternalError, NotReady, ServiceError, TooBusy
 from svc_chat.domain.ask_json import from_json, to_json
 from svc_chat.domain.draft import Draft
-from svc_chat.domain.journal import LEASE_S, Journal
+from svc_chat.domain.journal import LEASE_S
 from svc_chat.domain.making import made
 from svc_chat.domain.replay import Interrupted, Retelling
 from svc_chat.domain.run import Run
 from svc_chat.domain.service import Ask, ChatService, Prepared
 from svc_chat.domain.truncation import shortened
+from svc_chat.domain.workers import MAX_ATTEMPTS, Workers
 from svc_chat.engine.base import Delta, Usage
 from svc_chat.engine.history import Event, Responses, StoredResponse
 from svc_chat.errors import ContextTooLong
 
-MAX_ATTEMPTS = 3
-"""Starts of the service at which a response is taken up; one that ends the process each time is given up."""
 PATIENCE_S = 600.0
 """How long a response that nobody waits for tries again while the model is busy or loading."""
 _RETRY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-class ResponseWriter:
-    """Owns the tasks that write. Belongs to the event loop of the app."""
+class ResponseWriter(Workers[Run]):
+    """Owns the tasks that write responses."""
 
     def __init__(self, service: ChatService, store: Responses, *, background_running: int):
+        super().__init__(store)
         self._service, self._store = service, store
-        self.worker = uuid.uuid4().hex
-        self.runs: dict[str, Run] = {}
-        self.journal = Journal(store, self.worker, self.runs)
         self._turns = asyncio.Semaphore(background_running)
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._journaling: asyncio.Task[None] | None = None
-        self._closing: asyncio.Future[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to work, with what was left unfinished."""
-        self._journaling = asyncio.create_task(self.journal.work())
-        await self.take_over()
 
     async def take_over(self) -> None:
         """Go on with responses that nobody writes any more."""
@@ -69,30 +57,9 @@ class ResponseWriter:
             else:
                 self._begin(run, None)
 
-    async def close(self) -> None:
-        """Stop; what is being written is written down and goes on at the next start. May be called twice."""
-        if self._closing is None:
-            self._closing = asyncio.ensure_future(self._close())
-        await asyncio.shield(self._closing)
-
-    async def _close(self) -> None:
-        writing = [run.task for run in self.runs.values() if run.task is not None]
-        for task in writing:
-            task.cancel()
-        await asyncio.gather(*writing, return_exceptions=True)
-        self.journal.stop()
-        if self._journaling is not None:
-            _, late = await asyncio.wait({self._journaling}, timeout=5.0)
-            for task in late:
-                log.error("history not written before the end")
-                task.cancel()
-        for run in self.runs.values():
-            run.close()
-
     async def add(self, stored: StoredResponse, prepared: Prepared) -> Run:
         """Keep a new response and begin to write it; raises ConversationLocked, NotFound."""
-        if self._closing is not None:
-            raise NotReady("The service is stopping. Try again in a moment.")
+        self.check_open()
         draft = Draft(stored.body)
         events: list[Event] = [*draft.created()]
         if not stored.background:
@@ -100,26 +67,14 @@ class ResponseWriter:
         await asyncio.to_thread(self._store.add, stored, events, self.worker, LEASE_S)
         return self._begin(Run(stored, events, patient=stored.background), prepared)
 
-    def _begin(self, run: Run, prepared: Prepared | None) -> Run:
-        self.runs[run.id] = run
-        run.task = self._spawn(self._write(run, prepared))
-        self._spawn(self._forget(run))
-        return run
-
-    def _spawn(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _forget(self, run: Run) -> None:
-        if run.task is not None:
-            await asyncio.wait({run.task})
-        if run.cancelled and not run.ends:  # ended before it had begun
+    def ended_early(self, run: Run) -> None:
+        """Write down the end of one that was cancelled before its task had begun."""
+        if not run.ends:
             run.end(Draft.cancel)
             self.journal.note(run, urgent=True)
-        await run.done.wait()
-        self.runs.pop(run.id, None)
+
+    def _begin(self, run: Run, prepared: Prepared | None) -> Run:
+        return self.launch(run.id, run, self._write(run, prepared))
 
     async def _write(self, run: Run, prepared: Prepared | None) -> None:
         try:
@@ -207,7 +162,7 @@ class ResponseWriter:
         if delta.finish_reason is None:
             run.add(delta)
         else:
-            reason, usage = delta.finish_reason, _whole(delta.usage, earlier)
+            reason, usage = delta.finish_reason, whole_usage(delta.usage, earlier)
             extra = made(prepared, [usage or Usage()])
             run.add(delta, lambda draft: draft.finish(reason, usage, extra))
         self.journal.note(run, urgent=first or delta.finish_reason is not None)
@@ -236,7 +191,7 @@ def _fewer(ask: Ask, earlier: int) -> Any:
     return replace(ask.sampling, max_tokens=max(1, ask.sampling.max_tokens - earlier))
 
 
-def _whole(usage: Usage | None, earlier: int) -> Usage | None:
+def whole_usage(usage: Usage | None, earlier: int) -> Usage | None:
     """Count what was written before a restart as written, not as read."""
     if usage is None or earlier == 0:
         return usage

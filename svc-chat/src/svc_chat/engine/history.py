@@ -24,6 +24,8 @@ class Page:
     limit: int = 20
     after: str | None = None
     newest_first: bool = True
+    before: str | None = None
+    """Id of the row after the last; not every list has it."""
 
 
 @dataclass(frozen=True)

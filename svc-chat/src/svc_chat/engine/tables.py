@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 METADATA = MetaData()
 
@@ -84,3 +97,18 @@ ITEMS = Table(
     Column("created_at", Float, nullable=False),
     Index("items_of_conversation", "conversation_id", "position", unique=True),
 )
+FILES = Table(
+    "files",
+    METADATA,
+    Column("id", String(60), primary_key=True),
+    Column("owner", String(80), nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("purpose", String(24), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, index=True),
+    Column("indexed_at", Float),
+    Index("files_of_owner", "owner", "created_at"),
+)
+"""Files that callers keep here; their content lies in the data folder."""

@@ -29,7 +29,7 @@ def remember_pies() -> None:
             setattr(wedge, _VALUE, value)
         return made
 
-    Axes.pie = pie  # type: ignore[method-assign]
+    Axes.pie = pie  # type: ignore[method-assign,assignment]
 
 
 def plotted(figure: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def router(studio: Studio, orders: Orders) -> APIRouter:
         body: GenerationBody, request: Request, caller: Caller, idempotency_key: IdempotencyKey = None
     ) -> Response | dict[str, Any]:
         """Draw pictures; with `Prefer: respond-async` answer 202 with the job at once."""
-        spec = body.to_domain(studio.engine(body.model))
+        spec = body.to_domain(studio.engine(body.model), idempotency_key)
         job = await orders.place(spec, caller.user_id, idempotency_key)
         if wants_job(request):
             return accepted(job)

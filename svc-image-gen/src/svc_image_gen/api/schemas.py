@@ -51,7 +51,7 @@ class GenerationBody(BaseModel):
         """`gpt-image-1` always answers in base64, and its clients count on that."""
         return (self.response_format or ("b64_json" if self.model == "gpt-image-1" else "url")) == "b64_json"
 
-    def to_domain(self, engine: Engine) -> PictureSpec:
+    def to_domain(self, engine: Engine, key: str | None = None) -> PictureSpec:
         """Return our PictureSpec, the model's recommendations where nothing was sent."""
         width, height = parse_size(self.size)
         guidance = engine.recommended.guidance_scale if self.guidance_scale is None else self.guidance_scale
@@ -63,7 +63,7 @@ class GenerationBody(BaseModel):
             height=height,
             steps=chosen_steps(self.steps, self.quality, engine.recommended),
             guidance_scale=guidance,
-            seed=chosen_seed(self.seed),
+            seed=chosen_seed(self.seed, key),
             scheduler=self.scheduler,
             n=self.n,
         )
@@ -87,7 +87,7 @@ class GenerateImageBody(BaseModel):
     seed: Seed | None = None
     scheduler: Scheduler | None = None
 
-    def to_domain(self, engine: Engine) -> PictureSpec:
+    def to_domain(self, engine: Engine, key: str | None = None) -> PictureSpec:
         """Return our PictureSpec."""
         width, height = checked_size(self.width, self.height, "width", "height")
         guidance = engine.recommended.guidance_scale if self.guidance_scale is None else self.guidance_scale
@@ -99,6 +99,6 @@ class GenerateImageBody(BaseModel):
             height=height,
             steps=chosen_steps(self.num_inference_steps, None, engine.recommended),
             guidance_scale=guidance,
-            seed=chosen_seed(self.seed),
+            seed=chosen_seed(self.seed, key),
             scheduler=self.scheduler,
         )

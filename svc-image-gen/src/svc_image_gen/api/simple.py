@@ -23,7 +23,7 @@ def router(studio: Studio, orders: Orders) -> APIRouter:
         body: GenerateImageBody, request: Request, caller: Caller, idempotency_key: IdempotencyKey = None
     ) -> Response | dict[str, Any]:
         """Draw one picture and answer `{"image_url", "metadata": {"prompt", "parameters"}}`."""
-        spec = body.to_domain(studio.engine(body.model))
+        spec = body.to_domain(studio.engine(body.model), idempotency_key)
         job = await orders.place(spec, caller.user_id, idempotency_key)
         if wants_job(request):
             return accepted(job)

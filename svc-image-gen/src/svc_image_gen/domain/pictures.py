@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -97,8 +98,13 @@ def chosen_steps(wanted: int | None, quality: str | None, recommended: Recommend
     return max(1, min(MAX_STEPS, round(recommended.steps * QUALITY[quality or "auto"])))
 
 
-def chosen_seed(wanted: int | None) -> int:
-    return secrets.randbelow(MAX_SEED + 1) if wanted is None else wanted
+def chosen_seed(wanted: int | None, key: str | None = None) -> int:
+    """Give the seed that was asked for, or any; the same for one `key`, which would else stand for two orders."""
+    if wanted is not None:
+        return wanted
+    if key is not None:
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()) % (MAX_SEED + 1)
+    return secrets.randbelow(MAX_SEED + 1)
 
 
 def metadata_text(spec: PictureSpec, index: int, model: str, native_size: tuple[int, int]) -> str:

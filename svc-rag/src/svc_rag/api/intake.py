@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from servicekit.errors import ServiceError
+from servicekit.errors import KeyReused, ServiceError
 from servicekit.jobs import JobQueue
 from svc_rag.domain.library import Library
 
@@ -42,10 +43,15 @@ class Intake:
         key: str | None,
     ) -> tuple[dict[str, Any], str]:
         document_id = self.library.new_id(owner, key)
+        order = {"document_id": document_id}
+        if key:  # so that the job's record tells another file under the same key
+            order["content"] = _digest(source, name, title)
         if self.library.record.get(document_id, owner) is None:
             self.library.take_in(document_id, owner, source, name, declared, title)
         try:
-            job = self.queue.submit(INGEST, {"document_id": document_id}, owner, document_id)
+            job = self.queue.submit(INGEST, order, owner, document_id)
+        except KeyReused:
+            raise  # what lies there is acknowledged
         except ServiceError:
             # Too many wait already: nothing was acknowledged, so nothing stays.
             self.library.record.delete(document_id)
@@ -59,3 +65,13 @@ class Intake:
         document = await asyncio.to_thread(self.library.delete, document_id, owner)
         if document.job_id is not None and document.status in ("queued", "processing"):
             await asyncio.to_thread(self.queue.cancel, document.job_id, owner)
+
+
+def _digest(source: BinaryIO, name: str, title: str | None) -> str:
+    """Hash what is taken in, and go back to its beginning."""
+    hashed = hashlib.sha256()
+    while part := source.read(1024 * 1024):
+        hashed.update(part)
+    source.seek(0)
+    hashed.update(f"\0{name}\0{title}".encode())
+    return hashed.hexdigest()

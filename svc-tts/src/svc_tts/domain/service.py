@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from servicekit import deadline
 from servicekit.errors import BadRequest, ModelNotFound
 from servicekit.models import ServiceModels
 from servicekit.timing import Timing
@@ -67,10 +68,14 @@ class SpeechService:
 
         Raises:
             QueueFull: at once, when too many wait.
+            DeadlineExceeded: before the clause that the caller no longer waits for.
         """
+        until = deadline.current()
         with self._turn(timing):
             engine = self._engines[voice.model]
             for clause in clauses(text):
+                if until is not None:
+                    until.check()
                 with timing.measure("run"):
                     audio = engine.speak(clause, voice, speed)
                 yield audio

@@ -1,0 +1,97 @@
+"""How a model is told of tables that it may compute with: the words, and what is read from a file's beginning.
+
+Owns the exact wording, which the built-in miniature was trained on (`miniatures.text.tables` repeats it; a
+test holds both equal). Knows nothing about who runs the code or where files lie. Pure.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PYTHON = "python"
+"""Name of the function that runs code; its one argument is `code`."""
+PYTHON_TEXT = "Run Python code on the user's files with pandas and matplotlib."
+FILES_TITLE = "Files, how to read them and their columns:"
+_SEPARATORS = (",", ";", "\t", "|")
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
+_LINES_READ = 200
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of rows and named columns, each of "number" or "text"; `options` follow the name in `read_csv`."""
+
+    file: str
+    columns: tuple[tuple[str, str], ...]
+    options: str = ""
+
+    @property
+    def line(self) -> str:
+        """Say how pandas reads the file, and what its columns are."""
+        columns = ", ".join(f"{name!r} ({kind})" for name, kind in self.columns)
+        return f"pd.read_csv({self.file!r}{self.options}): {columns}"
+
+
+def files_text(tables: Sequence[Table], others: Sequence[str] = ()) -> str:
+    """Return what the system's turn says of the files; empty when there are none. `others` are only named."""
+    lines = [table.line for table in tables] + [repr(name) for name in others]
+    return "\n".join((FILES_TITLE, *lines)) if lines else ""
+
+
+def table_of(file: str, beginning: bytes) -> Table | None:
+    """Read separator, decimal mark, encoding and columns from a file's first bytes; None for what is no table.
+
+    A last line that was cut off by whoever read the beginning is left out.
+    """
+    text, encoding = _decoded(beginning)
+    lines = [line for line in text.split("\n")[: _LINES_READ + 1] if line.strip()]
+    if len(lines) > 2 and not text.endswith("\n"):
+        lines.pop()
+    separator = max(_SEPARATORS, key=lines[0].count) if lines else ","
+    try:
+        head, *rows = csv.reader(lines, delimiter=separator)
+    except (csv.Error, ValueError):
+        return None
+    rows = [row for row in rows if len(row) == len(head)]
+    if not rows or "\0" in text or not all(name.strip() for name in head):
+        return None
+    columns = [[row[place].strip() for row in rows] for place in range(len(head))]
+    shapes = _numbers(columns) if separator != "," else (_PLAIN,)
+    options = f", sep={separator!r}" if separator != "," else ""
+    options += ", decimal=','" if _COMMA in shapes else ""
+    options += ", thousands='.'" if _THOUSANDS in shapes else ""
+    options += f", encoding={encoding!r}" if encoding else ""
+    kinds = ("number" if _are(shapes, cells) else "text" for cells in columns)
+    return Table(file, tuple(zip(head, kinds, strict=True)), options)
+
+
+def _numbers(columns: Sequence[Sequence[str]]) -> tuple[re.Pattern[str], ...]:
+    """Return the shapes of the numbers in a file that is not parted by commas; most often with a decimal point."""
+    if any(_are((_COMMA,), cells) and not _are((_PLAIN,), cells) for cells in columns):
+        plain: tuple[re.Pattern[str], ...] = (_COMMA,)
+    else:
+        plain = (_PLAIN,)
+    if any(_are((_COMMA, _THOUSANDS), cells) and not _are(plain, cells) for cells in columns):
+        return (_COMMA, _THOUSANDS)
+    return plain
+
+
+def _decoded(beginning: bytes) -> tuple[str, str]:
+    """Return the text and the encoding that pandas has to be told; empty for UTF-8."""
+    for cut in range(4):  # the beginning may end inside a letter
+        try:
+            return beginning[: len(beginning) - cut].decode("utf-8-sig"), ""
+        except UnicodeDecodeError:
+            continue
+    return beginning.decode("latin-1"), "latin-1"
+
+
+def _are(shapes: Sequence[re.Pattern[str]], cells: Sequence[str]) -> bool:
+    """Say whether all cells that hold something have one of the shapes, and any holds something."""
+    told = [cell for cell in cells if cell]
+    return bool(told) and all(any(shape.fullmatch(cell) for shape in shapes) for cell in told)

@@ -1,0 +1,71 @@
+"""What models are told of tables: how pandas reads a file and which columns it has."""
+
+import pytest
+
+from svc_chat.domain.analysis import FILES_TITLE, Table, files_text, table_of
+
+SALES = b"region,month,amount\nsul,jan,10\nnorte,fev,12.5\n"
+
+
+def test_a_line_says_how_to_read_a_file_and_what_its_columns_hold() -> None:
+    table = table_of("sales.csv", SALES)
+    assert table is not None
+    assert table.line == "pd.read_csv('sales.csv'): 'region' (text), 'month' (text), 'amount' (number)"
+
+
+def test_the_text_has_a_line_for_each_file_and_is_empty_without_files() -> None:
+    table = Table("a.csv", (("b", "number"),))
+    assert (
+        files_text([table], ["notes.pdf"])
+        == f"{FILES_TITLE}\npd.read_csv('a.csv'): 'b' (number)\n'notes.pdf'"
+    )
+    assert files_text([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "options", "kinds"),
+    [
+        ("a,b\n1,x\n", "", "number text"),
+        ("a;b\n1,5;x\n", ", sep=';', decimal=','", "number text"),
+        ("a;b\n1.5;2\n", ", sep=';'", "number number"),
+        ("a;b\n1.234,50;2\n2,00;3\n", ", sep=';', decimal=',', thousands='.'", "number number"),
+        ("a;b\n1.234.567;2\n5;3\n", ", sep=';', decimal=',', thousands='.'", "number number"),
+        ("a\tb\n1\tx\n", ", sep='\\t'", "number text"),
+        ("a|b\n1|x,y\n", ", sep='|'", "number text"),
+        ('a,b\n"1","x, y"\n-2.5e3,"z"\n', "", "number text"),
+        ("a,b\n1,\n,\n2,\n", "", "number text"),
+        ("a,b\r\n1,2024-01-05\r\n", "", "number text"),
+        ("a\n1\n2\n", "", "number"),
+        ("\ufeffa,b\n1,x\n", "", "number text"),
+    ],
+)
+def test_separator_decimal_mark_and_kinds_are_read_from_the_beginning(
+    written: str, options: str, kinds: str
+) -> None:
+    table = table_of("f.csv", written.encode())
+    assert table is not None
+    assert table.options == options
+    assert " ".join(kind for _, kind in table.columns) == kinds
+    assert [name for name, _ in table.columns] == ["a", "b"][: len(kinds.split())]
+
+
+def test_letters_of_another_encoding_are_read_and_it_is_named() -> None:
+    table = table_of("vendas.csv", "região;valor\nsão;1,5\n".encode("latin-1"))
+    assert table is not None
+    assert table.columns == (("região", "text"), ("valor", "number"))
+    assert table.options == ", sep=';', decimal=',', encoding='latin-1'"
+
+
+def test_a_beginning_that_ends_inside_a_line_or_a_letter_is_read_without_its_end() -> None:
+    written = "região,valor\nsão,1\nsul,2\nsão,x".encode()
+    table = table_of("f.csv", written)
+    assert table is not None
+    assert table.columns == (("região", "text"), ("valor", "number"))
+    assert table_of("f.csv", "região,valor\nsul,1\nsã".encode()[:-1]) == table
+
+
+@pytest.mark.parametrize(
+    "written", [b"", b"\n\n", b"a,b\n", b"\x89PNG\r\n\x00\x1a,\n", b",,\n1,2,3\n", b"a\x00b\n1\n"]
+)
+def test_what_is_no_table_is_none(written: bytes) -> None:
+    assert table_of("f.csv", written) is None
