@@ -11,7 +11,7 @@ M ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs setup test lint format train-miniatures bench-chat smoke clean python
+.PHONY: help up down restart status logs setup test lint format train-miniatures bench-chat bench-gateway smoke clean python
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -57,6 +57,9 @@ train-miniatures: setup ## train the built-in models again; M=draw for one
 
 bench-chat: setup ## measure chat beside other servers; ARGS="--only tokens-8 --rounds 5" for a part
 	$(VENV)/python -m tests.bench.chat $(ARGS)
+
+bench-gateway: setup ## measure the gateway beside nginx, LiteLLM and FastAPI; ARGS="--only calls" for a part
+	$(VENV)/python -m tests.bench.gateway $(ARGS)
 
 smoke: setup ## build and start the containers, one call a service, stop and remove them
 	$(VENV)/python -m deploy.compose_smoke

@@ -65,14 +65,15 @@ def _installed(layout: Layout, groups: tuple[str, ...]) -> bool:
     return found == _fingerprint(layout, groups)
 
 
-def install(layout: Layout, uv: Path, arguments: list[str]) -> None:
-    """Run `uv pip install` in `.venv` with the pins and pip's own settings."""
+def install(layout: Layout, uv: Path, arguments: list[str], *, pinned: bool = True) -> None:
+    """Run `uv pip install` in `.venv` with the pins, unless told otherwise, and pip's own settings."""
     env = {**layout.env, **_pip_settings(layout), "VIRTUAL_ENV": str(layout.venv)}
     env.setdefault("UV_HTTP_TIMEOUT", "180")
     if machine.certificates() is not None:
         env.setdefault("UV_SYSTEM_CERTS", "1")
     command = [str(uv), "pip", "install", "--python", str(layout.python)]
-    _run([*command, "-c", "constraints.txt", "--override", "overrides.txt", *arguments], layout, env)
+    pins = ["-c", "constraints.txt", "--override", "overrides.txt"] if pinned else []
+    _run([*command, *pins, *arguments], layout, env)
 
 
 def node_from_pypi(layout: Layout) -> Path:

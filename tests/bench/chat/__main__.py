@@ -8,21 +8,20 @@ import os
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from tests.bench.chat import model, rows_image, rows_speed, rows_turns
-from tests.bench.chat.bench import CONTENDERS, Bench, Options, cache_folder
+from tests.bench.chat.bench import CONTENDERS, Bench, Options
 from tests.bench.chat.client import session
-from tests.bench.chat.processes import Processes, Watch
-from tests.bench.chat.report import Finding, machine_line, table
+from tests.bench.processes import Processes
+from tests.bench.report import Finding, machine_line, others_line, table
+from tests.bench.rows import Row, cache_folder, chosen_rows, run_rows
 
 ROOT = Path(__file__).resolve().parents[3]
-Row = Callable[[Bench], Awaitable[list[Finding]]]
-ROWS: dict[str, Row] = {
+ROWS: dict[str, Row[Bench]] = {
     **{f"tokens-{count}": partial(rows_speed.tokens, conversations=count) for count in (1, 4, 8, 16)},
     "next-turn": rows_turns.next_turns,
     "leaves": rows_turns.leaving,
@@ -42,13 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if given.quick:
         options = replace(options, rounds=1, answer_tokens=16, history_tokens=300)
-    machine = machine_line(ROOT)
-    findings, disturbed = asyncio.run(measure(chosen_rows(given.only), options))
+    machine = machine_line(ROOT, "llama-cpp-python")
+    findings, disturbed = asyncio.run(measure(chosen_rows(ROWS, given.only), options))
     print(f"\n{table(findings)}\n\n{machine}")
-    print(
-        "other work took",
-        ", ".join(f"{share:.0%} of the processors in {row}" for row, share in disturbed.items()),
-    )
+    print(others_line(disturbed))
     print(f"{options.rounds} rounds, medians; answers of {options.answer_tokens} tokens", end="")
     print("; --quick: too short to be quoted" if given.quick else "")
     return 0
@@ -71,22 +67,7 @@ def parser() -> argparse.ArgumentParser:
     return described
 
 
-def chosen_rows(only: Sequence[str]) -> dict[str, Row]:
-    """Return the rows that `only` names, or begins to name; all when it is empty.
-
-    Raises:
-        SystemExit: one of them is no row and begins none.
-    """
-    chosen: dict[str, Row] = {}
-    for name in only or ROWS:
-        found = [row for row in ROWS if row == name] or [row for row in ROWS if row.startswith(name)]
-        if not found:
-            raise SystemExit(f"no row begins with '{name}'; there are {', '.join(ROWS)}")
-        chosen |= {row: ROWS[row] for row in found}
-    return chosen
-
-
-async def measure(rows: dict[str, Row], options: Options) -> tuple[list[Finding], dict[str, float]]:
+async def measure(rows: dict[str, Row[Bench]], options: Options) -> tuple[list[Finding], dict[str, float]]:
     """Run the rows one after another; everything started is gone afterwards.
 
     Returns:
@@ -94,17 +75,9 @@ async def measure(rows: dict[str, Row], options: Options) -> tuple[list[Finding]
     """
     cache = cache_folder(ROOT)
     file = await asyncio.to_thread(model.ensure, cache)
-    findings: list[Finding] = []
-    disturbed: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="oficina-bench-") as folder, Processes(Path(folder)) as processes:
         async with session() as client:
-            bench = Bench(options, processes, client, cache, file)
-            for name, row in rows.items():
-                started, watch = time.perf_counter(), Watch(processes)
-                findings += await row(bench)
-                disturbed[name] = watch.others_share()
-                print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-    return findings, disturbed
+            return await run_rows(rows, Bench(options, processes, client, cache, file), processes)
 
 
 if __name__ == "__main__":

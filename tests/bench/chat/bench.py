@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,8 +11,8 @@ import aiohttp
 
 from tests.bench.chat import ours, peers
 from tests.bench.chat.client import Outcome, ask_all
-from tests.bench.chat.processes import HttpServer, Processes
 from tests.bench.chat.prompts import Conversation, Sampling, question
+from tests.bench.processes import HttpServer, Processes
 
 OURS = ours.NAME
 CONTENDERS = (OURS, peers.LLAMA_CPP_PYTHON, peers.LLAMA_SERVER, peers.RAW_LOOP)
@@ -120,8 +119,3 @@ class Bench:
             binary = Path(self.options.llama_server)
             return await peers.start_llama_server(self._processes, binary, self._model, threads)
         return await peers.start_llama_cpp_python(self._processes, self._cache, self._model, threads)
-
-
-def cache_folder(root: Path, env: Mapping[str, str] = os.environ) -> Path:
-    """Return where the model and the peers' environments are kept between runs."""
-    return Path(env.get("OFICINA_BENCH_CACHE") or root / "build" / "bench").resolve()

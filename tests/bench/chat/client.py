@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 
-from tests.bench.chat.processes import HttpServer, cpu_s
 from tests.bench.chat.prompts import Conversation, Sampling
 from tests.bench.chat.stream import Answer, Recording, check_complete, median_first_s
+from tests.bench.processes import HttpServer, cpu_s
 
 ANSWER_TIMEOUT_S = 300
 

@@ -16,7 +16,7 @@ import aiohttp
 
 from deploy import layout, services
 from servicekit.contract import TestKeys
-from tests.bench.chat.processes import HttpServer, Processes, free_port
+from tests.bench.processes import HttpServer, Processes, free_port
 
 NAME = "svc-chat"
 TOKEN_LIFE_S = 4 * 3600

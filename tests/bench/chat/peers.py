@@ -16,8 +16,8 @@ from pathlib import Path
 
 from deploy import install, layout
 from tests.bench.chat.client import Outcome
-from tests.bench.chat.processes import HttpServer, Processes, cpu_s, free_port
 from tests.bench.chat.prompts import Conversation, Sampling, as_chatml
+from tests.bench.processes import HttpServer, Processes, cpu_s, free_port
 
 LLAMA_CPP_PYTHON, LLAMA_SERVER, RAW_LOOP = "llama-cpp-python", "llama-server", "raw loop"
 CONTEXT_TOKENS = 8192

@@ -8,10 +8,10 @@ import json
 from collections.abc import AsyncIterator
 
 from tests.bench.chat.bench import Bench, OverHttp
-from tests.bench.chat.processes import HttpServer
 from tests.bench.chat.prompts import Sampling, question
-from tests.bench.chat.report import Bar, Finding, median
 from tests.bench.chat.stream import EventSplitter
+from tests.bench.processes import HttpServer
+from tests.bench.report import Bar, Finding, median
 
 AT_ONCE = (1, 4)
 BESIDE_BAR = Bar(0.8)

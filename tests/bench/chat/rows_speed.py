@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tests.bench.chat.bench import OURS, Bench, Contender
+from tests.bench.chat.bench import OURS, Bench
 from tests.bench.chat.client import Outcome
 from tests.bench.chat.peers import LLAMA_CPP_PYTHON, LLAMA_SERVER
 from tests.bench.chat.prompts import Sampling, question
-from tests.bench.chat.report import Bar, Finding, median
+from tests.bench.report import Bar, Finding, median
+from tests.bench.rows import in_turn
 
 TEMPERATURES = (0.0, 0.8)
 BARS = {
@@ -49,12 +49,6 @@ async def _rounds(bench: Bench, conversations: int, temperature: float) -> Outco
         for contender in in_turn(contenders, number):
             outcomes[contender.name].append(await contender.answer_all(asked, sampling))
     return outcomes
-
-
-def in_turn(contenders: Sequence[Contender], number: int) -> Iterator[Contender]:
-    """Yield all, beginning with another one each round, so that none is always first."""
-    for index in range(len(contenders)):
-        yield contenders[(number + index) % len(contenders)]
 
 
 def _throughput(outcomes: Outcomes, conversations: int, temperature: float) -> list[Finding]:

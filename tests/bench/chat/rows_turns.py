@@ -10,10 +10,10 @@ from tests.bench.chat import ours
 from tests.bench.chat.bench import OURS, Bench
 from tests.bench.chat.client import ask
 from tests.bench.chat.peers import LLAMA_SERVER
-from tests.bench.chat.processes import HttpServer
 from tests.bench.chat.prompts import Conversation, Sampling, next_turn, question
-from tests.bench.chat.report import Bar, Finding, median
 from tests.bench.chat.stream import Answer, Recording, check_complete
+from tests.bench.processes import HttpServer
+from tests.bench.report import Bar, Finding, median
 
 INTERLEAVED = 4
 TURN_ANSWER_TOKENS = 16

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.chat import processes, prompts, vocabulary
-from tests.bench.chat.__main__ import ROWS, chosen_rows
-from tests.bench.chat.report import Bar, Finding, median, table
-from tests.bench.chat.rows_speed import in_turn
+from tests.bench import processes
+from tests.bench.chat import prompts, vocabulary
+from tests.bench.chat.__main__ import ROWS
 from tests.bench.chat.stream import Answer, EventSplitter, Recording, check_complete
+from tests.bench.report import Bar, Finding, median, table
+from tests.bench.rows import chosen_rows, in_turn
 
 
 def _event(text: str, reason: str | None = None) -> bytes:
@@ -92,14 +93,14 @@ def test_nothing_has_no_median() -> None:
 
 
 def test_each_contender_is_first_in_its_turn() -> None:
-    orders = ["".join(in_turn("abc", number)) for number in range(3)]  # type: ignore[arg-type]
+    orders = ["".join(in_turn("abc", number)) for number in range(3)]
     assert orders == ["abc", "bca", "cab"]
 
 
 def test_a_row_is_chosen_by_its_name_or_the_beginning_of_several() -> None:
-    assert list(chosen_rows([])) == list(ROWS)
-    assert list(chosen_rows(["tokens-1"])) == ["tokens-1"]
-    assert list(chosen_rows(["leaves", "tokens"])) == [
+    assert list(chosen_rows(ROWS, [])) == list(ROWS)
+    assert list(chosen_rows(ROWS, ["tokens-1"])) == ["tokens-1"]
+    assert list(chosen_rows(ROWS, ["leaves", "tokens"])) == [
         "leaves",
         "tokens-1",
         "tokens-4",
@@ -107,7 +108,7 @@ def test_a_row_is_chosen_by_its_name_or_the_beginning_of_several() -> None:
         "tokens-16",
     ]
     with pytest.raises(SystemExit, match="no row begins with 'speed'"):
-        chosen_rows(["speed"])
+        chosen_rows(ROWS, ["speed"])
 
 
 def test_the_vocabulary_is_as_large_as_the_real_one_and_can_be_built_by_its_merges() -> None:

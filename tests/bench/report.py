@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -95,19 +95,25 @@ def _figure(value: float, unit: str) -> str:
     return f"{value:,.{digits}f} {unit}".strip()
 
 
-def machine_line(root: Path) -> str:
-    """Say on what, of what and when it was measured, in one line."""
+def machine_line(root: Path, *packages: str) -> str:
+    """Say on what, of what and when it was measured, in one line, with the versions of `packages`."""
     facts = (
         _processor(),
         f"{os.cpu_count()} processors",
         f"{_memory_gib():.0f} GiB",
         f"Python {platform.python_version()}",
-        f"llama-cpp-python {version('llama-cpp-python')}",
+        *(f"{package} {version(package)}" for package in packages),
         f"commit {_commit(root)}",
         f"load {os.getloadavg()[0]:.1f} before",
         datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     return " · ".join(facts)
+
+
+def others_line(disturbed: Mapping[str, float]) -> str:
+    """Say what part of the processors other work took in each row."""
+    told = ", ".join(f"{share:.0%} of the processors in {row}" for row, share in disturbed.items())
+    return f"other work took {told}"
 
 
 def _processor() -> str:
