@@ -10,6 +10,7 @@ from gateway.engine.calls import Calls
 from gateway.engine.catalogue import Catalogue
 from gateway.engine.credentials import Credentials
 from gateway.engine.database import connect
+from gateway.engine.descriptions import Descriptions
 from gateway.engine.keeper import Keeper
 from gateway.engine.ledger import Ledger
 from gateway.engine.limiter import Limiter
@@ -40,6 +41,7 @@ class Parts:
     calls: Calls
     poller: Poller
     catalogue: Catalogue
+    descriptions: Descriptions
     cache: Cache
     keeper: Keeper
     first_start: FirstStart | None
@@ -54,6 +56,7 @@ class Parts:
     async def close(self) -> None:
         """Stop everything that was started."""
         await self.poller.stop()
+        await self.descriptions.close()
         await self.limiter.stop()
         await self.keeper.stop()
         await self.upstreams.close()
@@ -106,6 +109,7 @@ def assemble(settings: Settings) -> Parts:
         calls=calls,
         poller=Poller(upstreams, SERVICES),
         catalogue=Catalogue(calls),
+        descriptions=Descriptions(calls),
         cache=cache.connect(settings.redis_url),
         keeper=Keeper(ledger),
         first_start=first_start,

@@ -54,8 +54,8 @@ def router(parts: Parts, metrics: Metrics, app: FastAPI) -> APIRouter:
 
     @routes.get("/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
-        """The API of the gateway and of every service that answers."""
+        """The API of the gateway and of every service that answers; `x-missing` names those that do not."""
         own = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        return await parts.catalogue.openapi(own)
+        return await parts.descriptions.merged(own)
 
     return routes

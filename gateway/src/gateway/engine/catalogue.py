@@ -1,16 +1,20 @@
-"""The models, jobs and API descriptions of all services as one list each, whatever hangs."""
+"""The models and the jobs of all services as one list each, whatever hangs."""
 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from typing import Any
 
-from gateway.engine.calls import Calls, gather
+from gateway.engine.calls import Calls, RelayedError, gather
 from gateway.settings import SERVICES
-from servicekit.errors import ModelNotFound, NotFound, ServiceError
+from servicekit.errors import ModelNotFound, ServiceError
 
 BUDGET_S = 0.4
+_LIST_BYTES = 2 * 1024 * 1024
+"""Longest list that is read: reading it as JSON keeps the event loop for some ten milliseconds."""
 _KEEP_S = 60.0
+_KEEP_MOST = 500
 JOB_SERVICES = ("chat", "image-gen", "rag")
 """Services whose work can be a job."""
 
@@ -20,7 +24,7 @@ class Catalogue:
 
     def __init__(self, calls: Calls):
         self._calls = calls
-        self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._kept: OrderedDict[tuple[str, str, str], tuple[float, Any]] = OrderedDict()
 
     async def models(self, token: str) -> list[dict[str, Any]]:
         """Return the entries of every service's `/v1/models`, each with its `service`."""
@@ -56,9 +60,13 @@ class Catalogue:
 
         async def ask(service: str) -> list[dict[str, Any]]:
             try:
-                body = await self._calls.json(service, "GET", "/v1/jobs", token=token, timeout_s=BUDGET_S)
-            except NotFound:
-                return []
+                body = await self._calls.json(
+                    service, "GET", "/v1/jobs", token=token, timeout_s=BUDGET_S, most_bytes=_LIST_BYTES
+                )
+            except RelayedError as error:
+                if error.status == 404:
+                    return []
+                raise
             return _entries(body)
 
         found = await gather(JOB_SERVICES, ask, BUDGET_S)
@@ -66,35 +74,26 @@ class Catalogue:
         missing = [service for service, entries in found.items() if not isinstance(entries, list)]
         return sorted(jobs, key=lambda job: str(job.get("created_at", "")), reverse=True), missing
 
-    async def openapi(self, own: dict[str, Any]) -> dict[str, Any]:
-        """Return the gateway's description with the paths of every service that answers."""
-
-        async def ask(service: str) -> dict[str, Any]:
-            found = await self._calls.json(service, "GET", "/openapi.json", timeout_s=2.0)
-            return found if isinstance(found, dict) else {}
-
-        merged = own | {"paths": dict(own.get("paths", {}))}
-        schemas = dict(own.get("components", {}).get("schemas", {}))
-        for service, found in (await gather(SERVICES, ask, 2.0)).items():
-            found = self._fresh_or_kept((service, "/openapi.json"), found)
-            if isinstance(found, dict):
-                _merge(merged["paths"], schemas, found, service)
-        return merged | {"components": own.get("components", {}) | {"schemas": schemas}}
-
     async def _merged(self, path: str, token: str) -> list[dict[str, Any]]:
         async def ask(service: str) -> list[dict[str, Any]]:
-            return _entries(await self._calls.json(service, "GET", path, token=token, timeout_s=BUDGET_S))
+            body = await self._calls.json(
+                service, "GET", path, token=token, timeout_s=BUDGET_S, most_bytes=_LIST_BYTES
+            )
+            return _entries(body)
 
         merged: list[dict[str, Any]] = []
         for service, found in (await gather(SERVICES, ask, BUDGET_S)).items():
-            entries = self._fresh_or_kept((service, path), found)
-            merged += [{"service": f"svc-{service}"} | entry for entry in entries or ()]
+            entries = self._fresh_or_kept((service, path, token), found)
+            merged += [entry | {"service": f"svc-{service}"} for entry in entries or ()]
         return merged
 
-    def _fresh_or_kept(self, key: tuple[str, str], found: Any) -> Any:
-        """A service that is only slow keeps its last answer for a minute; one that is down has none."""
+    def _fresh_or_kept(self, key: tuple[str, str, str], found: Any) -> Any:
+        """A service that is only slow keeps its last answer to this caller for a minute; one that is down has none."""
         if not isinstance(found, BaseException):
             self._kept[key] = (time.monotonic(), found)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _KEEP_MOST:
+                self._kept.popitem(last=False)
             return found
         slow = isinstance(found, TimeoutError) or (isinstance(found, ServiceError) and found.status == 504)
         kept = self._kept.get(key)
@@ -102,29 +101,8 @@ class Catalogue:
 
 
 def _entries(body: Any) -> list[dict[str, Any]]:
+    """Return the entries that have an id; whatever else stands there is left out."""
     if isinstance(body, dict):
         body = body.get("data", body.get("models", body.get("jobs", [])))
-    return [entry for entry in body if isinstance(entry, dict)] if isinstance(body, list) else []
-
-
-def _merge(paths: dict[str, Any], schemas: dict[str, Any], found: dict[str, Any], service: str) -> None:
-    """Add one service's description; schemas of the same name and other content get the service's name."""
-    theirs = dict(found.get("components", {}).get("schemas", {}))
-    prefix = "".join(part.capitalize() for part in service.split("-"))
-    renamed = {n: prefix + n for n, schema in theirs.items() if n in schemas and schemas[n] != schema}
-    for name, schema in theirs.items():
-        schemas.setdefault(renamed.get(name) or str(name), _renamed(schema, renamed))
-    for path, item in found.get("paths", {}).items():
-        if path not in paths:
-            paths[path] = _renamed(item, renamed)
-
-
-def _renamed(node: Any, names: dict[str, str]) -> Any:
-    if isinstance(node, list):
-        return [_renamed(part, names) for part in node]
-    if not isinstance(node, dict):
-        return node
-    ref = node.get("$ref")
-    if isinstance(ref, str) and ref.rsplit("/", 1)[-1] in names:
-        return node | {"$ref": "#/components/schemas/" + names[ref.rsplit("/", 1)[-1]]}
-    return {name: _renamed(part, names) for name, part in node.items()}
+    listed = body if isinstance(body, list) else []
+    return [entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("id"), str)]

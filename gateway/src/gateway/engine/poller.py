@@ -13,9 +13,10 @@ from typing import Any
 import aiohttp
 import orjson
 
-from gateway.engine.calls import gather
+from gateway.engine.calls import gather, read_whole
 from gateway.engine.endpoints import Endpoint
 from gateway.engine.upstreams import Upstreams
+from servicekit.errors import UpstreamFailed
 
 _EVERY_S = 1.0
 _BUDGET_S = 0.8
@@ -28,6 +29,9 @@ _DOWN_AFTER_S = 10.0
 """Silence after which a service that takes connections and does not answer counts as down."""
 _RANK = {"ready": 0, "loading": 1, "not_ready": 2}
 """Which of several URLs' states is the better one."""
+_REPORT_BYTES = 64 * 1024
+"""Longest answer that is read: reports have a few hundred bytes."""
+_UNREADABLE = "answers, but not as this service does: something else may have its port"
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,10 @@ class Poller:
             async with asyncio.timeout(budget_s):
                 ask = self._upstreams.session.get(f"{endpoint.url}/readyz", allow_redirects=False)
                 async with ask as answer:
-                    state = _state(await answer.read(), answer.status, (time.perf_counter() - start) * 1000)
+                    report = await read_whole(answer, _REPORT_BYTES)
+            state = _state(report, (time.perf_counter() - start) * 1000)
+        except UpstreamFailed:
+            state = ServiceState("not_ready", reason=_UNREADABLE, answered_at=time.monotonic())
         except TimeoutError:
             endpoint.silent(_DOWN_AFTER_S)
             raise
@@ -134,28 +141,35 @@ class Poller:
 def _together(states: list[ServiceState]) -> ServiceState:
     """Return what a service with several URLs is: as its best one, with the queues of all."""
     best = min(states, key=lambda state: (_RANK.get(state.status, len(_RANK)), state.latency_ms or 0.0))
-    names = {name for state in states for name in state.queue}
-    numbers = {n: [state.queue.get(n, 0) for state in states] for n in names}
-    queue = {n: sum(v for v in many if isinstance(v, int | float)) for n, many in numbers.items()}
+    queue = {name: sum(state.queue[name] for state in states) for name in best.queue}
     return replace(best, queue=queue)
 
 
-def _state(body: bytes, status: int, latency_ms: float) -> ServiceState:
+def _state(body: bytes, latency_ms: float) -> ServiceState:
+    """Return what a report says; nothing in it is believed to have the right type."""
+    now = time.monotonic()
     try:
         report = orjson.loads(body)
     except orjson.JSONDecodeError:
-        report = {}
-    if not isinstance(report, dict):
-        report = {}
-    said = report.get("status")
-    known = said if said in ("ready", "loading", "not_ready") else ("ready" if status == 200 else "not_ready")
+        report = None
+    if not isinstance(report, dict) or report.get("status") not in ("ready", "loading", "not_ready"):
+        return ServiceState("not_ready", round(latency_ms, 1), reason=_UNREADABLE, answered_at=now)
     queue = report.get("queue")
     return ServiceState(
-        str(known),
+        report["status"],
         round(latency_ms, 1),
-        report.get("model"),
-        report.get("device"),
-        report.get("reason"),
-        queue if isinstance(queue, dict) else {"running": 0, "waiting": 0},
-        time.monotonic(),
+        _text(report.get("model")),
+        _text(report.get("device")),
+        _text(report.get("reason")),
+        {state: _number(queue, state) for state in ("running", "waiting")},
+        now,
     )
+
+
+def _text(value: Any) -> str | None:
+    return value[:500] if isinstance(value, str) else None
+
+
+def _number(queue: Any, state: str) -> int:
+    number = queue.get(state) if isinstance(queue, dict) else 0
+    return number if isinstance(number, int) and not isinstance(number, bool) else 0

@@ -1,0 +1,241 @@
+"""The truth about the services, in time, whatever they do; and one request id through all logs."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import time
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gateway.settings import SERVICES
+from servicekit.logs import JsonFormatter
+
+from .conftest import Running, serve_fake, serve_gateway, until
+from .odd import ANSWERS, MIB, REFUSES, serve_odd
+from .services import RealService
+
+IN_TIME_S = 0.5
+TRIES = 8
+"""The machine may be busy with other work: one of so many answers must be in time."""
+ODD = ("chat", "rag")
+MERGED = ("/api/status", "/readyz", "/v1/models", "/v1/jobs", "/openapi.json")
+SAID_READY = ("answers wrong types", "answers deep JSON")
+CALLS = {
+    "chat": "/v1/chat/completions",
+    "image-gen": "/v1/images/generations",
+    "vision": "/v1/vision/questions",
+    "translate": "/v1/translations/batch",
+    "tts": "/text-to-audio",
+    "rag": "/v1/search",
+}
+
+
+async def in_time(gateway: Running, path: str) -> tuple[int, dict[str, Any]]:
+    """Return what a path answers within half a second."""
+    took = []
+    for _ in range(TRIES):
+        start = time.monotonic()
+        async with gateway.get(path) as answer:
+            body = await answer.json()
+        took.append(time.monotonic() - start)
+        if took[-1] < IN_TIME_S:
+            return answer.status, body
+    raise AssertionError(f"{path} took {min(took):.2f} s at best")
+
+
+def well(fake: Any) -> None:
+    """Let the other services have a model, a job and a description."""
+
+    async def listed(_: web.Request) -> web.Response:
+        return web.json_response({"data": [{"id": "well", "object": "model", "created_at": "1"}]})
+
+    async def described(_: web.Request) -> web.Response:
+        return web.json_response({"paths": {"/v1/images/generations": {"post": {}}}})
+
+    fake.routes |= {"/v1/models": listed, "/v1/jobs": listed, "/openapi.json": described}
+
+
+@pytest.mark.parametrize("how", [*ANSWERS, REFUSES])
+async def test_what_is_told_of_all_is_true_and_in_time_whatever_two_of_them_do(fake, tmp_path, how):
+    well(fake)
+    async with serve_odd(how) as odd:
+        urls = {f"upstream_{name}": (odd.url,) for name in ODD}
+        async with serve_gateway(fake, tmp_path, **urls) as gateway:
+            for path in MERGED:
+                status, body = await in_time(gateway, path)
+                assert status == (503 if path == "/readyz" and how not in SAID_READY else 200), path
+                check(path, body, how)
+            assert odd.sent < 24 * MIB  # of 10 GB: what fits into the sockets, and the limit
+
+
+def check(path: str, body: dict[str, Any], how: str) -> None:
+    """Check that the odd ones are told of and the others are there."""
+    if path == "/api/status":
+        services = body["services"]
+        assert all(services[name]["status"] == "ready" for name in SERVICES if name not in ODD)
+        for name in ODD:
+            if how in SAID_READY:
+                assert services[name] | {"latency_ms": 0} == {
+                    "status": "ready", "latency_ms": 0, "model": None, "device": None, "reason": None,
+                    "queue": {"running": 0, "waiting": 0},
+                }  # fmt: skip
+            else:
+                assert services[name]["status"] in ("down", "not_ready") and services[name]["reason"]
+    elif path == "/v1/models":
+        assert {entry["service"] for entry in body["data"]} == {
+            f"svc-{name}" for name in SERVICES if name not in ODD
+        }
+    elif path == "/v1/jobs":
+        assert [job["id"] for job in body["data"]] == ["well"]
+        said_nothing_wrong = how in ("answers a number", "answers wrong types", "answers deep JSON")
+        assert body["missing"] == ([] if said_nothing_wrong else list(ODD))
+    elif path == "/openapi.json":
+        assert "/v1/images/generations" in body["paths"] and "/v1/jobs" in body["paths"]
+        if how != "answers wrong types":
+            assert body["x-missing"] == [f"svc-{name}" for name in ODD]
+
+
+async def test_a_slow_service_is_told_as_slow_and_its_last_lists_are_kept(fake, tmp_path):
+    well(fake)
+    slow = asyncio.Event()
+
+    async with serve_fake() as other:
+        well(other)
+
+        async def late(_: web.Request) -> web.Response:
+            if slow.is_set():
+                await asyncio.sleep(30)
+            return web.json_response({"status": "ready", "data": [{"id": "kept"}], "paths": {"/kept": {}}})
+
+        other.routes |= dict.fromkeys(("/readyz", "/v1/models", "/openapi.json"), late)
+        async with serve_gateway(fake, tmp_path, upstream_vision=(other.url,)) as gateway:
+            await until(lambda: gateway.parts.poller.states["vision"].status == "ready")
+            await in_time(gateway, "/v1/models")
+            await in_time(gateway, "/openapi.json")
+            slow.set()
+            _, models = await in_time(gateway, "/v1/models")
+            assert "kept" in {entry["id"] for entry in models["data"]}
+            _, described = await in_time(gateway, "/openapi.json")
+            assert "/kept" in described["paths"] and described["x-missing"] == []
+            await until(lambda: gateway.parts.poller.states["vision"].status == "slow", 15)
+
+
+async def test_a_description_that_comes_late_is_there_for_the_next_reader(fake, tmp_path):
+    async with serve_fake() as other:
+
+        async def late(_: web.Request) -> web.Response:
+            await asyncio.sleep(1)
+            return web.json_response({"paths": {"/late": {}}})
+
+        other.routes["/openapi.json"] = late
+        async with serve_gateway(fake, tmp_path, upstream_tts=(other.url,)) as gateway:
+            _, first = await in_time(gateway, "/openapi.json")
+            assert "svc-tts" in first["x-missing"]
+            end = time.monotonic() + 20
+            while "/late" not in (await in_time(gateway, "/openapi.json"))[1]["paths"]:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.2)
+
+
+async def test_a_list_kept_for_one_caller_is_not_shown_to_another(fake, tmp_path):
+    slow = asyncio.Event()
+
+    async def own(request: web.Request) -> web.Response:
+        if slow.is_set():
+            await asyncio.sleep(30)
+        return web.json_response({"data": [{"id": "private"}]})
+
+    fake.routes["/v1/models"] = own
+    async with serve_gateway(fake, tmp_path) as gateway:
+        catalogue = gateway.parts.catalogue
+        assert await catalogue.models("ana's token")
+        slow.set()
+        assert await catalogue.models("ana's token")
+        assert await catalogue.models("bob's token") == []
+
+
+async def test_a_service_killed_under_a_running_gateway_is_told_within_two_seconds(fake, tmp_path):
+    async with serve_gateway(fake, tmp_path) as gateway:
+        async with serve_fake() as other:
+            gateway.parts.upstreams._urls["tts"] = (other.url,)
+            await until(lambda: gateway.parts.poller.states["tts"].status == "ready")
+        killed = time.monotonic()
+        await until(lambda: gateway.parts.poller.states["tts"].status == "down", 2.0)  # without being asked
+        _, body = await in_time(gateway, "/api/status")
+        assert body["services"]["tts"]["status"] == "down"
+        assert time.monotonic() - killed < 2.5
+        async with gateway.get("/metrics") as answer:
+            assert 'upstream_ready{service="gateway",upstream="tts"} 0.0' in await answer.text()
+
+
+@pytest.mark.parametrize("victim", SERVICES)
+async def test_any_service_down_gives_503_on_its_own_routes_only(fake, tmp_path, victim, unused_tcp_port):
+    dead = {"upstream_" + victim.replace("-", "_"): (f"http://127.0.0.1:{unused_tcp_port}",)}
+    async with serve_gateway(fake, tmp_path, **dead) as gateway:
+        for service, path in CALLS.items():
+            async with gateway.post(path, json={}) as answer:
+                if service != victim:
+                    assert answer.status == 200, path
+                    continue
+                assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1
+                assert f"svc-{victim}" in (await answer.json())["error"]["message"]
+        async with gateway.get("/metrics") as answer:
+            text = await answer.text()
+    failed = f'upstream_failures_total{{reason="service_down",service="gateway",upstream="{victim}"}} 1.0'
+    assert (
+        failed in text
+        or failed.replace('{reason="service_down",service="gateway"', '{service="gateway"').replace(
+            '"}', '",reason="service_down"}'
+        )
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [("hangs", 504), ("resets", 503), ("closes", 503), ("speaks no HTTP", 502), ("breaks off", 503)],
+)
+async def test_a_call_to_an_odd_service_is_a_clear_error(fake, tmp_path, how, status):
+    async with (
+        serve_odd(how) as odd,
+        serve_gateway(fake, tmp_path, upstream_chat=(odd.url,), read_timeout_s=1.0) as gateway,
+    ):
+        async with gateway.post(CALLS["chat"], json={}) as answer:
+            assert answer.status == status
+            assert "svc-chat" in (await answer.json())["error"]["message"]
+            assert status != 503 or int(answer.headers["Retry-After"]) >= 1
+        async with gateway.post(CALLS["rag"], json={}) as answer:
+            assert answer.status == 200
+
+
+async def test_one_request_id_is_in_both_logs_and_in_the_answer(fake, tmp_path):
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JsonFormatter("both"))
+    logging.getLogger().addHandler(handler)
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.INFO)
+    try:
+        async with (
+            RealService(tmp_path) as service,
+            serve_gateway(fake, tmp_path, upstream_chat=(service.url,)) as gateway,
+        ):
+            headers = gateway.auth | {"x-request-id": "one-id-for-all"}
+            async with gateway.get("/v1/personas", headers=headers) as answer:
+                assert answer.status == 200 and answer.headers["x-request-id"] == "one-id-for-all"
+            async with gateway.get("/v1/personas") as answer:
+                made = answer.headers["x-request-id"]
+            async with gateway.get("/v1/models", headers=gateway.auth | {"x-request-id": "merged-id"}):
+                pass
+    finally:
+        logging.getLogger().removeHandler(handler)
+        logging.getLogger().setLevel(level)
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    said = {(line["module"], line.get("request_id")) for line in lines if line["message"] == "request"}
+    for request_id in ("one-id-for-all", made, "merged-id"):
+        assert {("edge", request_id), ("asgi", request_id)} <= said
