@@ -17,14 +17,19 @@ from typing import Any
 
 from deploy import torch_index
 
+FOLDER = re.compile(r"^([^\[]+)(?:\[([^\]]*)\])?$")
 NAME = re.compile(r"^([A-Za-z0-9._-]+)(?:\[([^\]]*)\])?")
 
 
 def requirements(folders: list[Path]) -> list[str]:
-    """Return the dependencies of the projects in `folders`, their own names resolved among themselves."""
-    projects = {p["name"]: p for p in (_project(folder) for folder in folders)}
+    """Return the dependencies of the projects in `folders`, their own names resolved among themselves.
+
+    A folder may name extras as well: `servicekit[tracing]`.
+    """
+    asked = [match for folder in folders if (match := FOLDER.match(str(folder)))]
+    projects = {p["name"]: p for p in (_project(Path(match[1])) for match in asked)}
     found: list[str] = []
-    wanted = [(name, "") for name in projects]
+    wanted = [(name, match[2] or "") for name, match in zip(projects, asked, strict=True)]
     seen = set()
     while wanted:
         name, extras = wanted.pop()

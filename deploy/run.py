@@ -22,7 +22,7 @@ LOG_KEEP_DAYS = 30
 def up(layout: Layout, timeout_s: float) -> int:
     """Install what changed, start everything, wait until it is ready and print the link."""
     started = time.monotonic()
-    install.ensure(layout, ("run",))
+    install.ensure(layout, ("run", "tracing") if layout.env.get("OTEL_EXPORTER_OTLP_ENDPOINT") else ("run",))
     _build_page(layout)
     here = [service for service in services.ALL if service.exists(layout)]
     if missing := machine.sandbox_missing():

@@ -43,7 +43,7 @@ COPY deploy/__init__.py deploy/torch_index.py deploy/docker_packages.py ./deploy
 COPY servicekit/pyproject.toml ./servicekit/
 COPY ${SERVICE}/pyproject.toml ./${SERVICE}/
 RUN --mount=type=cache,target=/root/.cache/uv \
-    python -m deploy.docker_packages --torch ${TORCH} --wheels /native servicekit ${SERVICE}
+    python -m deploy.docker_packages --torch ${TORCH} --wheels /native 'servicekit[tracing]' ${SERVICE}
 
 # ---- what runs
 FROM ${PYTHON_IMAGE} AS runtime

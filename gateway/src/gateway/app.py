@@ -16,11 +16,13 @@ from gateway.api.gate import Gate
 from gateway.api.keyed import KeyedProxy
 from gateway.api.page import Page
 from gateway.api.proxy import Proxy
+from gateway.api.telemetry import tell
 from gateway.api.upstream_metrics import UpstreamMetrics
 from gateway.domain.guard import Hosts, Origins
 from gateway.parts import Parts, assemble
 from gateway.settings import Settings
 from servicekit.metrics import Metrics
+from servicekit.tracing import connect
 
 
 def create_own(parts: Parts, metrics: Metrics) -> FastAPI:
@@ -46,7 +48,14 @@ def create_edge(parts: Parts) -> Edge:
     """Make the ASGI app that every request enters."""
     settings, metrics, proxy = parts.settings, Metrics("gateway"), Proxy(parts.upstreams, parts.sender)
     metrics.registry.register(UpstreamMetrics(parts.upstreams))
-    return Edge(
+    cached = CachedProxy(
+        proxy,
+        parts.cache,
+        ttl_s=settings.cache_ttl_s,
+        max_body=settings.cache_max_body_bytes,
+        model_of=lambda service: parts.poller.states[service].model or "",
+    )
+    edge = Edge(
         own=create_own(parts, metrics),
         gate=Gate(
             parts.resolver,
@@ -56,13 +65,7 @@ def create_edge(parts: Parts) -> Edge:
             auth=settings.auth == "on",
         ),
         proxy=proxy,
-        cached=CachedProxy(
-            proxy,
-            parts.cache,
-            ttl_s=settings.cache_ttl_s,
-            max_body=settings.cache_max_body_bytes,
-            model_of=lambda service: parts.poller.states[service].model or "",
-        ),
+        cached=cached,
         keyed=KeyedProxy(
             proxy,
             parts.keeper,
@@ -74,7 +77,10 @@ def create_edge(parts: Parts) -> Edge:
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
         upload_limits=settings.upload_limits,
+        tracing=connect(settings.service, settings.otel_exporter_otlp_endpoint),
     )
+    tell(metrics, parts, edge, cached)
+    return edge
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:

@@ -41,6 +41,7 @@ from servicekit.hosts import is_allowed
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
 from servicekit.settings import ServiceSettings
+from servicekit.tracing import Tracing, connect, trace_var
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
 """What is answered without credentials."""
@@ -64,6 +65,7 @@ def install(
     `servicekit.auth.identity_of`. `body_limits` are bytes by path, where they differ from the settings'.
     """
     metrics = Metrics(settings.service)
+    metrics.watch(readiness)
     app.state.readiness, app.state.metrics, app.state.settings = readiness, metrics, settings
     _add_errors(app)
     _add_health(app, readiness, metrics)
@@ -81,6 +83,7 @@ def install(
         metrics=metrics,
         authenticator=authenticator or Authenticator(settings),
         body_limits=body_limits or {},
+        tracing=connect(settings.service, settings.otel_exporter_otlp_endpoint),
     )
 
 
@@ -105,8 +108,9 @@ class Edge:
         metrics: Metrics,
         authenticator: Authenticator,
         body_limits: Mapping[str, int],
+        tracing: Tracing | None = None,
     ):
-        self._app, self._settings = app, settings
+        self._app, self._settings, self._tracing = app, settings, tracing
         self._metrics, self._authenticator = metrics, authenticator
         self._body_limits = body_limits
 
@@ -114,12 +118,30 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._tracing is not None:
+            await self._traced(self._tracing, scope, receive, send)
+            return
+        await self._serve(scope, receive, send)
+
+    async def _traced(self, tracing: Tracing, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        span = tracing.begin(scope["method"], headers.get("traceparent", ""), headers.get("tracestate", ""))
+        token = trace_var.set(tracing.headers(span))
+        exchange: _Exchange | None = None
+        try:
+            exchange = await self._serve(scope, receive, send)
+        finally:
+            trace_var.reset(token)
+            status, request_id = (exchange.status, exchange.request_id) if exchange else (499, "")
+            tracing.end(span, route=_route(scope), status=status, request_id=request_id)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> _Exchange:
         headers = Headers(scope=scope)
         request_id = request_id_for(headers.get("x-request-id"))
         token = request_id_var.set(request_id)
         exchange = _Exchange(send, request_id)
         start = time.perf_counter()
-        self._metrics.in_flight.labels(self._settings.service).inc()
+        self._metrics.in_flight.inc()
         try:
             await self._answer(scope, headers, receive, exchange)
         except ServiceError as error:
@@ -128,9 +150,10 @@ class Edge:
             log.exception("unexpected error")
             await exchange.fail(scope, InternalError("Something broke here. The log has the request id."))
         finally:
-            self._metrics.in_flight.labels(self._settings.service).dec()
+            self._metrics.in_flight.dec()
             self._account(scope, exchange.status, time.perf_counter() - start)
             request_id_var.reset(token)
+        return exchange
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, exchange: _Exchange) -> None:
         path = scope["path"]
@@ -159,7 +182,7 @@ class Edge:
             raise BadRequest("This Host is not served here. Add it to ALLOWED_HOSTS.", param="host")
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        route = _route(scope)
         self._metrics.observe(scope["method"], route, status, seconds)
         if scope["path"] in ("/healthz", "/readyz", "/metrics") and status < 400:
             return
@@ -172,14 +195,14 @@ class _Exchange:
     """One answer on its way out: stamps the request id and remembers the status."""
 
     def __init__(self, send: Send, request_id: str):
-        self._send, self._request_id = send, request_id
+        self._send, self.request_id = send, request_id
         self.status, self._started = 499, False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
-            headers["x-request-id"] = self._request_id
+            headers["x-request-id"] = self.request_id
             headers.setdefault("x-content-type-options", "nosniff")
         await self._send(message)
 
@@ -191,6 +214,10 @@ class _Exchange:
         response = error_response(error)
         response.headers["connection"] = "close"
         await response(scope, _no_receive, self.send)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", None) or "unmatched"
 
 
 async def _no_receive() -> Message:
@@ -281,6 +308,6 @@ def _add_health(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
         )
 
     @app.get("/metrics", tags=["health"])
-    async def metrics_text() -> Response:
+    def metrics_text() -> Response:
         """Prometheus metrics."""
         return Response(metrics.render(), media_type=metrics.content_type)

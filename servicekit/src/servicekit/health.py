@@ -55,6 +55,10 @@ class Readiness:
         """Ask `queue` for `{"running", "waiting"}`."""
         self._queue = queue
 
+    def queue(self) -> dict[str, int]:
+        """Return how many requests or jobs run and wait."""
+        return self._queue()
+
     def on_drain(self, callback: Callable[[float], None]) -> None:
         """Have `callback` called with the seconds that are left when the service is told to stop."""
         self._on_drain.append(callback)

@@ -63,6 +63,8 @@ def setup_logging(service: str, level: str = "INFO") -> None:
     root.setLevel(level)
     for noisy in ("uvicorn.access", "httpx", "httpcore", "urllib3", "werkzeug", "opensearch"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # it warns of whatever callers write into `traceparent`, and of each failed try to reach the collector
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "dbos"):
         logger = logging.getLogger(name)
         logger.handlers[:] = []

@@ -92,6 +92,8 @@ class ServiceSettings(BaseSettings):
     """`host` or `host:port` inside the own network that URLs in requests may name."""
     idle_unload_s: float = 0.0
     """Seconds without use after which a model leaves memory; 0 keeps it."""
+    otel_exporter_otlp_endpoint: str = ""
+    """OpenTelemetry collector that gets traces over HTTP, such as `http://127.0.0.1:4318`; empty: no traces."""
     drain_s: float = 30.0
     """Seconds that running requests get to finish after SIGTERM."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
@@ -27,6 +29,7 @@ from servicekit.hosts import is_allowed
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
 from servicekit.settings import ServiceSettings
+from servicekit.tracing import Tracing, connect, trace_var
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +43,23 @@ def install(
 ) -> None:
     """Make `app` behave like every other service; the caller is `servicekit.auth.flask_identity()`."""
     metrics = Metrics(settings.service)
+    metrics.watch(readiness)
     checker = authenticator or Authenticator(settings)
+    tracing = connect(settings.service, settings.otel_exporter_otlp_endpoint)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.extensions["oficina"] = {"readiness": readiness, "metrics": metrics, "settings": settings}
+    app.extensions["oficina"] = {
+        "readiness": readiness,
+        "metrics": metrics,
+        "settings": settings,
+        "tracing": tracing,
+    }
 
     def before() -> None:
         g.started = time.perf_counter()
         g.request_id = request_id_for(request.headers.get("x-request-id"))
         g.request_id_token = request_id_var.set(g.request_id)
-        metrics.in_flight.labels(settings.service).inc()
+        g.span = _begin(tracing) if tracing else None
+        metrics.in_flight.inc()
         if not is_allowed(request.headers.get("host", ""), settings.allowed_hosts):
             raise BadRequest("This Host is not served here. Add it to ALLOWED_HOSTS.", param="host")
         deadline.enter(deadline.of(request.headers.get(deadline.HEADER)))
@@ -59,28 +70,67 @@ def install(
         response.headers["x-request-id"] = g.request_id
         response.headers.setdefault("x-content-type-options", "nosniff")
         _allow_origin(response, settings)
-        route = request.url_rule.rule if request.url_rule else "unmatched"
-        seconds = time.perf_counter() - g.started
-        metrics.observe(request.method, route, response.status_code, seconds)
-        if request.path not in ("/healthz", "/readyz", "/metrics") or response.status_code >= 400:
-            fields: dict[str, Any] = {
-                "method": request.method,
-                "route": route,
-                "status": response.status_code,
-            }
-            log_event(log, "request", **fields, ms=round(seconds * 1000, 1))
+        account = functools.partial(
+            _account, _Told(request.method, _route(), response.status_code, g.request_id, g.started, g.span)
+        )
+        if response.is_streamed:  # the body is still to come, after this request's context has gone
+            g.streamed = True
+            response.call_on_close(functools.partial(account, metrics, tracing))
+            response.call_on_close(metrics.in_flight.dec)
+        else:
+            account(metrics, tracing)
         return response
 
     def teardown(_: BaseException | None) -> None:
-        metrics.in_flight.labels(settings.service).dec()
+        if not g.get("streamed"):
+            metrics.in_flight.dec()
         request_id_var.set(None)
         deadline.enter(None)
+        trace_var.set({})
 
     app.before_request(before)
     app.after_request(after)
     app.teardown_request(teardown)
     _add_errors(app)
     _add_health(app, readiness, metrics)
+
+
+def _begin(tracing: Tracing) -> Any:
+    """Start the request's span and have it handed on to other services."""
+    sent = request.headers
+    span = tracing.begin(request.method, sent.get("traceparent", ""), sent.get("tracestate", ""))
+    trace_var.set(tracing.headers(span))
+    return span
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else "unmatched"
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is told of one request."""
+
+    method: str
+    route: str
+    status: int
+    request_id: str
+    started: float
+    span: Any
+
+
+def _account(told: _Told, metrics: Metrics, tracing: Tracing | None) -> None:
+    """Count a request whose answer has gone out, end its span and log it."""
+    seconds = time.perf_counter() - told.started
+    metrics.observe(told.method, told.route, told.status, seconds)
+    if tracing is not None:
+        tracing.end(told.span, route=told.route, status=told.status, request_id=told.request_id)
+    if told.route in ("/healthz", "/readyz", "/metrics") and told.status < 400:
+        return
+    token = request_id_var.set(told.request_id)
+    fields: dict[str, Any] = {"method": told.method[:16], "route": told.route, "status": told.status}
+    log_event(log, "request", **fields, ms=round(seconds * 1000, 1))
+    request_id_var.reset(token)
 
 
 def _preflight() -> bool:

@@ -86,6 +86,12 @@ def create_app(
         authenticator=authenticator,
         body_limits=settings.upload_limits,
     )
+    app.state.metrics.counts(
+        "chat_tokens",
+        "Tokens of the answers that have ended",
+        ("kind",),
+        lambda: {(kind,): number for kind, number in service.tokens.items()},
+    )
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     app.include_router(chat_completions.router(service, settings.default_max_tokens))
     app.include_router(completions.router(service))

@@ -12,6 +12,7 @@ import httpx
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import Loadable
+from servicekit.tracing import pass_on
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.gguf_header import GgufHeader
 from svc_chat.engine.group import EngineGroup
@@ -102,7 +103,9 @@ def build_describer(settings: Settings) -> Describer | None:
     """Return who tells models that cannot see what pictures show, None for nobody."""
     if not settings.vision_url:
         return None
-    return VisionService(settings.vision_url, _client(settings.vision_timeout_s))
+    client = _client(settings.vision_timeout_s)
+    client.event_hooks = {"request": [pass_on]}
+    return VisionService(settings.vision_url, client)
 
 
 async def watch(engine: Engine, readiness: Readiness, settings: Settings) -> asyncio.Task[None] | None:

@@ -28,6 +28,8 @@ class CachedProxy:
         self._proxy, self._cache, self._ttl_s, self._max_body = proxy, cache, ttl_s, max_body
         self._model_of = model_of
         self._flights: dict[str, Recording] = {}
+        self.told = {"hit": 0, "shared": 0, "miss": 0}
+        """Calls by where their answer came from: the cache, an equal call under way, the service."""
 
     async def answer(self, x: Exchange, service: str, user_id: str, token: str) -> None:
         """Answer from the cache, or forward and keep the result."""
@@ -54,7 +56,9 @@ class CachedProxy:
             self._take_off(flight, key, call, fresh=fresh)
 
         def told() -> Headers:
-            return [(b"x-cache", b"miss" if leads and not flight.replayed else b"hit")]
+            result = "shared" if not leads else "hit" if flight.replayed else "miss"
+            self.told[result] += 1
+            return [(b"x-cache", b"miss" if result == "miss" else b"hit")]
 
         await flight.tell(x, told)
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +27,7 @@ from servicekit import deadline
 from servicekit.errors import InternalError, NotFound, ServiceError
 from servicekit.logs import request_id_var
 from servicekit.metrics import Metrics
+from servicekit.tracing import Tracing, trace_var
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _NOWHERE = Route(Kind.UNKNOWN, "refused")
@@ -48,10 +50,15 @@ class Edge:
         metrics: Metrics,
         max_body_bytes: int,
         upload_limits: Mapping[str, int],
+        tracing: Tracing | None = None,
     ):
         self.own, self._gate, self._proxy, self._cached = own, gate, proxy, cached
         self._keyed, self._catalogue, self._page, self._metrics = keyed, catalogue, page, metrics
-        self._max_body, self._upload_limits = max_body_bytes, upload_limits
+        self._max_body, self._upload_limits, self._tracing = max_body_bytes, upload_limits, tracing
+        self.answering = 0
+        """Requests being answered."""
+        self.failures: dict[tuple[str, str], int] = {}
+        """Calls that a service did not answer, or not to the end, by service and code."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -65,7 +72,9 @@ class Edge:
         limit = self._upload_limits.get(scope["path"], self._max_body)
         x = Exchange(scope, receive, send, limit)
         token = request_id_var.set(x.request_id)
+        span = self._begin(x) if self._tracing is not None else None
         route = _NOWHERE
+        self.answering += 1
         try:
             self._gate.check_address(x)
             route = decide(x.method, x.path)
@@ -79,14 +88,27 @@ class Edge:
         except ClientGone:
             x.status = 499
         except ServiceError as error:
+            if error.status >= 500:
+                x.failed = error.code
             await x.fail(error)
         except Exception:
             log.exception("unexpected error")
             await x.fail(InternalError("Something broke here. The log has the request id."))
         finally:
+            self.answering -= 1
             x.close()
             self._account(x, route, time.perf_counter() - start)
+            if self._tracing is not None:
+                self._tracing.end(span, route=route.name, status=x.status, request_id=x.request_id)
             request_id_var.reset(token)
+
+    def _begin(self, x: Exchange) -> Any:
+        """Start the span of this request. Its task ends with it, so the variable is not set back."""
+        assert self._tracing is not None
+        span = self._tracing.begin(x.method, x.header(b"traceparent"), x.header(b"tracestate"))
+        x.trace = self._tracing.headers(span)
+        trace_var.set(x.trace)
+        return span
 
     async def _in_time(self, x: Exchange, route: Route) -> None:
         """Answer before the client's own deadline, or say that it has passed."""
@@ -132,7 +154,10 @@ class Edge:
             await self._proxy.forward(x, service, token)
 
     def _account(self, x: Exchange, route: Route, seconds: float) -> None:
-        self._metrics.observe(x.method if len(x.method) < 8 else "OTHER", route.name, x.status, seconds)
+        self._metrics.observe(x.method, route.name, x.status, seconds)
+        if x.failed and route.service:
+            failure = (route.service, x.failed)
+            self.failures[failure] = self.failures.get(failure, 0) + 1
         if route.name in _QUIET and x.status < 500:
             return
         if not log.isEnabledFor(logging.INFO):

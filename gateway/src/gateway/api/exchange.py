@@ -7,7 +7,7 @@ the client left. Knows nothing of routes, users or services.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from random import getrandbits
 from typing import Any
 
@@ -26,6 +26,7 @@ _READ = frozenset(
         b"host", b"authorization", b"cookie", b"origin", b"x-request-id", b"content-length", b"content-type",
         b"transfer-encoding", b"cache-control", b"x-csrf-token", b"accept", b"sec-fetch-site",
         b"x-request-timeout", b"x-stainless-timeout", b"x-stainless-read-timeout", b"idempotency-key",
+        b"traceparent", b"tracestate",
     }
 )  # fmt: skip
 
@@ -39,7 +40,7 @@ class Exchange:
 
     __slots__ = (
         "scope", "_receive", "_send", "method", "path", "seen", "request_id", "started", "status", "gone",
-        "_task", "_watcher", "_over", "_max_body", "_read_bytes", "extra", "refused",
+        "_task", "_watcher", "_over", "_max_body", "_read_bytes", "extra", "refused", "failed", "trace",
         "deadline", "_sent",
     )  # fmt: skip
 
@@ -60,6 +61,8 @@ class Exchange:
         self.refused: ServiceError | None = None
         self.deadline: Deadline | None = None
         self._sent: Headers = []
+        self.trace: Mapping[str, str] = {}  # what hands this request's span on, when there are traces
+        self.failed = ""  # the code of what kept a service from answering to the end
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
         self._max_body, self._read_bytes = max_body_bytes, 0
@@ -177,6 +180,7 @@ class Exchange:
 
     async def break_off(self, last: bytes) -> None:
         """End the answer in its middle: with a `last` event, or unfinished, which closes the connection."""
+        self.failed = "broke_off"
         if last:
             await self.send_body(last, more=False)
 

@@ -113,6 +113,7 @@ def call_of(
         client=x.client,
         host=x.header(b"host"),
         scheme=x.scope.get("scheme", "http"),
+        trace=x.trace,
     )
     call = Call(service, x.method, x.target, headers, content, refused=lambda: x.refused)
     if not shared:

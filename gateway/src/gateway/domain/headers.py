@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -64,14 +64,20 @@ def to_service(
     client: str,
     host: str,
     scheme: str,
+    trace: Mapping[str, str],
 ) -> list[tuple[str, str]]:
-    """Return the headers that a service gets: the client's harmless ones and the gateway's own."""
+    """Return the headers that a service gets: the client's harmless ones and the gateway's own.
+
+    `trace` takes the place of the client's own trace headers, unless it is empty.
+    """
     dropped = _named_by_connection(headers)
     kept = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in headers
         if name not in _NEVER_FORWARDED and name not in dropped
     ]
+    if trace:
+        kept = [pair for pair in kept if pair[0] not in ("traceparent", "tracestate")] + [*trace.items()]
     if token:
         kept.append(("authorization", f"Bearer {token}"))
     kept += [

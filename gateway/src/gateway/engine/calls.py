@@ -14,9 +14,11 @@ from gateway.engine.sender import IDEMPOTENT, Call, Sender
 from gateway.engine.upstreams import Upstreams
 from gateway.errors import ServiceDown
 from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed, from_status
-from servicekit.logs import request_id_var
+from servicekit.tracing import passed_on
 
 T = TypeVar("T")
+MOST_BYTES = 64 * 1024 * 1024
+"""Longest answer that is read whole."""
 
 
 class RelayedError(ServiceError):
@@ -48,14 +50,16 @@ class Calls:
         timeout_s: float,
         json: Any = None,
         form: aiohttp.FormData | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> tuple[int, str, bytes]:
         """Return (status, content type, body).
 
         Raises:
             ServiceDown: nothing answers there.
             DeadlineExceeded: it took longer than `timeout_s`.
+            UpstreamFailed: it answered with more than `most_bytes`.
         """
-        headers = {"x-request-id": request_id_var.get() or "gateway"}
+        headers = {"x-request-id": "gateway", **passed_on()}
         if token:
             headers["authorization"] = f"Bearer {token}"
         content: Any = form
@@ -67,14 +71,14 @@ class Calls:
         call = Call(service, method, str(URL(path)), headers, content)
         call.repeatable = method in IDEMPOTENT and content is None
         with self._upstreams.slot(service):
-            return await self._ask(call, timeout_s)
+            return await self._ask(call, timeout_s, most_bytes)
 
-    async def _ask(self, call: Call, timeout_s: float) -> tuple[int, str, bytes]:
+    async def _ask(self, call: Call, timeout_s: float, most_bytes: int) -> tuple[int, str, bytes]:
         try:
             async with asyncio.timeout(timeout_s):
                 endpoint, answer = await self._sender.ask(call)
                 try:
-                    return answer.status, answer.content_type, await answer.read()
+                    return answer.status, answer.content_type, await read_whole(answer, most_bytes)
                 finally:
                     endpoint.end()
                     answer.release()
@@ -93,10 +97,18 @@ class Calls:
         timeout_s: float,
         json: Any = None,
         form: aiohttp.FormData | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> Any:
         """Return the JSON answer of a service; its own error is raised as `RelayedError`."""
         status, _, content = await self.raw(
-            service, method, path, token=token, timeout_s=timeout_s, json=json, form=form
+            service,
+            method,
+            path,
+            token=token,
+            timeout_s=timeout_s,
+            json=json,
+            form=form,
+            most_bytes=most_bytes,
         )
         try:
             body = orjson.loads(content)
@@ -109,17 +121,34 @@ class Calls:
         return body
 
 
+async def read_whole(answer: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """Return the body; one that is longer is given up, not read on.
+
+    Raises:
+        UpstreamFailed: it is longer than `most_bytes`.
+    """
+    body = bytearray()
+    too_long = (answer.content_length or 0) > most_bytes
+    while not too_long and (chunk := await answer.content.readany()):
+        body += chunk
+        too_long = len(body) > most_bytes
+    if too_long:
+        answer.close()
+        raise UpstreamFailed(f"A service answered with more than {most_bytes} bytes.")
+    return bytes(body)
+
+
 async def gather(
     services: Iterable[str], ask: Callable[[str], Awaitable[T]], budget_s: float
 ) -> dict[str, T | BaseException]:
-    """Ask many services at once; whoever is not done after `budget_s` counts as a TimeoutError."""
-    tasks = {asyncio.ensure_future(ask(service)): service for service in services}
+    """Ask many services at once, and keep their order; whoever is late after `budget_s` is a TimeoutError."""
+    tasks = {service: asyncio.ensure_future(ask(service)) for service in services}
     if not tasks:
         return {}
-    done, late = await asyncio.wait(tasks, timeout=budget_s)
+    _, late = await asyncio.wait(tasks.values(), timeout=budget_s)
     for task in late:
         task.cancel()
-    found: dict[str, T | BaseException] = {tasks[task]: TimeoutError() for task in late}
-    for task in done:
-        found[tasks[task]] = task.exception() or task.result()
-    return found
+    return {
+        service: TimeoutError() if task in late else task.exception() or task.result()
+        for service, task in tasks.items()
+    }

@@ -31,6 +31,8 @@ class Limiter:
 
     def __init__(self, rates: dict[str, str], redis_url: str = ""):
         self._rates = {name: Rates(Rate.of(text)) for name, text in rates.items()}
+        self.refused = dict.fromkeys(rates, 0)
+        """Calls refused since the start, by class."""
         self._storage = _storage(redis_url) if redis_url else None
         self._task: asyncio.Task[None] | None = None
 
@@ -43,6 +45,7 @@ class Limiter:
         wait_s = self._rates[kind].take(key, time.time())
         if wait_s is None:
             return
+        self.refused[kind] += 1
         rate = self._rates[kind].rate
         what = f"The limit of {rate.count} calls in {rate.window_s} s is reached ({kind})."
         if kind == "guesses":

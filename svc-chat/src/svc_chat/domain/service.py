@@ -82,6 +82,8 @@ class ChatService:
         self.engine, self.records = engine, records
         self._aliases, self._default, self._max_tokens = dict(aliases), default, max_tokens
         self._describer = describer
+        self.tokens = {"prompt": 0, "cached": 0, "completion": 0}
+        """Tokens read, found read already, and written by the answers that have ended."""
 
     async def resolve(self, name: str | None) -> InstalledModel:
         """Return the model that `name` (or an alias, or nothing) means; raises ModelNotFound, NotReady."""
@@ -154,6 +156,7 @@ class ChatService:
         written = cast(AsyncGenerator[Delta, None], self.engine.generate(prepared.request))
         async with aclosing(written) as deltas:
             async for delta in deltas:
+                self._count(delta)
                 if not prepared.plan.tools:
                     yield delta
                     continue
@@ -161,6 +164,14 @@ class ChatService:
                     readers[delta.index] = CallReader(prepared.plan, bare=bare)
                 for read in readers[delta.index].read(delta):
                     yield read
+
+    def _count(self, delta: Delta) -> None:
+        if delta.usage is None:
+            return
+        self.tokens["completion"] += delta.usage.completion_tokens
+        if delta.index == 0:  # all answers to a request read the same prompt
+            self.tokens["prompt"] += delta.usage.prompt_tokens
+            self.tokens["cached"] += delta.usage.cached_tokens
 
     async def stream(self, prepared: Prepared) -> AsyncGenerator[Delta | tuple[dict[str, Any], ...], None]:
         """Write one answer piece by piece; its tool calls come whole, as a tuple, before the last Delta."""

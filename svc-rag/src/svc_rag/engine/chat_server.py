@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import httpx
 
 from servicekit.errors import DeadlineExceeded, NotReady, UpstreamFailed
+from servicekit.tracing import pass_on
 from svc_rag.engine.base import ChatReply
 
 
@@ -15,7 +16,9 @@ class ChatServer:
 
     def __init__(self, url: str, timeout_s: float, transport: httpx.AsyncBaseTransport | None = None):
         timeout = httpx.Timeout(timeout_s, connect=2.0)
-        self._client = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=timeout, transport=transport)
+        self._client = httpx.AsyncClient(
+            base_url=url.rstrip("/"), timeout=timeout, transport=transport, event_hooks={"request": [pass_on]}
+        )
 
     async def reply(
         self, messages: Sequence[dict[str, str]], bearer: Mapping[str, str], max_tokens: int
