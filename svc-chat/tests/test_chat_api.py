@@ -184,7 +184,7 @@ def test_personas_are_imported_exported_changed_and_gone(client: TestClient) -> 
     assert client.post("/v1/personas", json={"name": "  "}).status_code == 400
 
 
-@pytest.mark.parametrize("call", ["assistants", "threads/x/runs", "fine_tuning/jobs"])
+@pytest.mark.parametrize("call", ["fine_tuning", "fine_tuning/jobs"])
 def test_calls_for_later_say_so(shared: TestClient, call: str) -> None:
     answer = shared.post(f"/v1/{call}", json={})
     assert answer.status_code == 501

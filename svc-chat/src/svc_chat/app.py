@@ -14,6 +14,7 @@ from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue
 from svc_chat.api import (
+    assistants,
     chat_completions,
     completions,
     conversations,
@@ -22,14 +23,18 @@ from svc_chat.api import (
     models,
     personas,
     responses,
+    runs,
     simple,
+    threads,
 )
+from svc_chat.assistants import build_assistants
 from svc_chat.build import build_describer, build_engine, handles, watch
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.database import open_database
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
+from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
 from svc_chat.files import build_files, build_rag
 from svc_chat.history import build_history
 from svc_chat.settings import Settings
@@ -40,8 +45,9 @@ def create_app(
     engine: Engine | None = None,
     authenticator: Authenticator | None = None,
     describer: Describer | None = None,
+    tools: tuple[FileSearch | None, CodeInterpreter | None] | None = None,
 ) -> FastAPI:
-    """Return the app; tests pass a fake `engine`, `describer` and an authenticator with keys of their own."""
+    """Return the app; tests pass a fake `engine`, `describer`, `tools` and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
@@ -61,7 +67,9 @@ def create_app(
 
     rag = build_rag(settings)
     kept_files = build_files(database, settings, rag)
-    history = build_history(service, database, settings, [kept_files.sweep])
+    assistance = build_assistants(service, database, kept_files, tools or (rag, None), settings)
+    chores = (kept_files.sweep, assistance.runs.expire)
+    history = build_history(service, database, settings, chores, [assistance.writer])
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -99,6 +107,9 @@ def create_app(
     app.include_router(responses.router(history.responses, settings.default_max_tokens))
     app.include_router(conversations.router(history.conversations))
     app.include_router(files.router(kept_files))
+    app.include_router(assistants.router(assistance.assistants))
+    app.include_router(runs.router(assistance.runs))
+    app.include_router(threads.router(assistance.threads, assistance.runs))
     app.include_router(personas.router(service.records))
     app.include_router(
         models.router(

@@ -108,6 +108,40 @@ class HistoryAway(NotReady):
         super().__init__("What is kept of conversations cannot be read or written now. Try again.")
 
 
+class ThreadLocked(BadRequest):
+    """A thread's messages stay as they are while a run is active."""
+
+    code = "thread_locked"
+
+    def __init__(self, message: str):
+        super().__init__(f"{message} Wait until it ends, or cancel it.", param="thread_id")
+
+
+class RunActive(BadRequest):
+    """A thread has one active run at a time."""
+
+    code = "run_active"
+
+    def __init__(self, thread_id: str, run_id: str):
+        super().__init__(
+            f"Thread {thread_id} already has an active run {run_id}. Wait until it ends, or cancel it.",
+            param="thread_id",
+        )
+
+
+class TooManyRuns(TooBusy):
+    """The caller has as many active runs as one caller may have."""
+
+    code = "too_many_runs"
+
+    def __init__(self, active: int, limit: int):
+        super().__init__(
+            f"{active} of your runs are active; {limit} may be at a time. Try again when one has ended, or cancel "
+            "one.",
+            retry_after_s=5,
+        )
+
+
 class FileTooLarge(PayloadTooLarge):
     """The file is larger than one file may be."""
 

@@ -67,6 +67,12 @@ class Settings(ServiceSettings):
     history_retention_days: float = Field(default=0.0, ge=0)
     """Days after which unused conversations and responses are removed; 0 keeps them."""
 
+    run_life_s: float = Field(default=600.0, gt=0)
+    """Seconds after which a run of an assistant that has not ended expires."""
+    runs_at_once: int = Field(default=8, ge=1)
+    """Runs that are worked on at once; the others stay queued."""
+    runs_max: int = Field(default=32, ge=1)
+    """Active runs of one caller; one more is refused with 429."""
     files_quota_bytes: int = Field(default=10 * 1024**3, ge=0)
     """Bytes that all files of one caller may take."""
     uploads_at_once: int = Field(default=8, ge=1)

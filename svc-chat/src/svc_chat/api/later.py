@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from servicekit.errors import NotImplementedYet
 
-LATER = ("assistants", "threads", "fine_tuning")
+LATER = ("fine_tuning",)
 
 
 def router() -> APIRouter:

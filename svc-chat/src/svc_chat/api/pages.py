@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -28,7 +29,15 @@ def included(
     check_include([*(include or ()), *(include_list or ())])
 
 
+def page_both_ways(
+    page: Annotated[Page, Depends(page)], before: Annotated[str | None, Query(max_length=200)] = None
+) -> Page:
+    """Read which part of a list is asked for that can be read backwards as well."""
+    return replace(page, before=before)
+
+
 Asked = Annotated[Page, Depends(page)]
+AskedBothWays = Annotated[Page, Depends(page_both_ways)]
 INCLUDED = Depends(included)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -18,13 +17,11 @@ from servicekit.disconnect import unless_disconnected
 from servicekit.errors import ServiceError
 from svc_chat.api.pages import INCLUDED, Asked, listed
 from svc_chat.api.response_schemas import InputFields, ResponseRequest
-from svc_chat.api.streams import streamed
+from svc_chat.api.streams import streamed, with_keep_alive
 from svc_chat.domain.responses import NewResponse, ResponseService
 from svc_chat.engine.history import Event
 
 Caller = Annotated[Identity, Depends(identity_of)]
-KEEP_ALIVE_S = 15.0
-"""Silence after which a comment is sent, so that nothing on the way takes the stream for dead."""
 
 
 def router(responses: ResponseService, default_max_tokens: int) -> APIRouter:
@@ -108,32 +105,12 @@ async def _last(events: AsyncGenerator[Event, None]) -> Mapping[str, Any]:
 
 
 async def _streaming(request: Request, events: AsyncIterator[Event]) -> StreamingResponse:
-    return await streamed(request, _sse(cast(AsyncGenerator[Event, None], events)), _error_event)
+    pieces = with_keep_alive(cast(AsyncGenerator[Event, None], events), _sent)
+    return await streamed(request, pieces, _error_event)
 
 
-async def _sse(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
-    pending: asyncio.Task[Event] | None = None
-    told = False
-    try:
-        while True:
-            pending = pending or asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
-            await asyncio.wait({pending}, timeout=KEEP_ALIVE_S)
-            if not pending.done():
-                yield sse.KEEP_ALIVE
-                continue
-            try:
-                event = pending.result()
-            except StopAsyncIteration:
-                if not told:
-                    yield sse.KEEP_ALIVE  # nothing is left to tell, and that is an answer too
-                return
-            pending, told = None, True
-            yield sse.event(event, name=event["type"])
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.gather(pending, return_exceptions=True)
-        await events.aclose()
+def _sent(event: Event) -> bytes:
+    return sse.event(event, name=event["type"])
 
 
 def _error_event(error: ServiceError) -> bytes:

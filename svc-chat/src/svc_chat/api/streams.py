@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
+from typing import TypeVar
 
 import anyio
 from fastapi import Request
@@ -14,8 +16,11 @@ from servicekit import sse
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import InternalError, ServiceError
 
+KEEP_ALIVE_S = 15.0
+"""Silence after which a comment is sent, so that nothing on the way takes the stream for dead."""
 log = logging.getLogger(__name__)
 Pieces = AsyncGenerator[bytes, None]
+T = TypeVar("T")
 
 
 class _Closing(StreamingResponse):
@@ -69,3 +74,31 @@ async def _all(first: bytes, pieces: Pieces, failed: Callable[[ServiceError], by
         yield failed(InternalError("Something broke here. The log has the request id."))
     finally:
         await pieces.aclose()
+
+
+async def with_keep_alive(
+    events: AsyncGenerator[T, None], sent: Callable[[T], bytes], last: bytes = b""
+) -> Pieces:
+    """Yield what `sent` makes of the events, comments while there are none, and `last` at the end."""
+    pending: asyncio.Task[T] | None = None
+    told = False
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
+            await asyncio.wait({pending}, timeout=KEEP_ALIVE_S)
+            if not pending.done():
+                yield sse.KEEP_ALIVE
+                continue
+            try:
+                event = pending.result()
+            except StopAsyncIteration:
+                if last or not told:
+                    yield last or sse.KEEP_ALIVE  # nothing is left to tell, and that is an answer too
+                return
+            pending, told = None, True
+            yield sent(event)
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+        await events.aclose()

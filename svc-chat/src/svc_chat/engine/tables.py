@@ -112,3 +112,76 @@ FILES = Table(
     Index("files_of_owner", "owner", "created_at"),
 )
 """Files that callers keep here; their content lies in the data folder."""
+ASSISTANTS = Table(
+    "assistants",
+    METADATA,
+    Column("id", String(60), primary_key=True),
+    Column("owner", String(80), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("assistants_of_owner", "owner", "created_at"),
+)
+THREADS = Table(
+    "threads",
+    METADATA,
+    Column("id", String(60), primary_key=True),
+    Column("owner", String(80), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float, nullable=False),
+    Index("threads_by_use", "used_at"),
+)
+MESSAGES = Table(
+    "thread_messages",
+    METADATA,
+    Column("id", String(60), primary_key=True),
+    Column("thread_id", String(60), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("run_id", String(60)),
+    Column("body", Text, nullable=False),
+    Index("messages_of_thread", "thread_id", "position", unique=True),
+)
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("id", String(60), primary_key=True),
+    Column("owner", String(80), nullable=False),
+    Column("thread_id", String(60), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("worker", String(40), nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index("runs_of_thread", "thread_id", "created_at"),
+    Index("runs_by_status", "status", "lease_until"),
+)
+ACTIVE_RUN = "status IN ('queued', 'in_progress', 'cancelling', 'requires_action')"
+Index(
+    "one_active_run",
+    RUNS.c.thread_id,
+    unique=True,
+    sqlite_where=text(ACTIVE_RUN),
+    postgresql_where=text(ACTIVE_RUN),
+)
+"""A thread has one active run at a time: the database itself sees to it."""
+STEPS = Table(
+    "run_steps",
+    METADATA,
+    Column("id", String(60), primary_key=True),
+    Column("run_id", String(60), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("steps_of_run", "run_id", "position", unique=True),
+)
+RUN_EVENTS = Table(
+    "run_events",
+    METADATA,
+    Column("run_id", String(60), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("first", Integer, primary_key=True),
+    Column("last", Integer, nullable=False),
+    Column("events", Text, nullable=False),
+)
+"""A row is the events of one transaction, numbered `first` to `last`."""

@@ -1,0 +1,123 @@
+"""What the model of a run reads: instructions, the thread's messages, and the run's own steps. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from svc_chat.domain.conversation import composed
+from svc_chat.engine.base import Message
+from svc_chat.engine.threads import Body
+
+PYTHON, SEARCH = "python", "file_search"
+"""Names under which models call the tools that are run here."""
+_CITE = (
+    "Results of file_search are passages of the user's files, each with a mark such as 【1†source】. Answer from them "
+    "and put the mark of the passage behind what you took from it."
+)
+
+
+def system(instructions: str | None, additional: str | None, tools: Sequence[Body]) -> tuple[Message, ...]:
+    """Return the system's turn, if there is anything to say."""
+    cite = _CITE if any(tool["type"] == "file_search" for tool in tools) else ""
+    told = "\n\n".join(part for part in (instructions, additional, cite) if part and part.strip())
+    return (Message("system", told),) if told else ()
+
+
+def thread_turns(
+    messages: Sequence[Body], last: int | None, picture_url: Callable[[str], str]
+) -> tuple[Message, ...]:
+    """Return the turns of a thread, all or the `last` ones; `picture_url` gives the URL of a file."""
+    read = messages[-last:] if last is not None else messages
+    turns = tuple(turn for message in read if (turn := _turn(message, picture_url)) is not None)
+    return turns or (Message("user", ""),)
+
+
+def _turn(message: Body, picture_url: Callable[[str], str]) -> Message | None:
+    texts: list[str | None] = []
+    images: list[str] = []
+    for part in message["content"]:
+        if part["type"] == "text":
+            texts.append(part["text"]["value"])
+        elif message["role"] == "user":
+            texts.append(None)
+            url = part["image_url"]["url"] if part["type"] == "image_url" else None
+            images.append(url or picture_url(part["image_file"]["file_id"]))
+    if not texts or (message["role"] == "assistant" and not any(texts)):
+        return None
+    content, pictures = composed(texts, images) if images else ("\n".join(t or "" for t in texts), ())
+    return Message(message["role"], content, images=pictures)
+
+
+def own_turns(steps: Sequence[Body], messages: Mapping[str, Body]) -> tuple[Message, ...]:
+    """Return what a run has said and done so far; the message that is being written is left out."""
+    turns: list[Message] = []
+    for step in steps:
+        details = step["step_details"]
+        if step["type"] == "tool_calls":
+            _add_calls(turns, details["tool_calls"])
+        elif step["status"] != "in_progress":
+            message = messages[details["message_creation"]["message_id"]]
+            text = "".join(part["text"]["value"] for part in message["content"] if part["type"] == "text")
+            turns.append(Message("assistant", text))
+    return tuple(turns)
+
+
+def _add_calls(turns: list[Message], calls: Sequence[Body]) -> None:
+    made = tuple(
+        {"id": call["id"], "type": "function", "function": _function(call)}
+        for call in calls
+    )  # fmt: skip
+    if turns and turns[-1].role == "assistant" and not turns[-1].tool_calls:
+        turns[-1] = Message("assistant", turns[-1].content, tool_calls=made)
+    else:
+        turns.append(Message("assistant", "", tool_calls=made))
+    turns += [Message("tool", _told(call), tool_call_id=call["id"]) for call in calls]
+
+
+def _function(call: Body) -> dict[str, str]:
+    if call["type"] == "function":
+        return {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
+    if call["type"] == "code_interpreter":
+        return {"name": PYTHON, "arguments": json.dumps({"code": call["code_interpreter"]["input"]})}
+    return {"name": SEARCH, "arguments": json.dumps({"query": call["_query"]}, ensure_ascii=False)}
+
+
+def _told(call: Body) -> str:
+    told = call["function"]["output"] if call["type"] == "function" else call.get("_told")
+    return told or ""
+
+
+def model_tools(tools: Sequence[Body], python: str, search: str) -> tuple[dict[str, Any], ...]:
+    """Return the functions that a model is offered for an assistant's tools; the texts describe those of ours."""
+    offered = []
+    for tool in tools:
+        if tool["type"] == "function":
+            offered.append({"type": "function", "function": dict(tool["function"])})
+        elif tool["type"] == "code_interpreter":
+            offered.append(_one_text(PYTHON, python, "code", "Python source code."))
+        else:
+            offered.append(_one_text(SEARCH, search, "query", "What to look for, in a few words."))
+    return tuple(offered)
+
+
+def _one_text(name: str, description: str, field: str, what: str) -> dict[str, Any]:
+    parameters = {
+        "type": "object",
+        "properties": {field: {"type": "string", "description": what}},
+        "required": [field],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": parameters},
+    }
+
+
+def model_choice(choice: Any) -> Any:
+    """Return the `tool_choice` of the chat API for that of a run."""
+    if isinstance(choice, Mapping) and choice.get("type") in ("code_interpreter", "file_search"):
+        name = PYTHON if choice["type"] == "code_interpreter" else SEARCH
+        return {"type": "function", "function": {"name": name}}
+    return choice

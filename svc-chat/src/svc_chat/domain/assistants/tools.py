@@ -1,0 +1,162 @@
+"""The tools of an assistant that are run here: searching files, and running code.
+
+A tool that fails tells the model so, and the run goes on. Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from servicekit.errors import ServiceError
+from svc_chat.domain.assistants.citations import SANDBOX, Source, sources
+from svc_chat.domain.assistants.prompt import PYTHON, SEARCH
+from svc_chat.domain.assistants.work import AssistantRun
+from svc_chat.domain.files import FileService
+from svc_chat.engine.threads import Body
+from svc_chat.engine.tools_base import CodeInterpreter, FileSearch, InputFile, OutputFile
+
+RESULTS_MAX = 5
+"""Passages of one search unless the assistant says otherwise."""
+PASSAGES_CHARS = 4000
+"""Most characters of one search's passages that a model reads: about a quarter of a small context."""
+LOGS_CHARS = 8000
+"""Most characters of what code printed that are kept, and that a model reads."""
+INTERPRETER_OFF = (
+    "The code interpreter is off on this server, so no code was run. Its owner turns it on with the setting "
+    "CHAT_INTERPRETER_URL (docs/operations.md). Answer without running code, and say so."
+)
+SEARCH_OFF = (
+    "Searching files is off on this server. Its owner turns it on with the setting CHAT_RAG_URL. "
+    "Answer without the files, and say so."
+)
+INTERRUPTED = "The service was restarted while this code ran. It was not run again: what it did is not known."
+Outcome = tuple[dict[str, Any], str, dict[str, Any]]
+"""What a call shows, what the model reads of it, and what is remembered beside it."""
+
+
+class ToolBox:
+    """Runs the tools of ours."""
+
+    def __init__(self, files: FileService, search: FileSearch | None, interpreter: CodeInterpreter | None):
+        self._files, self._search, self._interpreter = files, search, interpreter
+
+    async def make(self, run: AssistantRun, call: Body) -> Outcome:
+        """Make a call; errors become what the model reads."""
+        try:
+            if call["type"] == "file_search":
+                return await self._find(run, call)
+            return await self._execute(run, call)
+        except ServiceError as error:
+            empty: dict[str, Any] = {"results": []} if call["type"] == "file_search" else {"outputs": []}
+            told = f"This did not work: {error.message}"
+            if call["type"] == "code_interpreter":
+                empty = _logs(told)
+            return empty, told, {}
+
+    async def _find(self, run: AssistantRun, call: Body) -> Outcome:
+        body = run.state.body
+        store_ids = body["_vector_store_ids"]
+        if self._search is None:
+            return {"results": []}, SEARCH_OFF, {}
+        if not store_ids:
+            return {"results": []}, "There are no files to search.", {}
+        options = next((t.get("file_search") or {} for t in body["tools"] if t["type"] == "file_search"), {})
+        threshold = (options.get("ranking_options") or {}).get("score_threshold") or 0.0
+        limit = options.get("max_num_results") or RESULTS_MAX
+        found = await self._search.search(store_ids, call["_query"], limit, threshold, run.grant.bearer)
+        before = len(sources(run.state.steps))
+        results: list[dict[str, Any]] = []
+        told: list[str] = []
+        for passage in found:
+            mark = Source(before + len(results) + 1, passage.file_id, passage.text).mark
+            line = f"{mark} ({passage.filename}) {passage.text}"
+            if told and sum(map(len, told)) + len(line) > PASSAGES_CHARS:
+                break
+            told.append(line[:PASSAGES_CHARS])
+            results.append(
+                {
+                    "file_id": passage.file_id,
+                    "file_name": passage.filename,
+                    "score": passage.score,
+                    "_text": passage.text,
+                }
+            )
+        return {"results": results}, "\n\n".join(told) or "Nothing was found.", {}
+
+    async def _execute(self, run: AssistantRun, call: Body) -> Outcome:
+        if self._interpreter is None:
+            return _logs(INTERPRETER_OFF), INTERPRETER_OFF, {}
+        inputs = await self._inputs(run)
+        code, session = call["code_interpreter"]["input"], run.stored.thread_id
+        result = await self._interpreter.run(session, code, inputs, run.grant.bearer)
+        kept = [(made, await self._kept(run.stored.owner, made)) for made in result.files]
+        text = _cut(result.text)
+        if result.timed_out:
+            text += "\nThe code took too long and was ended."
+        elif result.error:
+            text += f"\n{_cut(result.error)}"
+        outputs: list[dict[str, Any]] = [{"type": "logs", "logs": text.strip()}] if text.strip() else []
+        outputs += [{"type": "image", "image": {"file_id": id_}} for made, id_ in kept if made.is_picture]
+        told = [text.strip(), *(f"Made the file {SANDBOX}{made.name}" for made, _ in kept)]
+        beside = {"_files": [{"name": made.name, "file_id": id_} for made, id_ in kept]}
+        return {"outputs": outputs}, "\n".join(filter(None, told)) or "It printed nothing.", beside
+
+    async def _inputs(self, run: AssistantRun) -> list[InputFile]:
+        found = []
+        for file_id in run.state.body["_files"]:
+            file, path = await self._files.content(run.stored.owner, file_id)
+            found.append(InputFile(file.id, file.filename, path))
+        return found
+
+    async def _kept(self, owner: str, made: OutputFile) -> str:
+        return (await self._files.add(owner, made.content, made.name, "assistants_output")).id
+
+
+def step_calls(calls: Sequence[Mapping[str, Any]], tools: Sequence[Body]) -> list[dict[str, Any]]:
+    """Return what a model called as a step has it: functions, and the tools of ours by their own types."""
+    kinds = {tool["type"] for tool in tools}
+    own = {tool["function"]["name"] for tool in tools if tool["type"] == "function"}
+    return [_step_call(call, kinds, own) for call in calls]
+
+
+def _step_call(call: Mapping[str, Any], kinds: set[str], own: set[str]) -> dict[str, Any]:
+    name, arguments = call["function"]["name"], call["function"]["arguments"]
+    if name == PYTHON and "code_interpreter" in kinds and name not in own:
+        code = _field(arguments, "code")
+        shown = {"input": code, "outputs": []}
+        return {"id": call["id"], "type": "code_interpreter", "code_interpreter": shown}
+    if name == SEARCH and "file_search" in kinds and name not in own:
+        return search_call(call["id"], _field(arguments, "query"))
+    function = {"name": name, "arguments": arguments, "output": None}
+    return {"id": call["id"], "type": "function", "function": function}
+
+
+def search_call(call_id: str, query: str) -> dict[str, Any]:
+    """Return a call that searches files."""
+    return {"id": call_id, "type": "file_search", "file_search": {}, "_query": query[:2000]}
+
+
+def interrupted() -> Outcome:
+    """Return what a call gives that may or may not have been made before a restart."""
+    return _logs(INTERRUPTED), INTERRUPTED, {}
+
+
+def _field(arguments: str, name: str) -> str:
+    try:
+        found = json.loads(arguments)
+    except ValueError:
+        return arguments
+    return str(found.get(name, "")) if isinstance(found, dict) else str(found)
+
+
+def _logs(text: str) -> dict[str, Any]:
+    return {"outputs": [{"type": "logs", "logs": text}]}
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LOGS_CHARS:
+        return text
+    half = LOGS_CHARS // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"
