@@ -244,8 +244,8 @@ async def test_only_the_owner_sees_a_job(queue: JobQueue) -> None:
 async def test_a_sweep_removes_old_final_jobs(queue: JobQueue) -> None:
     job = queue.submit("count", {"to": 1}, "ana")
     await queue.wait(job.id)
-    assert queue.sweep(1) == 0
-    assert queue.sweep(-1) == 1
+    assert queue.sweep(1)["jobs"].items == 0
+    assert queue.sweep(-1)["jobs"].items == 1
     with pytest.raises(NotFound):
         queue.get(job.id, "ana")
 

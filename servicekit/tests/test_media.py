@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from servicekit.auth import Identity, identity_of
 from servicekit.errors import NotFound, NotReady, ServiceError
 from servicekit.media import MediaStore
 from servicekit.media.store import safe_name
+from servicekit.retention import Removed
 
 CONTENT = bytes(range(256)) * 4
 
@@ -71,16 +71,17 @@ def test_a_write_that_fails_leaves_nothing_behind(store: MediaStore, monkeypatch
     assert list(store.root.iterdir()) == []
 
 
-def test_a_sweep_removes_what_is_old_and_reports_it(store: MediaStore) -> None:
-    old, new = (store.put(CONTENT, "audio/wav", "ana") for _ in range(2))
-    meta = store.root / f"{old.id}.meta.json"
-    meta.write_text(meta.read_text().replace(str(old.created_at), str(time.time() - 8 * 86_400)))
-    leftover = store.root / ".half.tmp"
-    leftover.write_bytes(b"x")
-    os.utime(leftover, (0, 0))
-    report = store.sweep(7)
-    assert (report.removed, report.freed_bytes, report.kept, report.leftovers) == (1, len(CONTENT), 1, 1)
-    assert store.list("ana") == [new] and len(list(store.root.iterdir())) == 2
+def test_a_sweep_removes_what_crashed_writes_left_and_nothing_young(store: MediaStore) -> None:
+    item = store.put(CONTENT, "audio/wav", "ana")
+    draft = store.root / f".{item.id}.wav.0123456789abcdef.tmp"
+    orphan = store.root / f"{store.new_id()}.wav"
+    for file in (draft, orphan):
+        file.write_bytes(b"xx")
+    assert store.sweep(7)["leftovers"] == Removed(0, 0), "they may be in the making"
+    for file in (draft, orphan):
+        os.utime(file, (0, 0))
+    assert store.sweep(7) == {"media": Removed(0, 0), "leftovers": Removed(2, 4)}
+    assert store.list("ana") == [item] and len(list(store.root.iterdir())) == 2
 
 
 _names = st.one_of(

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import MetaData, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine as Database
 
-from servicekit.errors import BadRequest, NotFound
+from servicekit.errors import BadRequest, NewerDatabase, NotFound
 from svc_chat.engine import store_responses
 from svc_chat.engine.base import Persona
 from svc_chat.engine.database import open_database, writing
@@ -150,6 +150,18 @@ def test_a_database_from_before_migrations_is_taken_over(url: str) -> None:
         assert [persona.name for persona in SqlRecords(database).personas("ana")] == ["Rui"]
         assert "responses" in inspect(database).get_table_names()
         database.dispose()
+
+
+def test_a_database_of_a_newer_program_is_refused_and_not_touched(url: str) -> None:
+    open_database(url).dispose()
+    newer = create_engine(url)
+    with newer.begin() as connection:
+        connection.execute(text("UPDATE svc_chat_version SET version_num = '9999'"))
+    with pytest.raises(NewerDatabase, match="svc-chat are of version 9999.*make rollback"):
+        open_database(url)
+    with newer.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM svc_chat_version")).scalar_one() == "9999"
+    newer.dispose()
 
 
 def test_several_processes_may_start_at_once(url: str) -> None:

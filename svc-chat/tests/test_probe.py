@@ -50,6 +50,21 @@ def test_a_good_file_is_tried_once_and_remembered_over_restarts(tmp_path: Path, 
     assert len(child.commands) == 1
 
 
+def test_on_a_full_disk_a_good_file_is_good_and_the_memory_is_whole(
+    tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "tried.json"
+    store.write_text('{"good": ["other"]}')
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    Prober(store, run=Child()).check(good)
+    assert store.read_text() == '{"good": ["other"]}'
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".tried")]
+
+
 def test_a_changed_file_is_tried_again(tmp_path: Path, write_model: WriteModel) -> None:
     path = write_model(tmp_path / "changing.gguf")
     child = Child()

@@ -12,6 +12,7 @@ from gateway.bootstrap import announce
 from gateway.errors import Misconfigured
 from gateway.parts import assemble
 from gateway.settings import Settings
+from servicekit.errors import CannotStart
 from servicekit.logs import setup_logging
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     try:
         parts = assemble(settings)
         lines = announce(settings, parts.accounts, parts.credentials, parts.first_start)
-    except Misconfigured as error:
+    except (Misconfigured, CannotStart) as error:
         sys.exit(f"gateway: {error}")
     # For people, so not as JSON; the only place where secrets are written out, once.
     sys.stdout.write("\n".join(lines) + "\n")

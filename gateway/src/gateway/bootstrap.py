@@ -10,9 +10,9 @@ from gateway.domain.guard import LOOPBACK
 from gateway.engine.accounts import Accounts
 from gateway.engine.credentials import KEY_PREFIX, Credentials
 from gateway.engine.passwords import Passwords
-from gateway.engine.signer import write_private
 from gateway.errors import Misconfigured
 from gateway.settings import Settings
+from servicekit import atomic
 
 MIN_PASSWORD, MIN_KEY = 10, 24
 _GUESSABLE = (
@@ -93,7 +93,7 @@ def announce(
         return []
     base = (settings.public_url or f"http://127.0.0.1:{settings.port}").rstrip("/")
     link = f"{base}/#token={credentials.make_link(owner.id, settings.link_s)}"
-    write_private(settings.data_dir / "link.json", json.dumps({"link": link}).encode(), replace=True)
+    atomic.write(settings.data_dir / "link.json", json.dumps({"link": link}).encode())
     lines = ["", f"  Oficina: {link}", "  (this link logs the owner in once)"]
     if first:
         told = {
@@ -102,7 +102,7 @@ def announce(
             "password": first.password,
             "api_key": first.api_key,
         }
-        write_private(settings.data_dir / "first-start.json", json.dumps(told).encode(), replace=True)
+        atomic.write(settings.data_dir / "first-start.json", json.dumps(told).encode())
         lines += [
             f"  User:     {first.username}",
             f"  Password: {first.password}",

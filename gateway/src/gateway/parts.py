@@ -21,7 +21,7 @@ from gateway.engine.sender import Sender
 from gateway.engine.signer import Signer
 from gateway.engine.upstreams import Upstreams
 from gateway.settings import SERVICES, Settings
-from servicekit import cache
+from servicekit import atomic, cache
 from servicekit.cache import Cache
 
 
@@ -70,9 +70,11 @@ def assemble(settings: Settings) -> Parts:
 
     Raises:
         Misconfigured: the settings would leave the door open.
+        CannotStart: a backup was not put back whole, or a newer program made the database.
     """
     check_settings(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.prepared()
+    atomic.remove_drafts(settings.data_dir)
     database = connect(settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'gateway.db'}")
     accounts, credentials, passwords = Accounts(database), Credentials(database), Passwords()
     credentials.purge()

@@ -40,6 +40,7 @@ from servicekit.health import Readiness
 from servicekit.hosts import is_allowed
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
+from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
 from servicekit.tracing import Tracing, connect, trace_var
 
@@ -58,14 +59,18 @@ def install(
     readiness: Readiness,
     authenticator: Authenticator | None = None,
     body_limits: Mapping[str, int] | None = None,
+    sweeper: Sweeper | None = None,
 ) -> None:
-    """Make `app` behave like every other service.
+    """Make `app` behave like every other service; what `sweeper` removes is told in `/readyz` and `/metrics`.
 
     Without `authenticator` one is made from `settings`. Handlers find the caller through
     `servicekit.auth.identity_of`. `body_limits` are bytes by path, where they differ from the settings'.
     """
     metrics = Metrics(settings.service)
     metrics.watch(readiness)
+    if sweeper is not None:
+        readiness.watch_sweeps(sweeper.report)
+        metrics.watch_sweeps(sweeper.removed)
     app.state.readiness, app.state.metrics, app.state.settings = readiness, metrics, settings
     _add_errors(app)
     _add_health(app, readiness, metrics)

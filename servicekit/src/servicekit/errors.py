@@ -157,6 +157,24 @@ class DeadlineExceeded(ServiceError):
     status, code, type = 504, "deadline_exceeded", "server_error"
 
 
+class CannotStart(NotReady):
+    """What is kept here is in a state in which the service must not touch it."""
+
+    code = "cannot_start"
+
+
+class NewerDatabase(CannotStart):
+    """The tables were made by a newer program; an older one could only harm them."""
+
+    code = "newer_database"
+
+    def __init__(self, part: str, found: int | str, known: int | str) -> None:
+        super().__init__(
+            f"The tables of {part} are of version {found}, and this program knows up to {known}: a newer program "
+            "made them. Update the program (make update), or restore the backup made before (make rollback)."
+        )
+
+
 _BY_STATUS: dict[int, type[ServiceError]] = {
     400: InvalidBody,
     401: Unauthorized,

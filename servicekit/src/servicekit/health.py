@@ -26,6 +26,7 @@ class Readiness:
         self._device = "cpu"
         self._checks: dict[str, Check] = {}
         self._queue: Callable[[], dict[str, int]] = lambda: {"running": 0, "waiting": 0}
+        self._sweeps: Callable[[], dict[str, Any]] | None = None
         self.draining = False
         self._on_drain: list[Callable[[float], None]] = []
 
@@ -59,6 +60,10 @@ class Readiness:
         """Return how many requests or jobs run and wait."""
         return self._queue()
 
+    def watch_sweeps(self, sweeps: Callable[[], dict[str, Any]]) -> None:
+        """Ask `sweeps` for what was removed by age."""
+        self._sweeps = sweeps
+
     def on_drain(self, callback: Callable[[float], None]) -> None:
         """Have `callback` called with the seconds that are left when the service is told to stop."""
         self._on_drain.append(callback)
@@ -87,7 +92,8 @@ class Readiness:
                     break
         if self.draining:
             status, reason = "not_ready", "shutting down"
-        return {
+        swept = {} if self._sweeps is None else {"swept": self._sweeps()}
+        return swept | {
             "status": status,
             "reason": reason,
             "service": self.service,

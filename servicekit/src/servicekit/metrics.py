@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prometheus_client import (
@@ -17,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from servicekit.collectors import Numbers, Read
 from servicekit.health import Readiness
+from servicekit.retention import Removed
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods with a label of their own; a caller may write others, without end."""
@@ -82,6 +84,21 @@ class Metrics:
             "Requests and jobs that run and that wait for their turn",
             ("state",),
             lambda: {(state,): float(number) for state, number in readiness.queue().items()},
+        )
+
+    def watch_sweeps(self, removed: Callable[[], Mapping[str, Removed]]) -> None:
+        """Tell what was removed by age; `removed` gives it by kind since the start."""
+        self.counts(
+            "swept_items",
+            "Things removed by age",
+            ("kind",),
+            lambda: {(kind,): float(found.items) for kind, found in removed().items()},
+        )
+        self.counts(
+            "swept_bytes",
+            "Bytes freed by age",
+            ("kind",),
+            lambda: {(kind,): float(found.bytes) for kind, found in removed().items()},
         )
 
     def render(self) -> bytes:

@@ -21,6 +21,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from servicekit.errors import CannotStart
+
+UNFINISHED_RESTORE = ".restore"
+"""Folder in a data folder while a backup is put back into it (deploy/backup/restore.py)."""
 CommaList = Annotated[tuple[str, ...], NoDecode]
 """A tuple that is written `a,b,c` in the environment."""
 
@@ -137,8 +141,16 @@ class ServiceSettings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'service.db'}"
 
     def prepared(self) -> ServiceSettings:
-        """Return self after making sure that `data_dir` exists."""
+        """Return self after making sure that `data_dir` exists and is whole.
+
+        Raises:
+            CannotStart: a backup was being put back and was not finished.
+        """
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        if (self.data_dir / UNFINISHED_RESTORE).exists():
+            raise CannotStart(
+                f"Putting back a backup of {self.service} was not finished. Run it again (make restore FILE=…)."
+            )
         return self
 
 

@@ -28,6 +28,7 @@ from servicekit.health import Readiness
 from servicekit.hosts import is_allowed
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
+from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
 from servicekit.tracing import Tracing, connect, trace_var
 
@@ -40,10 +41,14 @@ def install(
     *,
     readiness: Readiness,
     authenticator: Authenticator | None = None,
+    sweeper: Sweeper | None = None,
 ) -> None:
     """Make `app` behave like every other service; the caller is `servicekit.auth.flask_identity()`."""
     metrics = Metrics(settings.service)
     metrics.watch(readiness)
+    if sweeper is not None:
+        readiness.watch_sweeps(sweeper.report)
+        metrics.watch_sweeps(sweeper.removed)
     checker = authenticator or Authenticator(settings)
     tracing = connect(settings.service, settings.otel_exporter_otlp_endpoint)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

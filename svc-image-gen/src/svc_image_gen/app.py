@@ -12,6 +12,7 @@ from servicekit import jobs, media, models
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
+from servicekit.retention import Sweeper
 from svc_image_gen.api import generations, simple
 from svc_image_gen.api.orders import Orders
 from svc_image_gen.build import build_engines, service_models, watch
@@ -37,7 +38,7 @@ def create_app(
         settings.service, settings.sql_url, {KIND: studio.draw}, max_waiting=settings.max_waiting
     )
     days = settings.media_retention_days
-    sweeper = media.Sweeper(store, days, also=lambda: queue.sweep(days))
+    sweeper = Sweeper(lambda: store.sweep(days), lambda: queue.sweep(days))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -53,7 +54,7 @@ def create_app(
             one.close()
 
     app = FastAPI(title="svc-image-gen", version=readiness.version, lifespan=lifespan, redoc_url=None)
-    install(app, settings, readiness=readiness, authenticator=authenticator)
+    install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     orders = Orders(queue, settings.sync_timeout_s)
     app.include_router(generations.router(studio, orders))
     app.include_router(simple.router(studio, orders))

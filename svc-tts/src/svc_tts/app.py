@@ -11,6 +11,7 @@ from servicekit import media
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, ServiceModels
+from servicekit.retention import Sweeper
 from servicekit.wsgi import install
 from svc_tts.api import models, openapi, speech, text_to_audio
 from svc_tts.build import build_engines, slots_of
@@ -41,12 +42,13 @@ def create_app(
         chosen, known, detector, max_chars=settings.max_chars, max_waiting=settings.max_waiting
     )
     store = media.MediaStore(settings.data_dir / "audio", "aud")
-    media.Sweeper(store, settings.media_retention_days).start()
+    sweeper = Sweeper(lambda: store.sweep(settings.media_retention_days))
+    sweeper.start()
     readiness = Readiness(settings.service)
     readiness.set(status="ready", model=known.default)
     readiness.watch_queue(service.queue)
     app = Flask("svc_tts")
-    install(app, settings, readiness=readiness, authenticator=authenticator)
+    install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     for routes in (
         speech.blueprint(service),
         text_to_audio.blueprint(service, store),

@@ -13,6 +13,7 @@ from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, router
+from servicekit.retention import Sweeper
 from svc_vision.api import analysis, looking
 from svc_vision.api.picture import PictureReader
 from svc_vision.build import build_engine, installed, watch
@@ -33,7 +34,7 @@ def create_app(
     built = build_engine(settings) if engine is None else engine
     service, reader = VisionService(built), PictureReader(settings)
     store = media.MediaStore(settings.data_dir / "media", "upl")
-    sweeper = media.Sweeper(store, settings.media_retention_days)
+    sweeper = Sweeper(lambda: store.sweep(settings.media_retention_days))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -45,7 +46,7 @@ def create_app(
         built.close()
 
     app = FastAPI(title="svc-vision", version=readiness.version, lifespan=lifespan, redoc_url=None)
-    install(app, settings, readiness=readiness, authenticator=authenticator)
+    install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     app.include_router(looking.router(service, reader, store, settings.default_threshold))
     app.include_router(analysis.router(reader, store))

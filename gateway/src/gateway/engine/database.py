@@ -19,6 +19,8 @@ from sqlalchemy import (
     event,
 )
 
+from servicekit.schema import bring_up_to_date
+
 METADATA = MetaData()
 _PRAGMAS = (
     "journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "synchronous=NORMAL", "secure_delete=ON",
@@ -69,7 +71,11 @@ LINKS = Table(
 
 
 def connect(url: str) -> Engine:
-    """Open (and create if needed) the database at an SQLAlchemy URL."""
+    """Open (and create if needed) the database at an SQLAlchemy URL; its tables are the newest afterwards.
+
+    Raises:
+        NewerDatabase: a newer program made them.
+    """
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if url.startswith("sqlite"):
 
@@ -78,7 +84,7 @@ def connect(url: str) -> Engine:
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
 
-    METADATA.create_all(engine)
+    bring_up_to_date(engine, "gateway", METADATA)
     return engine
 
 

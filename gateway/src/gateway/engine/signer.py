@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.engine.credentials import Credential
+from servicekit import atomic
 from servicekit.auth import AUDIENCE, ISSUER
 from servicekit.errors import Unauthorized
 
@@ -93,7 +93,7 @@ def _read_or_make(path: Path) -> Ed25519PrivateKey:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write_private(path, pem)
+        atomic.write(path, pem, replace=False)
     except FileExistsError:
         return _read(path)
     return key
@@ -104,24 +104,3 @@ def _read(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"{path.name} does not hold an Ed25519 key")
     return key
-
-
-def write_private(path: Path, content: bytes, *, replace: bool = False) -> None:
-    """Write a file that only its owner can read, in one step.
-
-    Raises:
-        FileExistsError: it exists and `replace` is false.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if replace:
-        os.replace(draft, path)
-        return
-    try:
-        os.link(draft, path)
-    finally:
-        os.unlink(draft)

@@ -18,18 +18,18 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from servicekit.errors import InternalError, KeyReused, NotFound, ServiceError, TooBusy
+from servicekit.errors import InternalError, KeyReused, NewerDatabase, NotFound, ServiceError, TooBusy
 from servicekit.jobs.context import JobCancelled, JobContext, JobInterrupted
 from servicekit.jobs.model import Job, JobEvent
 from servicekit.jobs.notify import Notifier
 from servicekit.jobs.runtime import DbosRuntime
 from servicekit.jobs.store import JobStore
 from servicekit.logs import log_event
+from servicekit.retention import DAY_S, Removed
 
 Handler = Callable[[JobContext, dict[str, Any]], dict[str, Any]]
 #: A reader hears at least this often of a job that is not final (the promise is 2 s).
 HEARTBEAT_S = 1.5
-_DAY_S = 86_400.0
 log = logging.getLogger(__name__)
 
 
@@ -71,7 +71,11 @@ class JobQueue:
     def start(self) -> None:
         """Open the database, resume what a crash left and begin to work. Blocks for about a second."""
         self._stopping.clear()
-        self._store = JobStore(self._url, self.name)
+        try:
+            self._store = JobStore(self._url, self.name)
+        except NewerDatabase as error:
+            log_event(log, "jobs cannot start", level=logging.ERROR, reason=error.message)
+            raise
         self._runtime = DbosRuntime(self.name, self._url, self._concurrency, self._execute)
         try:
             self._runtime.start()
@@ -165,11 +169,11 @@ class JobQueue:
         """Give `{"running", "waiting"}`."""
         return self._opened().count()
 
-    def sweep(self, max_age_days: float) -> int:
+    def sweep(self, max_age_days: float) -> dict[str, Removed]:
         """Remove final jobs older than `max_age_days`; give how many."""
-        ids = self._opened().sweep(time.time() - max_age_days * _DAY_S)
+        ids = self._opened().sweep(time.time() - max_age_days * DAY_S)
         self._running_runtime().forget(ids)
-        return len(ids)
+        return {"jobs": Removed(len(ids))}
 
     async def events(self, job_id: str, owner: str, after: int = 0) -> AsyncIterator[JobEvent]:
         """Follow a job: its events after number `after`, then new ones, until a final one.

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from servicekit.jobs.model import FINAL, Job, JobEvent
+from servicekit.schema import bring_up_to_date
 
 _metadata = sa.MetaData()
 _jobs = sa.Table(
@@ -62,7 +63,7 @@ class JobStore:
         self._engine = sa.create_engine(_driver(database_url), pool_pre_ping=True)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        _metadata.create_all(self._engine)
+        bring_up_to_date(self._engine, "jobs", _metadata)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -4,8 +4,7 @@ Owns files under one root. Knows nothing about what made them.
 """
 
 from servicekit.media.api import router
-from servicekit.media.store import MediaItem, MediaStore, SweepReport
-from servicekit.media.sweeper import Sweeper
+from servicekit.media.store import MediaItem, MediaStore
 from servicekit.media.web import blueprint
 
-__all__ = ["MediaItem", "MediaStore", "SweepReport", "Sweeper", "blueprint", "router"]
+__all__ = ["MediaItem", "MediaStore", "blueprint", "router"]

@@ -9,16 +9,16 @@ and removed first, so that after a crash an item is there whole or not at all.
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from servicekit import atomic
 from servicekit.errors import NotFound, NotReady
+from servicekit.retention import DAY_S, Removed
 
 _ENDINGS = {
     "image/png": "png",
@@ -32,10 +32,6 @@ _ENDINGS = {
     "audio/flac": "flac",
 }
 _META = ".meta.json"
-_TMP = ".tmp"
-_DAY_S = 86_400.0
-#: A write that is older than this and was never finished belongs to a process that died.
-_STALE_S = 3_600.0
 
 
 @dataclass(frozen=True)
@@ -53,16 +49,6 @@ class MediaItem:
 
 
 @dataclass(frozen=True)
-class SweepReport:
-    """What one sweep removed."""
-
-    removed: int = 0
-    freed_bytes: int = 0
-    kept: int = 0
-    leftovers: int = 0
-
-
-@dataclass(frozen=True)
 class _Meta:
     media_type: str
     size_bytes: int
@@ -73,13 +59,17 @@ class _Meta:
 
 
 class MediaStore:
-    """Keep files of one kind; `prefix` (such as `img` or `aud`) begins every id. Thread-safe."""
+    """Keep files of one kind; `prefix` (such as `img` or `aud`) begins every id. Thread-safe.
 
-    def __init__(self, root: Path, prefix: str) -> None:
+    `clock` gives Unix time; an item's age is counted by it.
+    """
+
+    def __init__(self, root: Path, prefix: str, *, clock: Callable[[], float] = time.time) -> None:
         if not re.fullmatch(r"[a-z]{1,16}", prefix):
             raise ValueError(f"the media prefix {prefix!r} must be 1 to 16 lower-case letters")
         self.root = root.absolute()
         self.prefix = prefix
+        self._clock = clock
         self._id = re.compile(rf"{prefix}_[0-9a-f]{{32}}")
         self.root.mkdir(parents=True, exist_ok=True)
 
@@ -110,10 +100,10 @@ class MediaStore:
         if (existing := self._read_meta(item_id)) is not None and existing.owner != owner:
             raise self._not_found(item_id)
         file = f"{item_id}.{_ENDINGS.get(media_type, 'bin')}"
-        meta = _Meta(media_type, len(content), owner, time.time(), file, safe_name(name))
+        meta = _Meta(media_type, len(content), owner, self._clock(), file, safe_name(name))
         try:
-            self._write(file, content)
-            self._write(item_id + _META, json.dumps(asdict(meta)).encode())
+            atomic.write(self.root / file, content)
+            atomic.write(self.root / (item_id + _META), json.dumps(asdict(meta)).encode())
         except OSError as exc:
             raise NotReady(
                 f"The file of {len(content)} bytes could not be kept ({type(exc).__name__}). "
@@ -149,32 +139,31 @@ class MediaStore:
         mine = [item for item in self._items() if item.owner == owner]
         return sorted(mine, key=lambda item: (-item.created_at, item.id))
 
-    def sweep(self, max_age_days: float) -> SweepReport:
+    def sweep(self, max_age_days: float) -> dict[str, Removed]:
         """Remove items older than `max_age_days`, and what crashed writes left behind."""
-        now = time.time()
-        removed = freed = kept = 0
+        now = self._clock()
+        removed = Removed()
         known: set[str] = set()
         for item in self._items():
-            if now - item.created_at > max_age_days * _DAY_S:
+            if now - item.created_at > max_age_days * DAY_S:
                 self._remove(item)
-                removed += 1
-                freed += item.size_bytes
+                removed += Removed(1, item.size_bytes)
             else:
-                kept += 1
                 known |= {item.path.name, item.id + _META}
-        return SweepReport(removed, freed, kept, self._remove_leftovers(known, now))
+        return {"media": removed, "leftovers": self._remove_leftovers(known, now)}
 
-    def _remove_leftovers(self, known: set[str], now: float) -> int:
-        count = 0
+    def _remove_leftovers(self, known: set[str], now: float) -> Removed:
+        found = Removed(*atomic.remove_drafts(self.root, now=now))
         for file in self.root.iterdir():
             try:
-                ours = file.name.endswith(_TMP) or self._id.match(file.name)
-                if ours and file.name not in known and now - file.stat().st_mtime > _STALE_S:
+                facts = file.stat()
+                orphan = self._id.match(file.name) and file.name not in known
+                if orphan and now - facts.st_mtime > atomic.DRAFT_STALE_S:
                     file.unlink()
-                    count += 1
+                    found += Removed(1, facts.st_size)
             except FileNotFoundError:
                 continue
-        return count
+        return found
 
     def _items(self) -> Iterator[MediaItem]:
         for file in sorted(self.root.glob(f"{self.prefix}_*{_META}")):
@@ -210,23 +199,6 @@ class MediaStore:
             return None
         # The sidecar is ours, and still its file name is not trusted.
         return meta if re.fullmatch(rf"{item_id}\.[a-z0-9]+", meta.file) else None
-
-    def _write(self, file: str, content: bytes) -> None:
-        tmp = self.root / f".{file}.{secrets.token_hex(8)}{_TMP}"
-        try:
-            with tmp.open("xb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(tmp, self.root / file)
-        except BaseException:
-            tmp.unlink(missing_ok=True)
-            raise
-        folder = os.open(self.root, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _not_found(self, item_id: str) -> NotFound:
         shown = item_id if len(item_id) <= 60 else item_id[:57] + "..."

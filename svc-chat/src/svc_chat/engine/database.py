@@ -9,22 +9,30 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine as Database
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
-from servicekit.errors import BadRequest
+from servicekit.errors import BadRequest, NewerDatabase
 from svc_chat.errors import HistoryAway
 
 _MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 _BEFORE_MIGRATIONS = "0001"
 """What a database holds that was made before there were migrations."""
+VERSION_TABLE = "svc_chat_version"
+"""Where Alembic keeps which step the tables have seen (`migrations/env.py` says it too)."""
 _LOCK = 0x0F1C1A
 """Number of the advisory lock that lets one of several starting processes migrate."""
 
 
 def open_database(sql_url: str) -> Database:
-    """Open (and create if needed) the database at an SQLAlchemy URL; its tables are the newest afterwards."""
+    """Open (and create if needed) the database at an SQLAlchemy URL; its tables are the newest afterwards.
+
+    Raises:
+        NewerDatabase: a newer program made them; nothing is changed.
+    """
     database = create_engine(sql_url, pool_pre_ping=not sql_url.startswith("sqlite"))
     if database.dialect.name == "sqlite":
         event.listen(database, "connect", _sqlite_connection)
@@ -82,9 +90,18 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     there = inspect(connection).get_table_names()
-    if "svc_chat_version" not in there and "personas" in there:
+    if VERSION_TABLE not in there and "personas" in there:
         command.stamp(config, _BEFORE_MIGRATIONS)
+    _refuse_newer(connection, ScriptDirectory.from_config(config))
     command.upgrade(config, "head")
+
+
+def _refuse_newer(connection: Connection, ours: ScriptDirectory) -> None:
+    known = {step.revision for step in ours.walk_revisions()}
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    for found in context.get_current_heads():
+        if found not in known:
+            raise NewerDatabase("svc-chat", found, ours.get_current_head() or "0")
 
 
 def _sqlite_connection(connection: Any, _: Any) -> None:

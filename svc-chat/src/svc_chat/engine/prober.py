@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from servicekit import atomic
 from servicekit.logs import log_event
 from svc_chat.engine.gguf_header import GgufHeader, read_header
 from svc_chat.errors import ModelBroken
@@ -165,6 +166,7 @@ def _read(store: Path) -> list[str]:
 
 def _write(store: Path, good: list[str]) -> None:
     store.parent.mkdir(parents=True, exist_ok=True)
-    whole = store.with_suffix(".new")
-    whole.write_text(json.dumps({"good": good}), encoding="utf-8")
-    whole.replace(store)
+    try:
+        atomic.write(store, json.dumps({"good": good}).encode())
+    except OSError as error:  # the model is good all the same; after a restart it is tried again
+        log_event(log, "tried model not remembered", level=logging.WARNING, reason=type(error).__name__)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from servicekit import atomic
 from servicekit.errors import NotReady
 from svc_translate.engine.folders import MarianFolder
 
@@ -34,6 +35,8 @@ def converted(folder: MarianFolder, cache_dir: Path) -> Path:
     work = Path(tempfile.mkdtemp(prefix=".making-", dir=cache_dir))
     try:
         _run_child(folder, work / "model")
+        for file in (work / "model").iterdir():
+            atomic.sync(file)
         try:
             (work / "model").rename(target)
         except OSError:
