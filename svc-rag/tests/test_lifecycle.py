@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from svc_rag.engine.fake import FakeChat
+import io
+import sqlite3
+import time
+from contextlib import ExitStack, closing
 
+import pytest
+
+from servicekit.errors import NewerDatabase
+from svc_rag.engine.fake import FakeChat
+from svc_rag.engine.files import FolderFiles
+
+EMPTY_STORE = (
+    "DELETE FROM store_chunks",
+    "DELETE FROM store_vectors",
+    "DELETE FROM store_documents",
+    "INSERT INTO store_words (store_words) VALUES ('rebuild')",
+)
 TEXT = "The museum keeps twelve paintings of old ships. Entrance is free on Sundays."
 
 
@@ -32,3 +47,67 @@ def test_without_the_search_store_the_service_starts_and_says_so(start):
     assert "store not ready" in service.client.get("/readyz").json()["reason"]
     assert service.call("DELETE", f"/v1/jobs/{waiting['id']}").status_code == 200
     assert service.finish(waiting["id"])["status"] == "cancelled"
+
+
+def change(service, *statements):
+    """Change a stopped service's record, as a backup or a crash may have left it."""
+    service.client.__exit__(None, None, None)
+    service.client = ExitStack()
+    with closing(sqlite3.connect(service.data_dir / "rag.db", isolation_level=None)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def until_found(service, query, document_id, timeout_s=60):
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = service.call("POST", "/v1/search", json={"query": query})
+        if answer.status_code == 200 and [h["document_id"] for h in answer.json()["hits"]] == [document_id]:
+            return
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "UPDATE documents SET status = 'queued', job_id = NULL, chunks = 0",
+        "UPDATE documents SET status = 'processing'",
+    ],
+    ids=["its job was never submitted", "its job ended after the record was copied"],
+)
+def test_a_document_that_no_job_looks_after_is_read_again(start, lost):
+    first = start()
+    document_id = first.add(TEXT)
+    change(first, lost, "UPDATE documents SET created_at = created_at - 100", *EMPTY_STORE)
+    again = start()
+    until_found(again, "museum paintings", document_id)
+    again.finish(again.call("GET", "/v1/documents").json()["data"][0]["job_id"])
+    assert again.call("GET", "/v1/documents").json()["data"][0]["status"] == "ready"
+
+
+def test_an_index_that_was_lost_is_made_again_from_the_record(start):
+    first = start()
+    document_id = first.add(TEXT)
+    change(first, "UPDATE documents SET created_at = created_at - 100", *EMPTY_STORE)
+    until_found(start(), "museum paintings", document_id)
+
+
+def test_a_record_of_a_newer_program_is_refused(start):
+    first = start()
+    change(first, "PRAGMA user_version = 8")
+    with pytest.raises(NewerDatabase, match="svc-rag are of version 8"):
+        start()
+
+
+def test_a_record_from_before_versions_were_kept_is_taken_over(start):
+    first = start()
+    document_id = first.add(TEXT)
+    change(first, "PRAGMA user_version = 0")
+    until_found(start(), "museum paintings", document_id)
+
+
+def test_an_upload_nobody_acknowledged_is_removed_but_not_one_under_way(tmp_path):
+    files = FolderFiles(tmp_path)
+    files.put("doc_" + "a" * 32, io.BytesIO(b"x"), 10)
+    assert files.ids(older_than_s=3600) == [] and len(files.ids()) == 1

@@ -10,9 +10,11 @@ from fastapi import FastAPI
 
 from servicekit import jobs
 from servicekit.asgi import install
+from servicekit.atomic import DRAFT_STALE_S
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import router as model_routes
+from servicekit.retention import Sweeper
 from svc_rag.api import documents, embeddings, later, questions, training
 from svc_rag.api.intake import INGEST, Intake
 from svc_rag.build import StoreWatch, build_engines, load_model, models_of
@@ -46,25 +48,30 @@ def create_app(
     queue = jobs.JobQueue(
         settings.service, settings.sql_url, {INGEST: ingest}, max_waiting=settings.max_waiting_jobs
     )
-    watch = StoreWatch(engines.store)
+    intake = Intake(library, queue)
+    watch = StoreWatch(engines.store, intake.mend)
+    days = settings.media_retention_days
+    sweeper = Sweeper(lambda: library.sweep(DRAFT_STALE_S), lambda: queue.sweep(days), engines.parser.sweep)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         library.sweep()
         await asyncio.to_thread(queue.start)
         watch.start()
+        sweeper.start()
         readiness.add_check("search", watch.reason)
         readiness.watch_queue(queue.load)
         loading = asyncio.create_task(load_model(engines.embedder, readiness))
         yield
         await loading
+        await asyncio.to_thread(sweeper.stop)
         await asyncio.to_thread(queue.stop)
         await asyncio.to_thread(watch.stop)
         await engines.close()
 
     app = FastAPI(title="svc-rag", version=readiness.version, lifespan=lifespan, redoc_url=None)
-    install(app, settings, readiness=readiness, authenticator=authenticator)
-    intake, models = Intake(library, queue), models_of(settings, engines.embedder)
+    install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
+    models = models_of(settings, engines.embedder)
     app.include_router(
         documents.router(intake, settings, settings.max_document_bytes, settings.fetch_timeout_s)
     )

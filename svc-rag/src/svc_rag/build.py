@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, TooBusy
 from servicekit.health import Readiness
 from servicekit.models import InstalledModel, ModelSlot, ServiceModels
 from servicekit.models.catalogue import Catalogue
@@ -26,6 +28,7 @@ from svc_rag.settings import Settings
 _MINILM_DIMENSION = 384
 _MINILM_BYTES = 91_300_000
 _CHECK_EVERY_S = 1.0
+_TELL_AGAIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,14 @@ def models_of(settings: Settings, embedder: Embedder) -> ServiceModels:
 
 
 class StoreWatch:
-    """Keeps asking the store whether it is there, so that `/readyz` knows without waiting for it."""
+    """Keeps asking the store whether it is there, so that `/readyz` knows without waiting for it.
 
-    def __init__(self, store: ChunkStore):
-        self._store = store
+    Each time the store is there again, `back` is called until it raises no ServiceError.
+    """
+
+    def __init__(self, store: ChunkStore, back: Callable[[], object] = lambda: None):
+        self._store, self._back = store, back
+        self._told_back, self._tell_at = False, 0.0
         self._reason: str | None = "store not ready: connecting"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-watch", daemon=True)
@@ -127,14 +134,24 @@ class StoreWatch:
         """Return why the store cannot be used, None when it can."""
         return self._reason
 
+    def _tell_back(self) -> None:
+        if self._told_back or time.monotonic() < self._tell_at:
+            return
+        try:
+            self._back()
+            self._told_back = True
+        except TooBusy:
+            self._tell_at = time.monotonic() + _TELL_AGAIN_S
+
     def _run(self) -> None:
         while True:
             try:
                 self._store.connect()
                 self._store.check()
                 self._reason = None
+                self._tell_back()
             except ServiceError as error:
-                self._reason = f"store not ready: {error.message}"
+                self._reason, self._told_back = f"store not ready: {error.message}", False
             if self._stop.wait(_CHECK_EVERY_S):
                 return
 

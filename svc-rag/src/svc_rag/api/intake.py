@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import uuid
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from servicekit.errors import KeyReused, ServiceError
+from servicekit.errors import KeyReused, NotFound, ServiceError, TooBusy
 from servicekit.jobs import JobQueue
 from svc_rag.domain.library import Library
+from svc_rag.domain.mending import mend
+from svc_rag.engine.base import Document
 
 INGEST = "ingest"
 
@@ -59,6 +62,28 @@ class Intake:
             raise
         self.library.record.update(document_id, job_id=job.id)
         return job.as_dict(), document_id
+
+    def mend(self) -> int:
+        """Have documents read again that nobody reads or that the store lost; return how many. Blocks.
+
+        Raises: StoreNotReady, TooBusy.
+        """
+        return mend(self.library, self._is_settled, self._again)
+
+    def _is_settled(self, document: Document) -> bool:
+        """Tell whether a job works for the document, or its owner cancelled the one that would have."""
+        try:
+            job = self.queue.get(document.job_id or "", document.owner)
+        except NotFound:
+            return False
+        return not job.final or job.status == "cancelled"
+
+    def _again(self, document: Document) -> None:
+        if self.queue.load()["waiting"] >= self.queue.max_waiting // 2:
+            raise TooBusy("Half of the queue is left to new documents; the rest is read again later.")
+        key = f"{document.id}/{uuid.uuid4().hex}"
+        job = self.queue.submit(INGEST, {"document_id": document.id}, document.owner, key)
+        self.library.record.update(document.id, job_id=job.id)
 
     async def remove(self, document_id: str, owner: str) -> None:
         """Delete a document and cancel the job that may still read it."""

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from servicekit.errors import ServiceError
+from servicekit.retention import Removed
 from svc_rag.engine.base import ChunkStore, Document, DocumentRecord, Page, Parser, SourceFiles
 from svc_rag.errors import DocumentNotFound, DocumentNotReady
 
@@ -84,11 +85,17 @@ class Library:
         self.files.delete(document.id)
         return document
 
-    def sweep(self) -> None:
-        """Remove files that no record names: uploads that were never acknowledged."""
-        for document_id in self.files.ids():
+    def sweep(self, older_than_s: float = 0.0) -> dict[str, Removed]:
+        """Remove files that no record names, uploads that were never acknowledged, and cut-off writes.
+
+        While uploads may be under way, `older_than_s` spares them: their file comes before their record.
+        """
+        uploads = Removed()
+        for document_id in self.files.ids(older_than_s):
             if self.record.get(document_id) is None:
+                uploads += Removed(1, self.files.size(document_id))
                 self.files.delete(document_id)
+        return {"uploads": uploads, "leftovers": self.files.remove_drafts()}
 
 
 def title_from(name: str) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from servicekit.errors import NewerDatabase
+
 
 class Database:
     """A SQLite file that threads share; `write` is one transaction, and one at a time."""
@@ -38,6 +40,17 @@ class Database:
             with self._writing:
                 self._all.append(connection)
         return connection
+
+    def claim(self, version: int) -> None:
+        """Mark the file's tables as those of `version`; 0 are those from before versions were kept.
+
+        Raises: NewerDatabase, when a newer program made them; nothing is changed.
+        """
+        found = int(self.read().execute("PRAGMA user_version").fetchone()[0])
+        if found > version:
+            raise NewerDatabase("svc-rag", found, version)
+        if found < version:
+            self.read().execute(f"PRAGMA user_version = {version:d}")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

@@ -6,14 +6,16 @@ User-given names never become paths.
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from servicekit import atomic
+from servicekit.retention import Removed
 from svc_rag.engine.base import Vectors
 from svc_rag.errors import DocumentTooLarge
 
@@ -22,7 +24,7 @@ _BLOCK_BYTES = 2**20
 
 
 class FolderFiles:
-    """SourceFiles below one folder; every write is to a temporary name, synced, then renamed."""
+    """SourceFiles below one folder; what is there is whole (servicekit.atomic)."""
 
     def __init__(self, root: Path):
         self._root = root
@@ -59,9 +61,21 @@ class FolderFiles:
         """Remove everything of a document."""
         shutil.rmtree(self._folder(document_id), ignore_errors=True)
 
-    def ids(self) -> list[str]:
-        """Return the ids of all documents that have a folder."""
-        return sorted(path.name for path in self._root.iterdir() if _ID.fullmatch(path.name))
+    def ids(self, older_than_s: float = 0.0) -> list[str]:
+        """Return the ids of all documents whose folder was last changed so long ago."""
+        last = time.time() - older_than_s
+        found = [path for path in self._root.iterdir() if _ID.fullmatch(path.name)]
+        return sorted(path.name for path in found if _changed_at(path) <= last)
+
+    def size(self, document_id: str) -> int:
+        """Return the bytes of everything of a document."""
+        folder = self._folder(document_id)
+        return sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
+
+    def remove_drafts(self) -> Removed:
+        """Remove what writes that were cut off left in the documents' folders."""
+        found = (Removed(*atomic.remove_drafts(self._folder(document_id))) for document_id in self.ids())
+        return sum(found, Removed())
 
     def _folder(self, document_id: str) -> Path:
         if not _ID.fullmatch(document_id):
@@ -70,26 +84,21 @@ class FolderFiles:
 
     def _write(self, target: Path, source: BinaryIO, max_bytes: int | None) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_suffix(".part")
         size = 0
-        try:
-            with temporary.open("wb") as file:
-                while block := source.read(_BLOCK_BYTES):
-                    size += len(block)
-                    if max_bytes is not None and size > max_bytes:
-                        raise DocumentTooLarge(
-                            f"The file is over the limit of {max_bytes} bytes; split it.", param="file"
-                        )
-                    file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        for folder in (target.parent, self._root):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        with atomic.drafting(target) as file:
+            while block := source.read(_BLOCK_BYTES):
+                size += len(block)
+                if max_bytes is not None and size > max_bytes:
+                    raise DocumentTooLarge(
+                        f"The file is over the limit of {max_bytes} bytes; split it.", param="file"
+                    )
+                file.write(block)
+        atomic.sync(self._root)
         return size
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")

@@ -10,6 +10,8 @@ from dataclasses import fields
 from svc_rag.engine.base import Document, Page
 from svc_rag.engine.database import Database
 
+SCHEMA_VERSION = 1
+"""Of all tables in the file, the search store's too; count it up with a step that changes older ones."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, media_type TEXT NOT NULL,
@@ -27,6 +29,7 @@ class SqliteRecord:
 
     def __init__(self, database: Database):
         self._database = database
+        database.claim(SCHEMA_VERSION)
         database.read().executescript(_SCHEMA)
 
     def add(self, document: Document) -> None:
@@ -46,6 +49,11 @@ class SqliteRecord:
         rows = self._database.read().execute(
             "SELECT * FROM documents WHERE owner = ? ORDER BY created_at DESC, id", (owner,)
         )
+        return [_document(row) for row in rows]
+
+    def all(self) -> Sequence[Document]:
+        """Return everybody's documents, oldest first."""
+        rows = self._database.read().execute("SELECT * FROM documents ORDER BY created_at, id")
         return [_document(row) for row in rows]
 
     def update(self, document_id: str, **fields: object) -> bool:

@@ -6,13 +6,18 @@ Owns the child's life; knows nothing about formats.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from servicekit.atomic import DRAFT_STALE_S
+from servicekit.retention import Removed
 from svc_rag.engine.base import Page, ParsedDocument
 from svc_rag.engine.parsers import media_types
 from svc_rag.engine.parsers.limits import ParseLimits
@@ -27,6 +32,7 @@ _ERRORS = {
     cls.__name__: cls
     for cls in (DocumentEncrypted, DocumentTooComplex, DocumentUnreadable, DocumentUnsupported)
 }
+_PREFIX = "oficina-parse-"
 _OUT_OF_MEMORY = 12
 _PROBED = (media_types.PDF, media_types.DOCX, media_types.PPTX, media_types.XLSX)
 
@@ -50,8 +56,22 @@ class IsolatedParser:
             self._ask("probe", path, media_type)
         return media_type
 
+    def sweep(self) -> dict[str, Removed]:
+        """Remove working folders that a killed process left in the folder for temporary files."""
+        found = Removed()
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            try:
+                facts = folder.stat()
+                if facts.st_uid != os.getuid() or time.time() - facts.st_mtime < DRAFT_STALE_S:
+                    continue
+                found += Removed(1, sum(file.stat().st_size for file in folder.iterdir()))
+            except OSError:
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+        return {"leftovers": found}
+
     def _ask(self, task: str, path: Path, media_type: str) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(prefix="parse-") as folder:
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
             target = Path(folder) / "parsed.json"
             self._run(task, path.resolve(), target, media_type)
             found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
