@@ -9,9 +9,13 @@ SOURCES = $(addsuffix /src,$(PACKAGES)) deploy
 S ?=
 M ?=
 ARGS ?=
+TO ?=
+FILE ?=
+LOGS ?=
+DOCKER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs setup test lint format train-miniatures bench-chat bench-gateway smoke clean python
+.PHONY: help up down restart status logs backup restore update rollback setup test lint format train-miniatures bench-chat bench-gateway smoke clean python
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -33,6 +37,18 @@ status: python ## one line for each process
 
 logs: python ## follow the logs; S=svc-chat for one service
 	@$(RUN) logs $(S)
+
+backup: python ## one archive of all data, also while everything runs; TO=, LOGS=1, DOCKER=1
+	@$(RUN) backup $(TO) $(if $(LOGS),--logs) $(if $(DOCKER),--docker)
+
+restore: python ## put a backup into an empty stack; FILE=backups/oficina-….tar.gz, DOCKER=1
+	@$(RUN) restore $(FILE) $(if $(DOCKER),--docker)
+
+update: python ## fetch the newest version, start it, go back when it does not become ready
+	@$(RUN) update
+
+rollback: python ## go back to the code and the data from before the last update
+	@$(RUN) rollback
 
 setup: python ## install what running and testing need, build the page
 	@$(RUN) setup

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy import machine, torch_index
+from deploy import files, machine, torch_index
 from deploy.console import Stop, step
 from deploy.layout import Layout
 
@@ -52,7 +52,7 @@ def ensure(layout: Layout, groups: tuple[str, ...]) -> None:
     note = "llama.cpp is compiled the first time: some minutes" if not _has_llama_cpp(layout) else ""
     with step("Python packages", note):
         install(layout, uv, _arguments(layout, groups))
-    _stamp(layout, groups).write_text(wanted)
+    files.write(_stamp(layout, groups), wanted)
 
 
 def _stamp(layout: Layout, groups: tuple[str, ...]) -> Path:
@@ -154,8 +154,8 @@ def _has_llama_cpp(layout: Layout) -> bool:
 
 def _fingerprint(layout: Layout, groups: tuple[str, ...]) -> str:
     digest = hashlib.sha256(repr((groups, sys.version_info[:2])).encode())
-    files = [layout.root / name for name in ("constraints.txt", "overrides.txt", "pyproject.toml")]
-    for file in files + [layout.root / name / "pyproject.toml" for name in PACKAGES + DEVELOPED]:
+    listed = [layout.root / name for name in ("constraints.txt", "overrides.txt", "pyproject.toml")]
+    for file in listed + [layout.root / name / "pyproject.toml" for name in PACKAGES + DEVELOPED]:
         digest.update(file.read_bytes() if file.is_file() else b"-")
     return digest.hexdigest()
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from deploy import install, machine
+from deploy import files, install, machine
 from deploy.console import Stop, step
 from deploy.layout import Layout
 
@@ -28,7 +28,7 @@ def ensure(layout: Layout) -> None:
     env = packages(layout)
     with step("web page"):
         _npm(["run", "--silent", "build"], source, env)
-    stamp.write_text(wanted)
+    files.write(stamp, wanted)
 
 
 def packages(layout: Layout) -> dict[str, str]:
@@ -37,7 +37,7 @@ def packages(layout: Layout) -> dict[str, str]:
     if _needs_packages(source):
         with step("packages of the page"):
             _npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"], source, env)
-            (source / "node_modules" / ".installed-from").write_text(_lock_digest(source))
+            files.write(source / "node_modules" / ".installed-from", _lock_digest(source))
     return env
 
 

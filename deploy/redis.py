@@ -5,11 +5,11 @@ Knows how Redis is configured; nothing of what is cached.
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from pathlib import Path
 
+from deploy import files
 from deploy.layout import Layout
 
 DEFAULT_PORT = 6380
@@ -46,19 +46,12 @@ def write_configuration(layout: Layout) -> Path:
         f"maxmemory {MEMORY}",
         "maxmemory-policy allkeys-lru",
     ]
-    return _write(layout.run_dir / "redis.conf", "\n".join(lines) + "\n")
+    return files.write(layout.run_dir / "redis.conf", "\n".join(lines) + "\n")
 
 
 def _password(layout: Layout) -> str:
     file = layout.run_dir / "redis.password"
     if not file.is_file():
         layout.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(file, secrets.token_hex(16))
+        files.write(file, secrets.token_hex(16))
     return file.read_text(encoding="utf-8")
-
-
-def _write(file: Path, text: str) -> Path:
-    descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text)
-    return file

@@ -1,4 +1,4 @@
-"""The commands of the local runner: `up`, `down`, `restart`, `status`, `logs`, `setup`, `test`.
+"""The commands of the local runner: `up`, `down`, `status`, `backup`, `update` and the others of the Makefile.
 
 Reads the command line and puts the other modules in order; decides nothing itself.
 """
@@ -11,17 +11,35 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
-from deploy import first_start, install, machine, memory, page, ready, services, supervisor
+from deploy import (
+    first_start,
+    install,
+    machine,
+    memory,
+    page,
+    ready,
+    services,
+    supervisor,
+    swept,
+    update,
+    upkeep,
+)
+from deploy.backup import commands
 from deploy.console import Stop, say, step, warn
 from deploy.layout import Layout, load
 
-LOG_KEEP_DAYS = 30
+COMMANDS = (
+    "up", "down", "restart", "status", "logs", "setup", "frontend", "urls", "backup", "restore", "update", "rollback"
+)  # fmt: skip
 
 
 def up(layout: Layout, timeout_s: float) -> int:
     """Install what changed, start everything, wait until it is ready and print the link."""
     started = time.monotonic()
+    commands.refuse_unfinished(layout)
     install.ensure(layout, ("run", "tracing") if layout.env.get("OTEL_EXPORTER_OTLP_ENDPOINT") else ("run",))
     _build_page(layout)
     here = [service for service in services.ALL if service.exists(layout)]
@@ -31,7 +49,7 @@ def up(layout: Layout, timeout_s: float) -> int:
         say("==> already running (make restart takes changed code and settings)")
     else:
         _ports_must_be_free(here, layout)
-        _forget_old_logs(layout)
+        upkeep.forget(layout.log_dir, upkeep.retention_days(layout), time.time())
         with step("start"):
             supervisor.start(layout)
     say("==> services")
@@ -65,6 +83,7 @@ def status(layout: Layout) -> int:
         say("nothing is running; start with: make up")
         return 1
     by_name = {service.name: service for service in services.ALL}
+    reports: dict[str, dict[str, Any]] = {}
     total = memory.pss_mib(supervisor.own_pid(layout))
     say(f"{'process':14} {'state':9} {'pid':>7} {'port':>6} {'MiB':>6}  says")
     for process in supervisor.processes(layout):
@@ -72,9 +91,12 @@ def status(layout: Layout) -> int:
         service = by_name.get(name)
         port = str(service.port(layout)) if service else "-"
         report = ready.ask(service.url(layout)) if service else {"status": ""}
+        reports[name] = report
         says = f"{report['status']}  {report.get('reason') or report.get('model') or ''}"
         say(f"{name:14} {process['statename']!s:9} {pid:7} {port:>6} {memory.pss_mib(pid):6.0f}  {says}")
     say(f"memory of everything: {total:.0f} MiB")
+    for line in swept.lines(reports, upkeep.removed_so_far(layout)):
+        say(line)
     return 0
 
 
@@ -102,10 +124,26 @@ def frontend(layout: Layout, script: str) -> int:
 
 
 def _last_line(layout: Layout, service: services.Service) -> str:
+    """Return what a service last said that is no health check: its last error, if there is one."""
     file = layout.log_dir / f"{service.name}.log"
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
     said = [line for line in lines[-200:] if '"/readyz"' not in line and '"/healthz"' not in line]
-    return said[-1][:200] if said else "nothing"
+    errors = [found for line in said if (found := _error_in(line))]
+    return (errors or said or ["nothing"])[-1][:400]
+
+
+def _error_in(line: str) -> str:
+    """Return the message of a logged error, or of an exception that ended a process."""
+    if not line.startswith("{"):
+        name, colon, message = line.partition(": ")
+        return message if colon and name.replace(".", "").replace("_", "").isalnum() else ""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return ""
+    if event.get("level") not in ("ERROR", "CRITICAL") or "startup failed" in str(event.get("message")):
+        return ""
+    return str(event.get("reason") or str(event.get("message")).strip().splitlines()[-1])
 
 
 def _build_page(layout: Layout) -> None:
@@ -121,21 +159,17 @@ def _ports_must_be_free(here: list[services.Service], layout: Layout) -> None:
         raise Stop("These ports are taken by other programs:\n" + "\n".join(lines))
 
 
-def _forget_old_logs(layout: Layout) -> None:
-    for file in layout.log_dir.glob("*.log*"):
-        if time.time() - file.stat().st_mtime > LOG_KEEP_DAYS * 86400:
-            file.unlink(missing_ok=True)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.run", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument(
-        "command", choices=["up", "down", "restart", "status", "logs", "setup", "frontend", "urls"]
+        "name", nargs="?", help="a service (logs), a script (frontend), a file (backup, restore)"
     )
-    parser.add_argument("name", nargs="?", help="a service (logs) or a script (frontend)")
     parser.add_argument("--data-dir", help="where everything is kept; default: data/")
     parser.add_argument("--port-offset", type=int, default=0, help="added to every port")
     parser.add_argument("--timeout", type=float, default=240.0, help="seconds to wait for readiness")
+    parser.add_argument("--docker", action="store_true", help="backup and restore: the named volumes")
+    parser.add_argument("--logs", action="store_true", help="backup: the logs too")
     return parser.parse_args()
 
 
@@ -143,22 +177,27 @@ def main() -> int:
     """Run one command and return the exit status."""
     asked = _arguments()
     layout = load(asked.data_dir, asked.port_offset)
-    if asked.command == "up":
-        return up(layout, asked.timeout)
-    if asked.command == "down":
-        return down(layout)
-    if asked.command == "restart":
-        return down(layout) or up(layout, asked.timeout)
-    if asked.command == "status":
-        return status(layout)
-    if asked.command == "logs":
-        return logs(layout, asked.name)
-    if asked.command == "setup":
-        return setup(layout)
-    if asked.command == "urls":
-        say(json.dumps({service.name: service.url(layout) for service in services.ALL}))
-        return 0
-    return frontend(layout, asked.name or "lint")
+    answers: dict[str, Callable[[], int | None]] = {
+        "up": lambda: up(layout, asked.timeout),
+        "down": lambda: down(layout),
+        "restart": lambda: down(layout) or up(layout, asked.timeout),
+        "status": lambda: status(layout),
+        "logs": lambda: logs(layout, asked.name),
+        "setup": lambda: setup(layout),
+        "frontend": lambda: frontend(layout, asked.name or "lint"),
+        "urls": lambda: say(json.dumps({service.name: service.url(layout) for service in services.ALL})),
+        "backup": lambda: _done(
+            commands.backup(layout, asked.name or None, docker=asked.docker, logs=asked.logs)
+        ),
+        "restore": lambda: _done(commands.put_back(layout, asked.name or "", docker=asked.docker)),
+        "update": lambda: update.update(layout, asked.timeout),
+        "rollback": lambda: update.rollback(layout, asked.timeout),
+    }
+    return answers[asked.command]() or 0
+
+
+def _done(_: object) -> int:
+    return 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy import redis, services
+from deploy import files, redis, services, upkeep
 from deploy.console import Stop
 from deploy.layout import Layout
 
@@ -84,10 +84,9 @@ def write_configuration(layout: Layout) -> Path:
             command = services.command(service, layout)
             told = services.environment(service, layout)
             parts.append(_program(layout, service.name, command, told, 20))
-    file = layout.run_dir / "supervisord.conf"
-    file.touch(mode=0o600)
-    file.write_text("".join(parts), encoding="utf-8")
-    return file
+    told = {"PYTHONPATH": str(layout.root), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    parts.append(_program(layout, "upkeep", upkeep.command(layout), told, 30))
+    return files.write(layout.run_dir / "supervisord.conf", "".join(parts))
 
 
 def start(layout: Layout) -> None:

@@ -52,7 +52,8 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,t
     rm -f /etc/apt/apt.conf.d/docker-clean; \
     if [ -n "${APT}" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends ${APT} >/dev/null; fi \
     && useradd --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin oficina \
-    && mkdir -p /data && chown 10001:10001 /data
+    && mkdir -p /data /stack/gateway /stack/svc-chat /stack/svc-image-gen /stack/svc-vision /stack/svc-translate \
+       /stack/svc-rag /stack/svc-tts && chown -R 10001:10001 /data /stack
 COPY --from=native /opt/llama-backends /opt/llama-backends
 COPY --from=packages /opt/venv /opt/venv
 ARG SERVICE
@@ -61,6 +62,9 @@ WORKDIR /app
 # whatever the modes in the working tree: the service's user reads all of it
 COPY --chmod=0755 servicekit ./servicekit
 COPY --chmod=0755 ${SERVICE} ./${SERVICE}
+# the container `backup` of docker-compose.yml
+COPY --chmod=0755 deploy/__init__.py deploy/console.py deploy/files.py deploy/layout.py ./deploy/
+COPY --chmod=0755 deploy/backup ./deploy/backup
 # as in the repository: a service finds its built-in models beside its sources
 RUN printf '/app/servicekit/src\n/app/%s/src\n' "${SERVICE}" > /opt/venv/lib/python3.11/site-packages/oficina.pth \
     && /opt/venv/bin/python -m compileall -q /app
