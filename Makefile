@@ -15,7 +15,7 @@ LOGS ?=
 DOCKER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs backup restore update rollback setup test lint format train-miniatures bench-chat bench-gateway smoke clean python
+.PHONY: help up down restart status logs backup restore update rollback setup test chaos lint format train-miniatures bench-chat bench-gateway smoke clean python
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,6 +55,9 @@ setup: python ## install what running and testing need, build the page
 
 test: setup ## unit, API, model, end-to-end and browser tests
 	$(VENV)/python -m pytest $(SUITES)
+
+chaos: setup ## the long tests: overload, killed and frozen parts, for minutes
+	$(VENV)/python -m pytest tests/chaos -m chaos
 
 lint: setup ## style, types, direction of imports, sizes, the page's own checks
 	$(VENV)/ruff check .

@@ -19,8 +19,9 @@ from gateway.api.edge import Edge
 from gateway.app import create_edge
 from gateway.parts import Parts, assemble
 from gateway.settings import SERVICES, Settings
+from tests.gateway_process import KEY
 
-PASSWORD, KEY = "correct horse battery", "ofi_test_0123456789abcdefghij"
+PASSWORD = "correct horse battery"
 
 
 @dataclass

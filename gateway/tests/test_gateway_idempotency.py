@@ -12,9 +12,9 @@ from gateway.domain.idempotency import is_kept, read_key
 from gateway.engine.database import connect
 from gateway.engine.ledger import LEASE_S, Ledger, Outcome
 from servicekit.errors import BadRequest, KeyReused
+from tests.gateway_process import AUTH, GatewayProcess
 
 from .conftest import serve_gateway, until
-from .process import AUTH, GatewayProcess
 from .test_gateway_auth import member
 
 CHAT = "/v1/chat/completions"

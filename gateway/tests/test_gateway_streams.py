@@ -10,8 +10,9 @@ import psutil
 import pytest
 from aiohttp import web
 
+from tests.gateway_process import AUTH, GatewayProcess
+
 from .conftest import KEY, until
-from .process import AUTH, GatewayProcess
 
 CHAT, FILES, MEDIA = "/v1/chat/completions", "/v1/files", "/media/img_1"
 SIZE, PIECE = 50_000_000, 250_000

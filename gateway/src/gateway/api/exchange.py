@@ -209,7 +209,8 @@ class Exchange:
             *((n.lower().encode(), v.encode()) for n, v in error.headers().items()),
             *self.own_headers(),
         ]
-        if self.has_body and self._watcher is None:
+        if self.has_body and self._watcher is None and not 0 < (self.declared_length or 0) <= SMALL_BODY:
+            # A small body that was not read is skipped: a refusal must not cost the client its connection as well.
             headers.append((b"connection", b"close"))
         self.extra = [pair for pair in self.extra if pair[0] == b"x-cache"]
         await self.respond(error.status, headers, content)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from .conftest import KEY
-
+KEY = "ofi_test_0123456789abcdefghij"
 AUTH = {"Authorization": f"Bearer {KEY}"}
 START_TIMEOUT_S = 60
 
