@@ -348,3 +348,24 @@ def test_the_second_start_keeps_account_and_key_and_prints_only_a_new_link(tmp_p
     for parts in (first, again):
         parts.resolver.close()
         parts.passwords.close()
+
+
+async def test_a_flood_of_calls_of_one_caller_looks_it_up_once(gateway, monkeypatch):
+    asked = []
+    credentials = gateway.parts.resolver._credentials
+    find = credentials.find_key
+
+    def slow(secret: str):
+        asked.append(secret)
+        time.sleep(0.1)
+        return find(secret)
+
+    monkeypatch.setattr(credentials, "find_key", slow)
+
+    async def me() -> int:
+        async with gateway.get("/auth/me") as answer:
+            return answer.status
+
+    gateway.parts.resolver.forget()
+    assert set(await asyncio.gather(*(me() for _ in range(100)))) == {200}
+    assert len(asked) <= 3  # one, and on a slow machine some more when that one is no longer remembered

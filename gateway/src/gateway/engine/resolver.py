@@ -47,6 +47,7 @@ class Resolver:
         self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
         self._tokens: OrderedDict[Credential, tuple[float, Caller]] = OrderedDict()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="accounts")
+        self._looking: dict[str, asyncio.Task[Credential | None]] = {}
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Run a blocking call of the database in this resolver's threads."""
@@ -68,9 +69,9 @@ class Resolver:
             return caller
         if bearer.count(".") == 2:
             claims = self._signer.verify(bearer)
-            found = await self.in_thread(self._credentials.find_by_id, claims["cid"])
+            found = await self._look(bearer, self._credentials.find_by_id, claims["cid"])
         else:
-            found = await self.in_thread(self._credentials.find_key, bearer)
+            found = await self._look(bearer, self._credentials.find_key, bearer)
         return self._accept(bearer, found)
 
     async def by_cookie(self, secret: str) -> Caller:
@@ -78,7 +79,18 @@ class Resolver:
         remembered = self.remembered("cookie " + secret)
         if remembered is not None:
             return remembered
-        return self._accept("cookie " + secret, await self.in_thread(self._credentials.find_session, secret))
+        found = await self._look("cookie " + secret, self._credentials.find_session, secret)
+        return self._accept("cookie " + secret, found)
+
+    async def _look(
+        self, name: str, find: Callable[[str], Credential | None], secret: str
+    ) -> Credential | None:
+        """Look a credential up once for all calls that wait for it: a flood of them must not fill the queue."""
+        looking = self._looking.get(name)
+        if looking is None:
+            looking = self._looking[name] = asyncio.create_task(self.in_thread(find, secret))
+            looking.add_done_callback(lambda _: self._looking.pop(name, None))
+        return await asyncio.shield(looking)
 
     def _accept(self, secret: str, found: Credential | None) -> Caller:
         if found is None:
