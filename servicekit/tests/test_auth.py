@@ -106,3 +106,23 @@ def test_only_bearer_headers_carry_a_token() -> None:
     assert bearer_of("Basic abc") is None
     assert bearer_of("Bearer ") is None
     assert bearer_of(None) is None
+
+
+def test_a_service_without_network_reads_the_keys_from_a_file(
+    keys: TestKeys, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def away(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no network")
+
+    file = tmp_path_factory.mktemp("keys") / "jwks.json"
+    file.write_text(json.dumps(keys._jwks))
+    client = httpx.Client(transport=httpx.MockTransport(away))
+    alone = Authenticator(ServiceSettings(jwks_file=str(file)), client)
+    assert alone.authenticate(keys.token("ana")).user_id == "ana"
+    with pytest.raises(Unauthorized):
+        alone.authenticate(TestKeys().token("ana"))
+    with pytest.raises(NotReady):
+        alone.authenticate("ofi_good")
+    missing = Authenticator(ServiceSettings(jwks_file=str(file) + ".none"), client)
+    with pytest.raises(NotReady):
+        missing.authenticate(keys.token("ana"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.bootstrap import FirstStart, check_settings, ensure_owner
 from gateway.engine.accounts import Accounts
@@ -80,8 +81,10 @@ def assemble(settings: Settings) -> Parts:
     credentials.purge()
     first_start = ensure_owner(settings, accounts, credentials, passwords)
     signer = Signer(settings.data_dir / "signing-key.pem")
+    if settings.jwks_file:
+        signer.publish(Path(settings.jwks_file))
     upstreams = Upstreams(
-        settings.upstreams | {"frontend": settings.upstream_frontend},
+        settings.upstreams | settings.watched | {"frontend": settings.upstream_frontend},
         max_in_flight=settings.max_in_flight,
         connect_timeout_s=settings.connect_timeout_s,
         read_timeout_s=settings.read_timeout_s,
@@ -109,7 +112,7 @@ def assemble(settings: Settings) -> Parts:
         upstreams=upstreams,
         sender=sender,
         calls=calls,
-        poller=Poller(upstreams, SERVICES),
+        poller=Poller(upstreams, (*SERVICES, *settings.watched)),
         catalogue=Catalogue(calls),
         descriptions=Descriptions(calls),
         cache=cache.connect(settings.redis_url),

@@ -28,6 +28,8 @@ class Settings(ServiceSettings):
     upstream_translate: CommaList = ("http://127.0.0.1:8005",)
     upstream_tts: CommaList = ("http://127.0.0.1:5000",)
     upstream_rag: CommaList = ("http://127.0.0.1:8006",)
+    upstream_code: CommaList = ()
+    """Base URL of svc-code, or `unix:` and its socket; its state is shown, no call is forwarded."""
     upstream_frontend: CommaList = ()
     """Server of the web page; empty: files of `static_dir`."""
     static_dir: str = ""
@@ -96,12 +98,17 @@ class Settings(ServiceSettings):
 
     @field_validator(
         "upstream_chat", "upstream_image_gen", "upstream_vision", "upstream_translate", "upstream_tts",
-        "upstream_rag", "upstream_frontend", "required_services", "trusted_proxies", "allowed_origins",
+        "upstream_rag", "upstream_code", "upstream_frontend", "required_services", "trusted_proxies", "allowed_origins",
         mode="before",
     )  # fmt: skip
     @classmethod
     def _split(cls, value: Any) -> Any:
         return comma_list(value)
+
+    @property
+    def watched(self) -> dict[str, tuple[str, ...]]:
+        """Services that are asked how they are and nothing else, where there are any."""
+        return {"code": self.upstream_code} if self.upstream_code else {}
 
     @property
     def upstreams(self) -> dict[str, tuple[str, ...]]:

@@ -16,11 +16,13 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 import httpx
 import jwt
+import orjson
 from starlette.requests import HTTPConnection
 
 from servicekit.errors import Forbidden, NotReady, ServiceError, Unauthorized
@@ -72,10 +74,10 @@ def identity_from_claims(claims: dict[str, Any], token: str) -> Identity:
 
 
 class KeySet:
-    """The gateway's public keys, fetched when needed and kept. Thread-safe."""
+    """The gateway's public keys, fetched from `url`, or read from `file`, when needed and kept. Thread-safe."""
 
-    def __init__(self, url: str, client: httpx.Client):
-        self._url, self._client = url, client
+    def __init__(self, url: str, client: httpx.Client, file: str = ""):
+        self._url, self._client, self._file = url, client, file
         self._keys: dict[str, Any] = {}
         self._fetched_at = self._tried_at = float("-inf")
         self._lock = threading.Lock()
@@ -104,14 +106,21 @@ class KeySet:
             return
         self._tried_at = now
         try:
-            answer = self._client.get(self._url)
-            answer.raise_for_status()
-            keys = jwt.PyJWKSet.from_dict(answer.json()).keys
-        except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
+            keys = jwt.PyJWKSet.from_dict(self._published()).keys
+        except (httpx.HTTPError, OSError, ValueError, jwt.PyJWTError) as error:
             log_event(log, "identity keys not fetched", level=logging.WARNING, reason=type(error).__name__)
             return
         self._keys = {key.key_id: key.key for key in keys if key.key_id}
         self._fetched_at = now
+
+    def _published(self) -> dict[str, Any]:
+        if self._file:
+            found: dict[str, Any] = orjson.loads(Path(self._file).read_bytes())
+            return found
+        answer = self._client.get(self._url)
+        answer.raise_for_status()
+        keys: dict[str, Any] = answer.json()
+        return keys
 
 
 class Authenticator:
@@ -121,7 +130,7 @@ class Authenticator:
         self._enabled = settings.auth == "on"
         self._gateway = settings.gateway_url.rstrip("/")
         self._client = client or httpx.Client(timeout=httpx.Timeout(2.0, connect=1.0))
-        self._keys = KeySet(f"{self._gateway}/.well-known/jwks.json", self._client)
+        self._keys = KeySet(f"{self._gateway}/.well-known/jwks.json", self._client, settings.jwks_file)
         self._known: OrderedDict[str, tuple[float, Identity | ServiceError]] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -44,6 +44,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        uds=settings.uds or None,
         log_config=None,
         access_log=False,
         timeout_keep_alive=settings.keep_alive,

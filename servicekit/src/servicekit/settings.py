@@ -58,6 +58,8 @@ class ServiceSettings(BaseSettings):
     """Address to listen on."""
     port: int = 8000
     """TCP port to listen on."""
+    uds: str = ""
+    """Unix socket to listen on instead of a port: for a service without network."""
     debug: bool = False
     """Log more; never shows stack traces to callers."""
     reload: bool = False
@@ -76,6 +78,8 @@ class ServiceSettings(BaseSettings):
     """Folder for everything this service keeps."""
     gateway_url: str = "http://127.0.0.1:8001"
     """Where identity keys are fetched and API keys are checked."""
+    jwks_file: str = ""
+    """File of the identity keys, which the gateway writes and a service without network reads."""
     auth: Literal["on", "off"] = "on"
     """`off` treats every caller as the owner; only for a machine nobody else reaches."""
     redis_url: str = ""

@@ -122,8 +122,8 @@ class Poller:
         start = time.perf_counter()
         try:
             async with asyncio.timeout(budget_s):
-                ask = self._upstreams.session.get(f"{endpoint.url}/readyz", allow_redirects=False)
-                async with ask as answer:
+                session, base = self._upstreams.reach(endpoint)
+                async with session.get(f"{base}/readyz", allow_redirects=False) as answer:
                     report = await read_whole(answer, _REPORT_BYTES)
             state = _state(report, (time.perf_counter() - start) * 1000)
         except UpstreamFailed:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -40,6 +41,13 @@ class Signer:
     def jwks(self) -> dict[str, Any]:
         """Return the public keys as `/.well-known/jwks.json` serves them."""
         return {"keys": [self._jwk]}
+
+    def publish(self, file: Path) -> None:
+        """Write the public keys where services without network read them; old or new, never half."""
+        partial = file.with_name(file.name + ".new")
+        partial.write_bytes(orjson.dumps(self.jwks()))
+        partial.chmod(0o644)
+        partial.replace(file)
 
     def sign(self, credential: Credential, kind: str, life_s: float) -> tuple[str, dict[str, Any]]:
         """Return a token of `kind` (access or identity) and its claims; `cid` names the credential."""

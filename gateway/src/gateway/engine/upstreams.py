@@ -45,6 +45,7 @@ class Upstreams:
             total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
         self._session: aiohttp.ClientSession | None = None
+        self._over_unix: dict[str, aiohttp.ClientSession] = {}
 
     def open(self) -> None:
         """Make the session. Call from the event loop."""
@@ -62,8 +63,20 @@ class Upstreams:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session:
-            await self._session.close()
+        for session in (self._session, *self._over_unix.values()):
+            if session:
+                await session.close()
+
+    def reach(self, endpoint: Endpoint) -> tuple[aiohttp.ClientSession, str]:
+        """Return the session and the base URL for an endpoint, which may be `unix:` and a socket's path."""
+        kind, _, path = endpoint.url.partition(":")
+        if kind != "unix":
+            return self.session, endpoint.url
+        if path not in self._over_unix:
+            self._over_unix[path] = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(path), timeout=self.timeout, trust_env=False
+            )
+        return self._over_unix[path], "http://localhost"
 
     @property
     def session(self) -> aiohttp.ClientSession:
