@@ -26,6 +26,16 @@ from deploy.layout import ROOT
 PROJECT = "oficina-smoke"
 PORT_OFFSET = 21000
 HEALTHY_TIMEOUT_S = 420
+ASK_CODE = """
+import http.client, json, socket, sys
+client = http.client.HTTPConnection("localhost")
+client.sock = socket.socket(socket.AF_UNIX)
+client.sock.connect("/run/code/svc-code.sock")
+code = "import socket\\ntry:\\n    socket.socket()\\nexcept OSError:\\n    print('refused', 6 * 7)"
+headers = {"authorization": "Bearer " + sys.argv[1], "content-type": "application/json"}
+client.request("POST", "/v1/sessions/smoke/execute", json.dumps({"code": code}), headers)
+print(client.getresponse().read().decode())
+"""
 
 
 def compose(*arguments: str, env: dict[str, str], quiet: bool = False) -> str:
@@ -100,6 +110,24 @@ def check_opensearch(env: dict[str, str]) -> None:
     say(f"    {count} passages in OpenSearch")
 
 
+def check_code(env: dict[str, str], caller: Caller, gateway: str) -> None:
+    """Check that svc-chat's container reaches the code interpreter, which reaches nobody."""
+    deadline = time.monotonic() + HEALTHY_TIMEOUT_S
+    state = {"status": "loading"}
+    while state["status"] in ("loading", "down") and time.monotonic() < deadline:
+        time.sleep(1)
+        state = caller.json(f"{gateway}/api/status")["services"]["code"]
+    if state["status"] == "not_ready":
+        say(f"    svc-code is off on this machine: {state['reason']}")
+        return
+    token = caller.json(f"{gateway}/auth/introspect", {"token": caller.key})["identity_token"]
+    asked = ("exec", "-T", "svc-chat", "python", "-c", ASK_CODE, token)
+    answer = json.loads(compose(*asked, env=env, quiet=True))
+    if answer.get("stdout") != "refused 42\n":
+        raise CallFailed(f"svc-code: {answer}")
+    say("    svc-code runs code and reaches no network")
+
+
 def print_sizes() -> None:
     """Print the size of each image."""
     listed = subprocess.run(
@@ -126,6 +154,7 @@ def run(env: dict[str, str], key: str) -> None:
     with step("calls"):
         check_all(Caller(key), services.ALL, lambda s: f"http://127.0.0.1:{port(s)}")
     check_opensearch(env)
+    check_code(env, Caller(key), f"http://127.0.0.1:{port(services.GATEWAY)}")
 
 
 def main() -> int:

@@ -52,8 +52,9 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,t
     rm -f /etc/apt/apt.conf.d/docker-clean; \
     if [ -n "${APT}" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends ${APT} >/dev/null; fi \
     && useradd --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin oficina \
-    && mkdir -p /data /stack/gateway /stack/svc-chat /stack/svc-image-gen /stack/svc-vision /stack/svc-translate \
-       /stack/svc-rag /stack/svc-tts && chown -R 10001:10001 /data /stack
+    && mkdir -p /data /identity /run/code /stack/gateway /stack/svc-chat /stack/svc-image-gen /stack/svc-vision \
+       /stack/svc-translate /stack/svc-rag /stack/svc-tts \
+    && chown -R 10001:10001 /data /identity /run/code /stack
 COPY --from=native /opt/llama-backends /opt/llama-backends
 COPY --from=packages /opt/venv /opt/venv
 ARG SERVICE
