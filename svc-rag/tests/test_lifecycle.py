@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, closing
 
@@ -12,6 +15,8 @@ import pytest
 from servicekit.errors import NewerDatabase
 from svc_rag.engine.fake import FakeChat
 from svc_rag.engine.files import FolderFiles
+from svc_rag.engine.hashing import HashingEmbedder
+from svc_rag.engine.opensearch_store import OpenSearchStore
 
 EMPTY_STORE = (
     "DELETE FROM store_chunks",
@@ -93,6 +98,21 @@ def test_an_index_that_was_lost_is_made_again_from_the_record(start):
     until_found(start(), "museum paintings", document_id)
 
 
+@pytest.mark.store
+def test_an_opensearch_that_came_up_empty_is_filled_from_the_record(start):
+    url = os.environ.get("OPENSEARCH_URL")
+    if not url:
+        pytest.skip("OPENSEARCH_URL names no server")
+    first = start(search_store="opensearch", opensearch_url=url)
+    document_id = first.add(TEXT)
+    change(first, "UPDATE documents SET created_at = created_at - 100")
+    store = OpenSearchStore(url, HashingEmbedder().dimension, HashingEmbedder().model_id)
+    store.delete(document_id)
+    store.close()
+    again = start(search_store="opensearch", opensearch_url=url)
+    until_found(again, "museum paintings", document_id)
+
+
 def test_a_record_of_a_newer_program_is_refused(start):
     first = start()
     change(first, "PRAGMA user_version = 8")
@@ -111,3 +131,29 @@ def test_an_upload_nobody_acknowledged_is_removed_but_not_one_under_way(tmp_path
     files = FolderFiles(tmp_path)
     files.put("doc_" + "a" * 32, io.BytesIO(b"x"), 10)
     assert files.ids(older_than_s=3600) == [] and len(files.ids()) == 1
+
+
+FULL = """
+import io, resource, sys
+from pathlib import Path
+from servicekit.errors import NotReady
+from svc_rag.engine.files import FolderFiles
+from svc_rag.engine.hashing import HashingEmbedder
+from svc_rag.engine.opensearch_store import OpenSearchStore
+files, name = FolderFiles(Path(sys.argv[1])), "doc_" + "a" * 32
+files.put(name, io.BytesIO(b"old"), 10**6)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    files.put(name, io.BytesIO(b"x" * 100_000), 10**6)
+except NotReady as error:
+    print(error.message)
+"""
+
+
+def test_a_full_disk_keeps_the_old_file_and_says_what_to_do(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "Free some disk space" in ended.stdout and str(tmp_path) not in ended.stdout
+    (folder,) = tmp_path.iterdir()
+    assert [(file.name, file.read_bytes()) for file in folder.iterdir()] == [("source", b"old")]

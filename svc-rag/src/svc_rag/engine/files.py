@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from servicekit import atomic
+from servicekit.errors import NotReady
 from servicekit.retention import Removed
 from svc_rag.engine.base import Vectors
 from svc_rag.errors import DocumentTooLarge
@@ -31,7 +32,7 @@ class FolderFiles:
         root.mkdir(parents=True, exist_ok=True)
 
     def put(self, document_id: str, source: BinaryIO, max_bytes: int) -> int:
-        """Keep the file; returns its size once it is safely on disk. Raises DocumentTooLarge."""
+        """Keep the file; returns its size once it is safely on disk. Raises DocumentTooLarge, NotReady."""
         return self._write(self.path(document_id), source, max_bytes)
 
     def path(self, document_id: str) -> Path:
@@ -85,15 +86,20 @@ class FolderFiles:
     def _write(self, target: Path, source: BinaryIO, max_bytes: int | None) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         size = 0
-        with atomic.drafting(target) as file:
-            while block := source.read(_BLOCK_BYTES):
-                size += len(block)
-                if max_bytes is not None and size > max_bytes:
-                    raise DocumentTooLarge(
-                        f"The file is over the limit of {max_bytes} bytes; split it.", param="file"
-                    )
-                file.write(block)
-        atomic.sync(self._root)
+        try:
+            with atomic.drafting(target) as file:
+                while block := source.read(_BLOCK_BYTES):
+                    size += len(block)
+                    if max_bytes is not None and size > max_bytes:
+                        raise DocumentTooLarge(
+                            f"The file is over the limit of {max_bytes} bytes; split it.", param="file"
+                        )
+                    file.write(block)
+            atomic.sync(self._root)
+        except OSError as error:
+            raise NotReady(
+                f"The file could not be kept ({type(error).__name__}). Free some disk space and try again."
+            ) from error
         return size
 
 
