@@ -124,6 +124,25 @@ def test_a_file_that_came_and_went_within_the_copying_is_noticed(
         assert (names[0],) not in stacks.rows(record, "SELECT id FROM documents")
 
 
+def test_a_file_deleted_after_its_record_was_copied_is_in_the_backup(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rag, real, copied = layout.data_dir / "svc-rag", snapshot._copy_databases, []
+    name = stacks.add_document(rag)
+
+    def deleting(folder: Path) -> None:
+        real(folder)
+        if folder == rag:
+            copied.append(folder)
+            stacks.remove_document(rag, name)
+
+    monkeypatch.setattr(snapshot, "_copy_databases", deleting)
+    with snapshot.taken(layout.data_dir) as found:
+        assert dict(found)[f"svc-rag/documents/{name}/source"].read_text() == name
+        assert (name,) in stacks.rows(dict(found)["svc-rag/rag.db"], "SELECT id FROM documents")
+    assert len(copied) == 1
+
+
 def test_a_picture_deleted_while_it_is_copied_leaves_no_sidecar(layout: Layout) -> None:
     work = layout.data_dir / "copy"
     stacks.picture(work, "img_" + "1" * 32)

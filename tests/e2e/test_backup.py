@@ -35,6 +35,7 @@ class Load(threading.Thread):
         self._stack, self._stopping = stack, threading.Event()
         self.answers: dict[str, str] = {}
         self.documents: list[str] = []
+        self.files: list[str] = []
         self.pictures = 0
         self.failed: BaseException | None = None
 
@@ -59,6 +60,14 @@ class Load(threading.Thread):
             ids.append(taken.json()["document_id"])
         client.delete(f"/v1/documents/{ids[0]}").raise_for_status()
         self.documents += ids[1:]
+        files = []
+        for number in range(2):
+            sent = {"file": (f"{number}.txt", TEXT.encode() * 100)}
+            taken = client.post("/v1/files", data={"purpose": "assistants"}, files=sent)
+            taken.raise_for_status()
+            files.append(taken.json()["id"])
+        client.delete(f"/v1/files/{files[0]}").raise_for_status()
+        self.files.append(files[1])
         drawn = client.post("/v1/images/generations", json=PICTURE, headers={"Prefer": "respond-async"})
         if drawn.status_code != 429:
             drawn.raise_for_status()
@@ -127,6 +136,7 @@ def restored(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
         until(lambda: load.rounds >= 2 or load.failed is not None, STARTED_WITHIN_S)
         before = Load(stack)
         before.answers, before.documents = dict(load.answers), list(load.documents)
+        before.files = list(load.files)
         run(stack.data_dir, "backup", str(file))
     finally:
         load.stop()
@@ -146,6 +156,7 @@ def test_every_checksum_is_the_one_of_the_manifest(restored: tuple[Path, Load, a
 def test_no_record_points_to_a_missing_file(restored: tuple[Path, Load, archive.Manifest]) -> None:
     data = restored[0]
     assert contents.records_without_file(data / "svc-rag") == []
+    assert contents.records_without_file(data / "svc-chat") == []
     done = rows(data / "svc-image-gen" / "service.db", "SELECT result FROM jobs WHERE status = 'completed'")
     pictures = [picture["id"] for (result,) in done for picture in json.loads(result)["pictures"]]
     assert len(pictures) >= 2
@@ -167,6 +178,8 @@ def test_login_key_answers_and_documents_of_the_old_stack_are_there(
                 kept = client.get(f"/v1/responses/{answer_id}")
                 assert kept.status_code == 200, kept.text
                 assert kept.json()["output"][0]["content"][0]["text"] == text
+            for file_id in before.files:
+                assert client.get(f"/v1/files/{file_id}/content").content == TEXT.encode() * 100
             listed = {document["id"] for document in client.get("/v1/documents").json()["data"]}
             assert set(before.documents) <= listed
 

@@ -38,7 +38,7 @@ NO_FILTER = "libseccomp is not installed. Debian, Ubuntu: sudo apt-get install l
 REFUSED = (
     "bubblewrap does not start here: bubblewrap 0.8 and user namespaces are needed. Debian, Ubuntu: "
     "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 "
-    "(whichever exists); in a container see \"Code interpreter\" in docs/operations.md"
+    '(whichever exists); in a container see "Code interpreter" in docs/operations.md'
 )
 log = logging.getLogger(__name__)
 
