@@ -171,6 +171,19 @@ async def test_leaving_stops_the_code_and_the_session_goes_on(sandbox: PipedSand
     assert usage.of(sandbox._pid).cpu_s - before < 0.5
 
 
+async def test_what_leaving_cost_is_told_by_the_next_execution(sandbox: PipedSandbox) -> None:
+    began = asyncio.Event()
+    code = (
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('began')\ntime.sleep(1000)"
+    )
+    task = asyncio.create_task(sandbox.execute(code, 100, lambda *_: began.set()))
+    await asyncio.wait_for(began.wait(), 60)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await sandbox.execute("1", 60)).restarted
+
+
 async def test_a_thread_that_works_on_between_executions_is_ended_and_it_is_told(
     sandbox: PipedSandbox,
 ) -> None:

@@ -50,6 +50,7 @@ class BubblewrapHost:
         self._limits = limits
         self._bwrap = shutil.which(bwrap)
         self._preparing, self._prepared = asyncio.Lock(), False
+        self._listening: set[asyncio.Task[str]] = set()
         self._filter = b""
         self._shown: list[str] = []
         self._free_slots = set(range(SLOTS))
@@ -97,39 +98,25 @@ class BubblewrapHost:
     async def _started(self, slot: int) -> PipedSandbox:
         ours, theirs = socket.socketpair()
         read_info, write_info = os.pipe()
-        filter_fd = seccomp.as_file(self._filter)
         try:
-            words = command(
-                str(self._bwrap),
-                self._shown,
-                self._limits,
-                filter_fd=filter_fd,
-                info_fd=write_info,
-                slot=slot,
-            )
-            process = await asyncio.create_subprocess_exec(
-                *words,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(filter_fd, write_info),
-                env={},
-            )
+            process = await self._spawned(slot, theirs, write_info)
         except BaseException:
             ours.close()
+            os.close(read_info)
             raise
         finally:
             theirs.close()
-            for handle in (filter_fd, write_info):
-                os.close(handle)
+            os.close(write_info)
         complaint = asyncio.create_task(_last_words(process))
+        self._listening.add(complaint)
+        complaint.add_done_callback(self._listening.discard)
         try:
             pid = await asyncio.to_thread(_child_pid, read_info)
             reader, writer = await asyncio.open_connection(sock=ours)
             sandbox = PipedSandbox(
                 process, pid, Pipe(reader, writer), self._limits, lambda: self._free_slots.add(slot)
             )
-            await self._wait(sandbox)
+            await _until_ready(sandbox)
             return sandbox
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
@@ -139,12 +126,31 @@ class BubblewrapHost:
             log_event(log, "sandbox did not start", level=logging.WARNING, said=said[-400:])
             raise
 
-    async def _wait(self, sandbox: PipedSandbox) -> None:
+    async def _spawned(self, slot: int, channel: socket.socket, info: int) -> asyncio.subprocess.Process:
+        """Start bubblewrap with its end of the pipe as standard input."""
+        filter_fd = seccomp.as_file(self._filter)
         try:
-            await sandbox.ready()
-        except BaseException:
-            await sandbox.close()
-            raise
+            words = command(
+                str(self._bwrap), self._shown, self._limits, filter_fd=filter_fd, info_fd=info, slot=slot
+            )
+            return await asyncio.create_subprocess_exec(
+                *words,
+                stdin=channel.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(filter_fd, info),
+                env={},
+            )
+        finally:
+            os.close(filter_fd)
+
+
+async def _until_ready(sandbox: PipedSandbox) -> None:
+    try:
+        await sandbox.ready()
+    except BaseException:
+        await sandbox.close()
+        raise
 
 
 async def _last_words(process: asyncio.subprocess.Process) -> str:

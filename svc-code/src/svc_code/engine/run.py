@@ -31,6 +31,7 @@ class Run:
         self._cut = False
         self._began = time.monotonic()
         self.started, self.used, self.peak_mb = started, started, started.memory_mb
+        self.restarted = False
         self.stop: asyncio.Future[Stopped] = asyncio.get_running_loop().create_future()
 
     def ask_to_stop(self, why: Stopped) -> None:
@@ -91,6 +92,7 @@ class Run:
 
     def _ended(self, told: dict[str, Any], why: Stopped | None) -> Execution:
         said = told.get("stopped")
+        self.restarted = said is not None
         files = claims.files(told.get("files"), self._limits.max_files)
         names = {file.name for file in files}
         result = told.get("result")
@@ -103,7 +105,7 @@ class Run:
             files=files,
             charts=tuple(chart for chart in self._charts if chart.file in names),
             stopped=why or (said if said in ("died", "files") else None),
-            restarted=said is not None,
+            restarted=self.restarted,
             truncated=self._cut or told.get("truncated") is True,
         )
         return replace(done, usage=self.usage())

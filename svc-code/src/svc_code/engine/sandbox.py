@@ -72,6 +72,10 @@ class PipedSandbox:
             with contextlib.suppress(SandboxLost):
                 run.saw(await self._used())
                 done = replace(done, usage=run.usage())
+        except asyncio.CancelledError:
+            # nobody hears it now; the next execution tells
+            self._restarted = self._restarted or run.restarted
+            raise
         except SandboxLost:
             await self.close()
             raise

@@ -22,6 +22,7 @@ from svc_code.inside.kernel import Kernel, NotStarted
 from svc_code.inside.pictures import CHART_TYPE
 
 TICK_MS = 200
+REST_MS = 1000
 PART_CHARS = 32_000
 CHART_BYTES_MAX = 512 * 1024
 IDLE_WAIT_TICKS = 10
@@ -55,7 +56,7 @@ class Bridge:
         self._kernel.start()
         self._send({"event": "ready"})
         while True:
-            self._look(TICK_MS)
+            self._look(REST_MS if self._run is None else TICK_MS)
             self._tick()
 
     def _look(self, timeout_ms: int) -> None:
