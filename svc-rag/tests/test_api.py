@@ -319,12 +319,6 @@ def test_rerank_has_jinas_shape(service):
     assert answer["results"][0]["document"] == {"text": "old ships at sea"}
 
 
-def test_vector_stores_are_said_to_come_later(service):
-    for method, path in [("POST", "/v1/vector_stores"), ("GET", "/v1/vector_stores/vs_1/files")]:
-        answer = service.call(method, path)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_implemented")
-
-
 def test_the_official_client_can_embed(service):
     client = openai.OpenAI(
         api_key=service.keys.token(), base_url="http://testserver/v1", http_client=service.client

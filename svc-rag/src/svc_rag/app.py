@@ -15,7 +15,8 @@ from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import router as model_routes
 from servicekit.retention import Sweeper
-from svc_rag.api import documents, embeddings, later, questions, training
+from svc_rag.api import documents, embeddings, questions, training
+from svc_rag.api import vector_stores as vector_stores_api
 from svc_rag.api.intake import INGEST, Intake
 from svc_rag.build import StoreWatch, build_engines, load_model, models_of
 from svc_rag.domain.answering import MINILM_THRESHOLDS, Answerer
@@ -23,7 +24,9 @@ from svc_rag.domain.chunking import ChunkSizes
 from svc_rag.domain.ingest import Ingest
 from svc_rag.domain.library import Library
 from svc_rag.domain.retrieval import Retriever
+from svc_rag.domain.vector_stores import VectorStoreService
 from svc_rag.engine.base import ChatModel
+from svc_rag.engine.vector_base import FileSource
 from svc_rag.settings import Settings
 
 
@@ -31,12 +34,13 @@ def create_app(
     settings: Settings | None = None,
     chat: ChatModel | None = None,
     authenticator: Authenticator | None = None,
+    source: FileSource | None = None,
 ) -> FastAPI:
-    """Return the app; tests pass a fake `chat` and an authenticator with keys of their own."""
+    """Return the app; tests pass a fake `chat`, `source` and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
-    engines = build_engines(settings, chat)
+    engines = build_engines(settings, chat, source)
     library = Library(
         engines.record, engines.files, engines.store, engines.parser, settings.max_document_bytes
     )
@@ -44,19 +48,27 @@ def create_app(
         Retriever(engines.record, engines.store, engines.embedder), engines.chat, MINILM_THRESHOLDS,
         settings.max_answer_tokens,
     )  # fmt: skip
-    ingest = Ingest(library, engines.embedder, ChunkSizes(settings.chunk_chars, settings.chunk_overlap_chars))
+    sizes = ChunkSizes(settings.chunk_chars, settings.chunk_overlap_chars)
+    ingest = Ingest(library, engines.embedder, sizes, own_sizes=lambda id_: vector_stores.sizes_of(id_))
     queue = jobs.JobQueue(
         settings.service, settings.sql_url, {INGEST: ingest}, max_waiting=settings.max_waiting_jobs
     )
     intake = Intake(library, queue)
+    vector_stores = VectorStoreService(
+        engines.vectors, library, Retriever(engines.record, engines.store, engines.embedder), engines.source,
+        intake.submit, queue.cancel,
+    )  # fmt: skip
     watch = StoreWatch(engines.store, intake.mend)
     days = settings.media_retention_days
-    sweeper = Sweeper(lambda: library.sweep(DRAFT_STALE_S), lambda: queue.sweep(days), engines.parser.sweep)
+    sweeper = Sweeper(
+        lambda: library.sweep(DRAFT_STALE_S), lambda: queue.sweep(days), engines.parser.sweep, vector_stores.sweep
+    )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         library.sweep()
         await asyncio.to_thread(queue.start)
+        await asyncio.to_thread(vector_stores.recover)
         watch.start()
         sweeper.start()
         readiness.add_check("search", watch.reason)
@@ -70,15 +82,18 @@ def create_app(
         await engines.close()
 
     app = FastAPI(title="svc-rag", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    app.state.vector_stores = vector_stores
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     models = models_of(settings, engines.embedder)
     app.include_router(
-        documents.router(intake, settings, settings.max_document_bytes, settings.fetch_timeout_s)
+        documents.router(
+            intake, settings, settings.max_document_bytes, settings.fetch_timeout_s, vector_stores.forget
+        )
     )
     app.include_router(questions.router(answerer))
     app.include_router(training.router(intake, engines.chat))
     app.include_router(embeddings.router(engines.embedder, models))
     app.include_router(jobs.router(queue))
     app.include_router(model_routes(models))
-    app.include_router(later.router())
+    app.include_router(vector_stores_api.router(vector_stores, sizes))
     return app

@@ -14,6 +14,7 @@ from servicekit.health import Readiness
 from servicekit.models import InstalledModel, ModelSlot, ServiceModels
 from servicekit.models.catalogue import Catalogue
 from svc_rag.engine.base import ChatModel, ChunkStore, Embedder, Parser
+from svc_rag.engine.chat_files import ChatFiles
 from svc_rag.engine.chat_server import ChatServer
 from svc_rag.engine.database import Database
 from svc_rag.engine.files import FolderFiles
@@ -23,6 +24,8 @@ from svc_rag.engine.parsers.limits import ParseLimits
 from svc_rag.engine.record import SqliteRecord
 from svc_rag.engine.slot_embedder import SlotEmbedder
 from svc_rag.engine.sqlite_store import SqliteStore
+from svc_rag.engine.vector_base import FileSource
+from svc_rag.engine.vector_record import SqliteVectorStores
 from svc_rag.settings import Settings
 
 _MINILM_DIMENSION = 384
@@ -42,21 +45,28 @@ class Engines:
     store: ChunkStore
     chat: ChatModel
     database: Database
+    vectors: SqliteVectorStores
+    source: FileSource
 
     async def close(self) -> None:
         """Close connections and files."""
         await self.chat.close()
+        self.source.close()
         self.store.close()
         self.database.close()
 
 
-def build_engines(settings: Settings, chat: ChatModel | None = None) -> Engines:
+def build_engines(
+    settings: Settings, chat: ChatModel | None = None, source: FileSource | None = None
+) -> Engines:
     """Return what the settings ask for; connects and loads nothing yet."""
     database = Database(settings.data_dir / "rag.db")
     embedder = _embedder(settings)
     limits = ParseLimits(timeout_s=settings.parse_timeout_s, memory_bytes=settings.parse_memory_bytes)
     return Engines(
         record=SqliteRecord(database),
+        vectors=SqliteVectorStores(database),
+        source=source or ChatFiles(settings.chat_url, settings.chat_timeout_s),
         files=FolderFiles(settings.data_dir / "documents"),
         parser=IsolatedParser(limits),
         embedder=embedder,

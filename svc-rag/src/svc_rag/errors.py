@@ -51,3 +51,27 @@ class DocumentNotReady(Conflict):
     """The document has not been read yet."""
 
     code = "document_not_ready"
+
+
+class StoreNotFound(NotFound):
+    """There is no such vector store, or it belongs to somebody else."""
+
+    code = "vector_store_not_found"
+
+    def __init__(self, store_id: str):
+        super().__init__(
+            f"There is no vector store '{store_id[:80]}'. GET /v1/vector_stores lists yours.",
+            param="vector_store_id",
+        )
+
+
+class StoreExpired(BadRequest):
+    """The vector store was not used for so long that its files were removed."""
+
+    code = "vector_store_expired"
+
+    def __init__(self, store_id: str):
+        super().__init__(
+            f"The vector store '{store_id[:80]}' has expired. Make a new one with its files.",
+            param="vector_store_id",
+        )

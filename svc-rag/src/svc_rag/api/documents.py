@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
 from typing import Annotated, Any, BinaryIO
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
@@ -23,8 +24,14 @@ Caller = Annotated[Identity, Depends(identity_of)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
-def router(intake: Intake, settings: ServiceSettings, max_bytes: int, fetch_timeout_s: float) -> APIRouter:
-    """Return the routes of documents."""
+def router(
+    intake: Intake,
+    settings: ServiceSettings,
+    max_bytes: int,
+    fetch_timeout_s: float,
+    forget: Callable[[str, str], int],
+) -> APIRouter:
+    """Return the routes of documents; `forget` takes a file of somebody's out of his vector stores."""
     routes = APIRouter(prefix="/v1/documents", tags=["documents"])
     library = intake.library
 
@@ -66,6 +73,14 @@ def router(intake: Intake, settings: ServiceSettings, max_bytes: int, fetch_time
         """List your documents, newest first."""
         found = await asyncio.to_thread(library.list, caller.user_id)
         return {"object": "list", "data": [document_json(document) for document in found]}
+
+    @routes.delete("")
+    async def delete_of_file(
+        file_id: Annotated[str, Query(min_length=1, max_length=200)], caller: Caller
+    ) -> dict[str, Any]:
+        """Take a file of `/v1/files` out of all of the caller's vector stores."""
+        gone = await asyncio.to_thread(forget, caller.user_id, file_id)
+        return {"object": "list.deleted", "file_id": file_id, "deleted": gone}
 
     @routes.get("/{document_id}")
     async def get_document(document_id: str, caller: Caller) -> dict[str, Any]:

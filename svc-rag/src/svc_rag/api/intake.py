@@ -85,6 +85,10 @@ class Intake:
         job = self.queue.submit(INGEST, {"document_id": document.id}, document.owner, key)
         self.library.record.update(document.id, job_id=job.id)
 
+    def submit(self, document_id: str, owner: str) -> str:
+        """Make the job that reads a document which is safely on disk; return its id. Raises TooBusy."""
+        return self.queue.submit(INGEST, {"document_id": document_id}, owner, document_id).id
+
     async def remove(self, document_id: str, owner: str) -> None:
         """Delete a document and cancel the job that may still read it."""
         document = await asyncio.to_thread(self.library.delete, document_id, owner)

@@ -43,6 +43,8 @@ class Ingest:
     embedder: Embedder
     sizes: ChunkSizes
     pause: Callable[[float], None] = time.sleep
+    own_sizes: Callable[[str], ChunkSizes | None] = lambda _: None
+    """How a document is cut that has sizes of its own."""
 
     def __call__(self, context: Any, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Run all steps; returns {"document_id", "pages", "chunks", "status"}."""
@@ -98,7 +100,8 @@ class Ingest:
     def _chunks(self, document_id: str) -> list[Chunk]:
         """Cut the kept text; the same text gives the same chunks, so none are kept."""
         found = self.library.record.text(document_id)
-        return chunk_document(found[0], found[1], self.sizes) if found else []
+        sizes = self.own_sizes(document_id) or self.sizes
+        return chunk_document(found[0], found[1], sizes) if found else []
 
     def _count_chunks(self, document_id: str) -> int:
         return len(self._chunks(document_id))

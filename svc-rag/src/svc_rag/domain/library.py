@@ -83,7 +83,13 @@ class Library:
         self.store.delete(document.id)
         self.record.delete(document.id)
         self.files.delete(document.id)
+        self.forget_deleted()
         return document
+
+    def forget_deleted(self) -> None:
+        """Take what was deleted out of the index and the database's files as well."""
+        self.store.forget_deleted()
+        self.record.forget_deleted()
 
     def sweep(self, older_than_s: float = 0.0) -> dict[str, Removed]:
         """Remove files that no record names, uploads that were never acknowledged, and cut-off writes.

@@ -36,6 +36,8 @@ class Database:
             # FULL: what was acknowledged survives a power cut, not only a killed process.
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
+            # What is deleted is overwritten, not only forgotten.
+            connection.execute("PRAGMA secure_delete=ON")
             self._local.connection = connection
             with self._writing:
                 self._all.append(connection)
@@ -64,6 +66,11 @@ class Database:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    def forget_deleted(self) -> None:
+        """Empty the log, which still has what was deleted."""
+        with self._writing:
+            self.read().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close every thread's connection."""

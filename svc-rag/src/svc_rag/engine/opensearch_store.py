@@ -123,6 +123,9 @@ class OpenSearchStore:
             index=layout.ALIAS, body={"query": query}, params=params, request_timeout=60
         )
 
+    def forget_deleted(self) -> None:
+        """Leave it to the server, which overwrites what is deleted when it merges segments."""
+
     def search(self, query: SearchQuery) -> list[Hit]:
         """Return the best chunks of the query's owner by one request."""
         self.connect()

@@ -73,6 +73,10 @@ class SqliteRecord:
         with self._database.write() as db:
             db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
+    def forget_deleted(self) -> None:
+        """Take deleted text out of the database's log as well."""
+        self._database.forget_deleted()
+
     def save_text(self, document_id: str, text: str, pages: Sequence[Page]) -> None:
         """Keep the parsed text; saving again replaces it. Does nothing when the document is gone."""
         spans = json.dumps([[page.page, page.start, page.end] for page in pages])

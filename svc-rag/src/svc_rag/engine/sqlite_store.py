@@ -36,6 +36,10 @@ CREATE VIRTUAL TABLE IF NOT EXISTS store_vocabulary USING fts5vocab('store_words
 """
 
 
+_OVERWRITES = sqlite3.sqlite_version_info >= (3, 42)
+"""Whether the index itself can drop the words of what is deleted at once."""
+
+
 class SqliteStore:
     """ChunkStore: exact vectors and pruned BM25, fused."""
 
@@ -57,6 +61,8 @@ class SqliteStore:
         """Make the tables and load the vectors. Raises StoreNotReady if another model made them."""
         db = self._database.read()
         db.executescript(_SCHEMA)
+        if _OVERWRITES:
+            db.execute("INSERT INTO store_words (store_words, rank) VALUES ('secure-delete', 1)")
         made_by = f"{self._model}/{self._dimension}"
         db.execute("INSERT OR IGNORE INTO store_meta VALUES ('embedding', ?)", (made_by,))
         found = db.execute("SELECT value FROM store_meta WHERE name = 'embedding'").fetchone()[0]
@@ -113,6 +119,12 @@ class SqliteStore:
                 code = _remove(db, document_id)
             if code is not None:
                 self._matrix.remove(code)
+
+    def forget_deleted(self) -> None:
+        """Take words of deleted chunks out of the index, which else leave with some later merge of its parts."""
+        if self._connected and not _OVERWRITES:
+            with self._database.write() as db:
+                db.execute("INSERT INTO store_words (store_words) VALUES ('optimize')")
 
     def search(self, query: SearchQuery) -> list[Hit]:
         """Return the best chunks of the query's owner."""
