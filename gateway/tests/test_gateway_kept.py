@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -67,3 +68,12 @@ def test_a_full_disk_leaves_no_half_signing_key(tmp_path: Path) -> None:
     assert ended.returncode != 0 and list(tmp_path.iterdir()) == []
     assert Signer(key).kid == Signer(key).kid
     assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_public_keys_are_written_for_others_to_read(tmp_path: Path) -> None:
+    signer, file = Signer(tmp_path / "signing-key.pem"), tmp_path / "jwks.json"
+    signer.publish(file)
+    signer.publish(file)
+    assert json.loads(file.read_bytes()) == signer.jwks()
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["jwks.json", "signing-key.pem"]

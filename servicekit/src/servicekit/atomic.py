@@ -21,8 +21,8 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
 @contextmanager
-def drafting(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
-    """Lend a file (mode 0600) that becomes `path` when the block ends without an error.
+def drafting(path: Path, *, replace: bool = True, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Lend a file that becomes `path` when the block ends without an error.
 
     Raises:
         FileExistsError: `path` is there and `replace` is false.
@@ -33,6 +33,7 @@ def drafting(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
+            os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
         if replace:
@@ -46,9 +47,9 @@ def drafting(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
     sync(path.parent)
 
 
-def write(path: Path, content: bytes, *, replace: bool = True) -> None:
+def write(path: Path, content: bytes, *, replace: bool = True, mode: int = 0o600) -> None:
     """Write `content` to `path` in one step. Raises as `drafting` does."""
-    with drafting(path, replace=replace) as file:
+    with drafting(path, replace=replace, mode=mode) as file:
         file.write(content)
 
 

@@ -44,10 +44,7 @@ class Signer:
 
     def publish(self, file: Path) -> None:
         """Write the public keys where services without network read them; old or new, never half."""
-        partial = file.with_name(file.name + ".new")
-        partial.write_bytes(orjson.dumps(self.jwks()))
-        partial.chmod(0o644)
-        partial.replace(file)
+        atomic.write(file, orjson.dumps(self.jwks()), mode=0o644)
 
     def sign(self, credential: Credential, kind: str, life_s: float) -> tuple[str, dict[str, Any]]:
         """Return a token of `kind` (access or identity) and its claims; `cid` names the credential."""
