@@ -17,13 +17,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from deploy import services
+from deploy.backup import archive
 from deploy.calls import Caller, CallFailed, check_all
-from deploy.console import say, step
+from deploy.console import Stop, say, step
 from deploy.layout import ROOT
 
 PROJECT = "oficina-smoke"
+COMPOSE = ("docker", "compose")
 PORT_OFFSET = 21000
 HEALTHY_TIMEOUT_S = 420
 ASK_CODE = """
@@ -38,10 +41,12 @@ print(client.getresponse().read().decode())
 """
 
 
-def compose(*arguments: str, env: dict[str, str], quiet: bool = False) -> str:
+def compose(
+    *arguments: str, env: dict[str, str], quiet: bool = False, output: BinaryIO | int | None = None
+) -> str:
     """Run `docker compose` for this project and return what it printed; raise when it fails."""
-    command = ["docker", "compose", "-p", PROJECT, *arguments]
-    output = subprocess.PIPE if quiet else None
+    command = [*COMPOSE, "-p", PROJECT, *arguments]
+    output = subprocess.PIPE if quiet else output
     done = subprocess.run(command, cwd=ROOT, env=env, stdout=output, text=True, check=True)
     return done.stdout or ""
 
@@ -128,6 +133,27 @@ def check_code(env: dict[str, str], caller: Caller, gateway: str) -> None:
     say("    svc-code runs code and reaches no network")
 
 
+def check_backup(env: dict[str, str], folder: Path) -> None:
+    """Check that a backup of the running containers holds their records and can be put into other volumes."""
+    file, other = folder / "backup.tar.gz", [*COMPOSE, "-p", f"{PROJECT}-restored"]
+    with file.open("wb") as out:
+        compose("run", "--rm", "-T", "backup", env=env, output=out)
+    try:
+        with file.open("rb") as stream:
+            manifest = archive.read(stream, say)
+        with file.open("rb") as stream:
+            put_back = [*other, "run", "--rm", "-T", "backup", "restore"]
+            subprocess.run(put_back, cwd=ROOT, env=env, stdin=stream, check=True)
+    except Stop as problem:
+        raise CallFailed(f"backup: {problem}") from problem
+    finally:
+        subprocess.run([*other, "down", "-v"], cwd=ROOT, env=env, capture_output=True, check=False)
+    missing = {"gateway/gateway.db", "svc-chat/service.db", "svc-rag/rag.db"} - set(manifest.files)
+    if missing:
+        raise CallFailed(f"the backup lacks {', '.join(sorted(missing))}")
+    say(f"    {len(manifest.files)} files backed up in use and put into empty volumes")
+
+
 def print_sizes() -> None:
     """Print the size of each image."""
     listed = subprocess.run(
@@ -140,7 +166,7 @@ def print_sizes() -> None:
         say("    {:24} {}".format(*line.split()))
 
 
-def run(env: dict[str, str], key: str) -> None:
+def run(env: dict[str, str], key: str, folder: Path) -> None:
     """Start the containers and check them."""
     with step("start"):
         compose("up", "-d", "--quiet-pull", env=env)
@@ -155,6 +181,8 @@ def run(env: dict[str, str], key: str) -> None:
         check_all(Caller(key), services.ALL, lambda s: f"http://127.0.0.1:{port(s)}")
     check_opensearch(env)
     check_code(env, Caller(key), f"http://127.0.0.1:{port(services.GATEWAY)}")
+    with step("backup"):
+        check_backup(env, folder)
 
 
 def main() -> int:
@@ -174,7 +202,7 @@ def main() -> int:
                 with step("build"):
                     compose("--progress", "plain", "build", "--quiet", env=env)
             print_sizes()
-            run(env, key)
+            run(env, key, Path(folder))
         except (CallFailed, subprocess.CalledProcessError, OSError) as error:
             failed = error
             _attempt(lambda: compose("ps", "--all", env=env))

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy import files, supervisor
-from deploy.backup import commands, contents, restore
+from deploy.backup import commands, contents, postgres, restore
 from deploy.console import Stop, say, step, warn
 from deploy.layout import Layout
 
@@ -113,6 +113,7 @@ def _back(layout: Layout, now: Update) -> None:
     with step("old code"):
         # --keep refuses to lose changes that are not committed
         _git(layout, "reset", "--quiet", "--keep", now.before)
+    _empty_postgres(layout, now)
     aside = _move_aside(layout)
     if now.backup:
         commands.put_back(layout, now.backup)
@@ -141,6 +142,18 @@ def _move_aside(layout: Layout) -> Path | None:
             (layout.data_dir / name).mkdir(mode=0o700, exist_ok=True)
             shutil.move(folder, layout.data_dir / name / folder.name)
     return aside
+
+
+def _empty_postgres(layout: Layout, now: Update) -> None:
+    """Keep what the newer version wrote into PostgreSQL in a backup of its own, and make room for the older."""
+    databases = postgres.databases(commands.database_urls(layout))
+    if not now.backup or not databases:
+        return
+    if _with_data(layout) and not restore.unfinished(layout.data_dir):
+        name = f"before-rollback-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.tar.gz"
+        commands.backup(layout, str(layout.root / "backups" / name))
+    for database in databases:
+        postgres.clear(database)
 
 
 def _with_data(layout: Layout) -> list[str]:

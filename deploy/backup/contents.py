@@ -72,18 +72,27 @@ def left_out(folder: Path) -> list[LeftOut]:
     for name, why in MADE_AGAIN.items():
         path = folder / name
         if path.exists():
-            inside = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-            size = sum(file.stat().st_size for file in inside)
-            found.append(LeftOut(f"{folder.name}/{name}", size, why))
+            inside = [path] if path.is_file() else list(path.rglob("*"))
+            found.append(LeftOut(f"{folder.name}/{name}", sum(map(_size, inside)), why))
     return found
 
 
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except FileNotFoundError:
+        return 0
+
+
 def is_database(file: Path) -> bool:
-    """Tell whether a file is SQLite's, which must not be copied as it lies."""
+    """Tell whether a file is SQLite's, which must not be copied as it lies; one that is gone is none."""
     if file.suffix in _SUFFIXES:
         return True
-    with file.open("rb") as opened:
-        return opened.read(len(_MAGIC)) == _MAGIC
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_MAGIC)) == _MAGIC
+    except FileNotFoundError:
+        return False
 
 
 def drop_orphans(folder: Path) -> None:

@@ -11,6 +11,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from deploy.console import Stop
 
+_CLEAR = """
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT nspname FROM pg_namespace
+    WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%' LOOP
+    EXECUTE format('DROP SCHEMA %I CASCADE', name);
+  END LOOP;
+  CREATE SCHEMA public;
+END $$
+"""
 _TABLES = (
     "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'S') "
     "AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"
@@ -57,6 +66,11 @@ def check_empty(database: Database) -> None:
             f"The database {database.shown} holds {count} tables. A backup is only put into an empty one: "
             "make a new one with createdb and name it in DATABASE_URL."
         )
+
+
+def clear(database: Database) -> None:
+    """Remove everything that a database holds, or nothing. Raises: Stop."""
+    _run(("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", _CLEAR), database)
 
 
 def load(database: Database, source: Path) -> None:

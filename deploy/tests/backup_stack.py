@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import subprocess
 import threading
 import uuid
 from contextlib import closing
@@ -110,3 +111,10 @@ def digests(data: Path) -> dict[str, str]:
                 digest = hashlib.sha256(file.read_bytes()).hexdigest()
                 found[f"{name}/{file.relative_to(data / name).as_posix()}"] = digest
     return found
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git with an author of its own and return what it says."""
+    settings = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
+    command = ["git", "-C", str(folder), *settings, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

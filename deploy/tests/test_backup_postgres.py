@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.backup import commands, restore
+from deploy import update
+from deploy.backup import archive, commands, restore
 from deploy.console import Stop
 from deploy.layout import Layout
 from deploy.tests import backup_stack as stacks
+from deploy.tests.backup_stack import git
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,24 @@ def test_a_dump_that_cannot_be_loaded_leaves_everything_as_it_was(
         sql(other.env["CHAT_DATABASE_URL"], "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         == "0"
     )
+
+
+def test_the_way_back_from_an_update_takes_postgresql_along_and_loses_nothing(layout: Layout) -> None:
+    url, before = layout.env["CHAT_DATABASE_URL"], stacks.digests(layout.data_dir)
+    file = commands.backup(layout, str(layout.root / "before.tar.gz"))
+    sql(url, "ALTER TABLE c ADD COLUMN id int UNIQUE; CREATE TABLE newer (id int REFERENCES c (id))")
+    sql(url, "UPDATE c SET text = 'changed'; CREATE SCHEMA more; CREATE TABLE more.t (id int)")
+    git(layout.root, "init", "--quiet")
+    (layout.root / ".gitignore").write_text("*")
+    git(layout.root, "add", "-f", ".gitignore")
+    git(layout.root, "commit", "--quiet", "-m", "one")
+    head = git(layout.root, "rev-parse", "HEAD")
+    update._back(layout, update.Update(head, head, str(file)))
+    assert sql(url, "SELECT * FROM c") == "Olá" and stacks.digests(layout.data_dir) == before
+    assert sql(url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'more'") == "0"
+    (newer,) = (layout.root / "backups").glob("before-rollback-*")
+    with newer.open("rb") as stream:
+        assert archive.read(stream, lambda _: None).postgres
 
 
 def test_without_a_database_to_put_it_into_the_remedy_is_told(layout: Layout) -> None:

@@ -13,6 +13,7 @@ from deploy.backup import commands
 from deploy.console import Stop
 from deploy.layout import Layout
 from deploy.tests import backup_stack as stacks
+from deploy.tests.backup_stack import git
 
 PROGRAM = """
 import sqlite3, sys
@@ -27,12 +28,6 @@ if VERSION == 1 and "more" in columns:
 open("ran", "a").write(f"{{VERSION}} ")
 sys.exit({status})
 """
-
-
-def git(folder: Path, *arguments: str) -> str:
-    settings = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
-    command = ["git", "-C", str(folder), *settings, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Installation:
