@@ -23,10 +23,11 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, service: str):
         super().__init__()
         self._service = service
+        self._second = (0, "")
 
     def format(self, record: logging.LogRecord) -> str:
         event: dict[str, Any] = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "timestamp": self._timestamp(record.created),
             "level": record.levelname,
             "message": record.getMessage(),
             "module": record.module,
@@ -42,6 +43,15 @@ class JsonFormatter(logging.Formatter):
             event["trace"] = _frames(record)
         return orjson.dumps(event, default=str).decode()
 
+    def _timestamp(self, created: float) -> str:
+        """Return the time in UTC to the millisecond; the seconds are written once for all records in them."""
+        second, written = self._second  # one look: threads log too
+        if second != int(created):
+            second = int(created)
+            written = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = (second, written)
+        return f"{written}.{int((created - second) * 1000):03}+00:00"
+
 
 def _frames(record: logging.LogRecord) -> list[str]:
     """Name the frames of an exception without folders: `module.py:12 function`."""
@@ -56,6 +66,8 @@ def _frames(record: logging.LogRecord) -> list[str]:
 
 def setup_logging(service: str, level: str = "INFO") -> None:
     """Send the process's logs to stdout as JSON lines. Idempotent; call at start, not at import."""
+    # nobody reads them, and finding them out costs each record as much as the rest of it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()

@@ -12,6 +12,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]|//|/\.\.?(?:/|$)")
+_KNOWN_MOST = 256
+"""Host headers that are remembered as allowed."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
@@ -33,9 +35,19 @@ class Hosts:
             names.append((urlsplit(public_url).hostname or "").lower())
         self._exact = frozenset(n for n in names if "*" not in n)
         self._patterns = tuple(n for n in names if "*" in n)
+        self._known: set[str] = set()
 
     def allow(self, host: str) -> bool:
         """Tell whether a Host header (port ignored) names this gateway."""
+        if host in self._known:
+            return True
+        if not self._judge(host):
+            return False
+        if len(self._known) < _KNOWN_MOST:
+            self._known.add(host)
+        return True
+
+    def _judge(self, host: str) -> bool:
         if not host or any(c in host for c in "@/\\, \t"):
             return False
         name = without_port(host)

@@ -45,14 +45,12 @@ API_SECURITY = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 """Headers put on every other answer: what a service returns is never run as a page."""
-_OURS = frozenset(name for name, _ in (*PAGE_SECURITY, *API_SECURITY))
+_NEVER_GIVEN = _NEVER_RETURNED.union(name for name, _ in (*PAGE_SECURITY, *API_SECURITY))
 
 
-def _named_by_connection(headers: RawHeaders) -> frozenset[bytes]:
-    named: set[bytes] = set()
-    for name, value in headers:
-        if name == b"connection":
-            named.update(part.strip().lower() for part in value.split(b","))
+def _named_by_connection(values: list[bytes]) -> frozenset[bytes]:
+    """Return the names of headers that are for the next hop only, as values of Connection list them."""
+    named = {part.strip().lower() for value in values for part in value.split(b",")}
     return frozenset(named - {b"close", b"keep-alive"})
 
 
@@ -70,12 +68,14 @@ def to_service(
 
     `trace` takes the place of the client's own trace headers, unless it is empty.
     """
-    dropped = _named_by_connection(headers)
-    kept = [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in headers
-        if name not in _NEVER_FORWARDED and name not in dropped
-    ]
+    kept, connection = [], []
+    for name, value in headers:
+        if name not in _NEVER_FORWARDED:
+            kept.append((name.decode("latin-1"), value.decode("latin-1")))
+        elif name == b"connection":
+            connection.append(value)
+    if connection and (dropped := _named_by_connection(connection)):
+        kept = [pair for pair in kept if pair[0].encode("latin-1") not in dropped]
     if trace:
         kept = [pair for pair in kept if pair[0] not in ("traceparent", "tracestate")] + [*trace.items()]
     if token:
@@ -91,10 +91,13 @@ def to_service(
 
 def to_client(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
     """Return what the client gets of a service's headers; the gateway's own come after them."""
-    raw = [(name.lower(), value) for name, value in headers]
-    dropped = _named_by_connection(raw)
-    return [
-        (name, value)
-        for name, value in raw
-        if name not in _NEVER_RETURNED and name not in _OURS and name not in dropped
-    ]
+    kept, connection = [], []
+    for raw, value in headers:
+        name = raw.lower()
+        if name not in _NEVER_GIVEN:
+            kept.append((name, value))
+        elif name == b"connection":
+            connection.append(value)
+    if connection and (dropped := _named_by_connection(connection)):
+        kept = [pair for pair in kept if pair[0] not in dropped]
+    return kept
