@@ -12,7 +12,7 @@ import aiohttp
 
 from gateway.api.exchange import SMALL_BODY, Exchange, Headers, error_event
 from gateway.domain.headers import to_client, to_service
-from gateway.engine.sender import IDEMPOTENT, Call, Sender
+from gateway.engine.sender import IDEMPOTENT, Call, Response, Sender
 from gateway.engine.upstreams import Upstreams
 from gateway.errors import ServiceDown
 from servicekit import deadline
@@ -80,7 +80,7 @@ class Proxy:
                     answer.close()
 
 
-async def _relay(answer: aiohttp.ClientResponse, out: Out, own: Headers) -> None:
+async def _relay(answer: Response, out: Out, own: Headers) -> None:
     headers = to_client(answer.raw_headers) + own
     if (answer.content_length or _WHOLE + 1) <= _WHOLE:
         await out.respond(answer.status, headers, await answer.read())
@@ -91,7 +91,7 @@ async def _relay(answer: aiohttp.ClientResponse, out: Out, own: Headers) -> None
     await out.send_body(b"", more=False)
 
 
-async def _break_off(service: str, answer: aiohttp.ClientResponse, out: Out, error: Exception) -> None:
+async def _break_off(service: str, answer: Response, out: Out, error: Exception) -> None:
     log_event(log, "answer broke off", level=logging.WARNING, upstream=service, reason=type(error).__name__)
     down = ServiceDown(service, "stopped in the middle of its answer")
     if not out.started:

@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.engine.sender import IDEMPOTENT, Call, Sender
+from gateway.engine.sender import IDEMPOTENT, Call, Response, Sender
 from gateway.engine.upstreams import Upstreams
 from gateway.errors import ServiceDown
 from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed, from_status
@@ -121,7 +121,7 @@ class Calls:
         return body
 
 
-async def read_whole(answer: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+async def read_whole(answer: Response, most_bytes: int) -> bytes:
     """Return the body; one that is longer is given up, not read on.
 
     Raises:

@@ -17,10 +17,13 @@ from yarl import URL
 
 from gateway.engine.endpoints import Endpoint
 from gateway.engine.upstreams import Upstreams
+from gateway.engine.wire import Answer, Unreachable
 from gateway.errors import ServiceDown
 from servicekit.errors import DeadlineExceeded, ServiceError, UpstreamFailed
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+Response = aiohttp.ClientResponse | Answer
+_NO_LIMIT_S = 24 * 3600.0
 _PAUSE_S = 0.05
 """About how long a URL that closed a connection is left alone before it is asked once more."""
 
@@ -58,7 +61,7 @@ class Sender:
     def __init__(self, upstreams: Upstreams):
         self._upstreams = upstreams
 
-    async def ask(self, call: Call) -> tuple[Endpoint, aiohttp.ClientResponse]:
+    async def ask(self, call: Call) -> tuple[Endpoint, Response]:
         """Return an answer whose body is still to come, and the URL it comes from: call its `end` afterwards.
 
         Raises:
@@ -96,7 +99,7 @@ class Sender:
     def _others(self, call: Call, tried: list[Endpoint]) -> bool:
         return any(e not in tried and e.admits() for e in self._upstreams.endpoints[call.service])
 
-    async def _once(self, endpoint: Endpoint, call: Call) -> aiohttp.ClientResponse:
+    async def _once(self, endpoint: Endpoint, call: Call) -> Response:
         endpoint.begin()
         try:
             answer = await self._request(endpoint, call)
@@ -116,7 +119,9 @@ class Sender:
             endpoint.succeeded()
         return answer
 
-    async def _request(self, endpoint: Endpoint, call: Call) -> aiohttp.ClientResponse:
+    async def _request(self, endpoint: Endpoint, call: Call) -> Response:
+        if (call.body is None or isinstance(call.body, bytes)) and endpoint.url.startswith("http://"):
+            return await self._over_wire(endpoint, call)
         more: dict[str, Any] = {}
         limit_s = self._upstreams.timeout.sock_read
         if call.silence_s is not None and (limit_s is None or call.silence_s < limit_s):
@@ -132,11 +137,20 @@ class Sender:
             **more,
         )
 
+    async def _over_wire(self, endpoint: Endpoint, call: Call) -> Answer:
+        silence_s = self._upstreams.timeout.sock_read or _NO_LIMIT_S
+        if call.silence_s is not None:
+            silence_s = min(silence_s, call.silence_s)
+        headers = call.headers.items() if isinstance(call.headers, dict) else call.headers
+        return await self._upstreams.wire.request(
+            endpoint.url, call.method, call.target, headers, call.body, silence_s
+        )
+
 
 def _judge(endpoint: Endpoint, call: Call, error: BaseException) -> _Lost:
     """Return what trouble means for the caller, and count it against the URL where it is to blame."""
     service = call.service
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | Unreachable):
         endpoint.failed(unreachable=True)
         return _Lost(ServiceDown(service), sent=False)
     if isinstance(error, TimeoutError):
@@ -152,7 +166,7 @@ def _judge(endpoint: Endpoint, call: Call, error: BaseException) -> _Lost:
     return _Lost(UpstreamFailed(f"svc-{service} answered with something unreadable."), sent=True, final=True)
 
 
-def _is_broken(answer: aiohttp.ClientResponse) -> bool:
+def _is_broken(answer: Response) -> bool:
     """Tell whether this is what only a broken service answers.
 
     A service that says 502, 503 or 504 itself is well (its model loads, its neighbour is away); all of ours put

@@ -13,6 +13,7 @@ import aiohttp
 
 from gateway.domain.budget import RetryBudget
 from gateway.engine.endpoints import Endpoint
+from gateway.engine.wire import Wire
 from gateway.errors import CircuitOpen, ServiceDown, ServiceFull
 
 
@@ -46,6 +47,7 @@ class Upstreams:
         )
         self._session: aiohttp.ClientSession | None = None
         self._over_unix: dict[str, aiohttp.ClientSession] = {}
+        self.wire = Wire(connect_timeout_s)
 
     def open(self) -> None:
         """Make the session. Call from the event loop."""
@@ -63,6 +65,7 @@ class Upstreams:
 
     async def close(self) -> None:
         """Close all connections."""
+        self.wire.close()
         for session in (self._session, *self._over_unix.values()):
             if session:
                 await session.close()
