@@ -75,9 +75,10 @@ def sandbox_missing() -> str | None:
     if tool is None:
         return "running code needs bubblewrap: sudo apt-get install bubblewrap"
     walls = ["--unshare-user-try", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
+    walls += ["--perms", "0777", "--size", "1048576", "--tmpfs", "/tmp"]
     if subprocess.run([tool, *walls, "true"], capture_output=True, check=False).returncode:
         return (
-            "bubblewrap does not start: sudo sysctl kernel.unprivileged_userns_clone=1 "
+            "bubblewrap 0.8 or newer does not start: sudo sysctl kernel.unprivileged_userns_clone=1 "
             "kernel.apparmor_restrict_unprivileged_userns=0 (whichever exists)"
         )
     return None

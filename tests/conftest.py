@@ -17,6 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deploy import machine
+
 ROOT = Path(__file__).resolve().parents[1]
 PORT_OFFSET = 20_000
 PORTS = {
@@ -29,6 +31,8 @@ PORTS = {
     "frontend": 8007,
     "svc-tts": 5000,
 }
+if machine.sandbox_missing() is None:
+    PORTS["svc-code"] = 8008
 START_TIMEOUT_S = 300
 
 

@@ -38,6 +38,7 @@ def no_sandbox() -> str:
     if tool is None:
         return "bubblewrap is not installed"
     walls = ["--unshare-user-try", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
+    walls += ["--perms", "0777", "--size", "1048576", "--tmpfs", "/tmp"]
     done = subprocess.run([tool, *walls, "true"], capture_output=True, check=False)
     return "" if done.returncode == 0 else f"bubblewrap does not start: {done.stderr.decode()[:200]}"
 

@@ -192,3 +192,10 @@ def test_a_deleted_session_is_gone_with_its_files(client: TestClient, keys: Test
     assert client.delete("/v1/sessions/t1", headers=keys.headers()).status_code == 204
     _run(client, keys, "a")
     assert client.get("/v1/sessions/t1/files", headers=keys.headers()).json()["data"] == []
+
+
+def test_a_key_that_may_not_chat_may_not_run_code(client: TestClient, keys: TestKeys) -> None:
+    answer = client.post(RUN, json={"code": "a"}, headers=keys.headers(scopes=["translate"]))
+    assert answer.status_code == 403
+    assert_error(answer, "not_allowed")
+    assert client.post(RUN, json={"code": "a"}, headers=keys.headers(scopes=["chat"])).status_code == 200

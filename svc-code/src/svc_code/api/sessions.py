@@ -20,8 +20,17 @@ from svc_code.engine.names import SESSION_PATTERN
 from svc_code.errors import CodeTooLong
 from svc_code.settings import Settings
 
+SCOPE = "chat"
+"""What a key must have: code is run for a conversation."""
+
+
+def _caller(identity: Annotated[Identity, Depends(identity_of)]) -> Identity:
+    identity.require(SCOPE)
+    return identity
+
+
 SessionId = Annotated[str, Path(pattern=SESSION_PATTERN, description="The thread's id.")]
-Caller = Annotated[Identity, Depends(identity_of)]
+Caller = Annotated[Identity, Depends(_caller)]
 KEEP_ALIVE_S = 10.0
 AT_ONCE_S = 0.05
 """Refusals come within this time, and then with their own status instead of in the stream."""
