@@ -80,7 +80,9 @@ def put_back(layout: Layout, name: str, *, docker: bool = False) -> Manifest:
     """
     file = Path(name).expanduser()
     if not file.is_file():
-        raise Stop(f"There is no file {name}. Usage: make restore FILE=backups/oficina-….tar.gz")
+        raise Stop(f"There is no file {name!r}. Usage: make restore FILE=backups/oficina-….tar.gz")
+    if not os.access(file, os.R_OK):
+        raise Stop(f"{name} may not be read by you; a backup belongs to whoever made it.")
     _must_not_run(layout, docker)
     with step("check"), file.open("rb") as stream:
         manifest = archive.read(stream, say)
@@ -202,7 +204,8 @@ def _target(layout: Layout, to: str | None) -> Path:
     name = f"oficina-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
     if to and not to.endswith("/") and not folder.is_dir():
         folder, name = folder.parent, folder.name
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _told_full(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = folder.resolve() / name
     if target.exists():
         raise Stop(f"There is a file {target} already; name another with TO=.")
@@ -218,7 +221,8 @@ def _told_full(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Stop(
-            f"{target} could not be written: {error.strerror}. Free some disk space, or name another place (TO=)."
+            f"{target} could not be written: {error.strerror}. Free some disk space, or name a place that you may "
+            "write (TO=)."
         ) from error
 
 

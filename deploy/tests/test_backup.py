@@ -318,6 +318,12 @@ def test_drafts_of_killed_backups_are_cleared_after_an_hour(layout: Layout) -> N
     assert not draft.exists()
 
 
+def test_a_place_that_cannot_be_written_is_named(layout: Layout) -> None:
+    (layout.root / "file").touch()
+    with pytest.raises(Stop, match="file/folder could not be written.*TO="):
+        commands.backup(layout, str(layout.root / "file" / "folder") + "/")
+
+
 def test_nothing_to_back_up_is_said(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="nothing to back up"):
         commands.backup(Layout(root=tmp_path, data_dir=tmp_path / "data"), None)
