@@ -17,7 +17,10 @@ from openai import OpenAI
 from svc_chat.app import create_app
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.fake import FakeEngine
+from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
 from svc_chat.settings import Settings
+
+Tools = tuple[FileSearch | None, CodeInterpreter | None]
 
 
 @pytest.fixture
@@ -26,7 +29,10 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     opened: list[TestClient] = []
 
     def make(
-        engine: Engine | None = None, describer: Describer | None = None, **settings: object
+        engine: Engine | None = None,
+        describer: Describer | None = None,
+        tools: Tools | None = None,
+        **settings: object,
     ) -> TestClient:
         chosen = Settings(
             **{
@@ -37,7 +43,8 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
                 **settings,
             }
         )
-        client = TestClient(create_app(chosen, engine or FakeEngine(), describer=describer))
+        app = create_app(chosen, engine or FakeEngine(), describer=describer, tools=tools)
+        client = TestClient(app)
         client.__enter__()
         opened.append(client)
         return client

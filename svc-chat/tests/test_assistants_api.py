@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,10 @@ from fastapi.testclient import TestClient
 from openai import NotFoundError
 from openai.types.beta import Assistant, Thread
 from openai.types.beta.threads import Message
+
+from svc_chat.engine.database import open_database, writing
+from svc_chat.engine.store_threads import SqlThreads
+from svc_chat.engine.tables import THREADS
 
 from .assisting import WEATHER, assert_exact, official, said
 
@@ -89,3 +94,16 @@ def test_a_thread_keeps_its_messages(client: TestClient, beta: Any) -> None:
     assert beta.threads.delete(thread.id).deleted
     with pytest.raises(NotFoundError):
         beta.threads.messages.list(thread.id)
+
+
+def test_threads_that_nobody_uses_are_removed_after_a_while(
+    client: TestClient, beta: Any, tmp_path: Path
+) -> None:
+    used, unused = (beta.threads.create(messages=[{"role": "user", "content": c}]) for c in ("a", "b"))
+    database = open_database(f"sqlite:///{tmp_path}/service.db")
+    with writing(database) as connection:
+        connection.execute(THREADS.update().where(THREADS.c.id == unused.id).values(used_at=1.0))
+    assert SqlThreads(database).sweep(2.0) == 1
+    assert beta.threads.retrieve(used.id).id == used.id
+    with pytest.raises(NotFoundError):
+        beta.threads.retrieve(unused.id)

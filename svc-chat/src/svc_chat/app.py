@@ -35,7 +35,7 @@ from svc_chat.engine.database import open_database
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
 from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
-from svc_chat.files import build_files, build_rag
+from svc_chat.files import build_files, build_interpreter, build_rag
 from svc_chat.history import build_history
 from svc_chat.settings import Settings
 
@@ -65,10 +65,10 @@ def create_app(
         describer=describer,
     )
 
-    rag = build_rag(settings)
+    rag, interpreter = build_rag(settings), build_interpreter(settings)
     kept_files = build_files(database, settings, rag)
-    assistance = build_assistants(service, database, kept_files, tools or (rag, None), settings)
-    chores = (kept_files.sweep, assistance.runs.expire)
+    assistance = build_assistants(service, database, kept_files, tools or (rag, interpreter), settings)
+    chores = (kept_files.sweep, assistance.runs.sweep)
     history = build_history(service, database, settings, chores, [assistance.writer])
 
     @asynccontextmanager
@@ -82,8 +82,9 @@ def create_app(
         await built.close()
         if describer is not None:
             await describer.close()
-        if rag is not None:
-            await rag.close()
+        for neighbour in (rag, interpreter):
+            if neighbour is not None:
+                await neighbour.close()
         database.dispose()
 
     app = FastAPI(title="svc-chat", version=readiness.version, lifespan=lifespan, redoc_url=None)

@@ -47,6 +47,6 @@ def build_assistants(
     )
     resources = Resources(files, search, interpreter)
     threads = ThreadService(stores[1], resources)
-    limits = RunLimits(settings.run_life_s, settings.runs_max)
+    limits = RunLimits(settings.run_life_s, settings.runs_max, settings.history_retention_days * 86_400)
     runs = RunService(chat, writer, stores, threads, files, limits)
     return Assistants(AssistantService(stores[2], resources, chat), threads, runs, writer)

@@ -1,4 +1,4 @@
-"""Puts together what keeps files. Part of `app`."""
+"""Puts together what keeps files, searches them and runs code on them. Part of `app`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import httpx
 from sqlalchemy.engine import Engine as Database
 
 from svc_chat.domain.files import FileLimits, FileService
+from svc_chat.engine.code_service import CodeService
 from svc_chat.engine.file_folder import FileFolder
 from svc_chat.engine.rag_service import RagService
 from svc_chat.engine.store_files import SqlFiles
@@ -24,3 +25,8 @@ def build_rag(settings: Settings) -> RagService | None:
         return None
     timeout = httpx.Timeout(settings.rag_timeout_s, connect=3.0)
     return RagService(settings.rag_url, httpx.AsyncClient(timeout=timeout))
+
+
+def build_interpreter(settings: Settings) -> CodeService | None:
+    """Return who runs code, None for nobody."""
+    return CodeService(settings.code_url, settings.code_timeout_s) if settings.code_url else None

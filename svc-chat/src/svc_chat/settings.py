@@ -77,6 +77,10 @@ class Settings(ServiceSettings):
     """Bytes that all files of one caller may take."""
     uploads_at_once: int = Field(default=8, ge=1)
     """Files that are taken in at the same time; one more is refused with 429."""
+    code_url: str = ""
+    """svc-code, which runs code for assistants: its URL, or `unix:` and its socket; empty: no code is run."""
+    code_timeout_s: float = 180.0
+    """Seconds that one execution may take, waiting included."""
     rag_url: str = "http://127.0.0.1:8006"
     """svc-rag, which searches the text of files; empty: nothing is searched."""
     rag_timeout_s: float = 60.0

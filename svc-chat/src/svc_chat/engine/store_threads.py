@@ -149,6 +149,16 @@ class SqlThreads:
             connection.execute(MESSAGES.delete().where(MESSAGES.c.id == message_id))
         forget_deleted(self._database)
 
+    def sweep(self, before: float) -> int:
+        """Remove threads unused since `before` that no run locks; return how many."""
+        locked = select(RUNS.c.thread_id).where(RUNS.c.status.in_(ACTIVE))
+        unused = (THREADS.c.used_at < before, THREADS.c.id.not_in(locked))
+        with writing(self._database) as connection:
+            gone = connection.execute(THREADS.delete().where(*unused)).rowcount
+        if gone:
+            forget_deleted(self._database)
+        return gone
+
 
 def insert_messages(connection: Connection, thread_id: str, messages: Sequence[Body]) -> None:
     """Add messages at the end of a thread, inside a transaction that writes."""

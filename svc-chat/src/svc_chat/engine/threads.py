@@ -132,6 +132,10 @@ class Threads(Protocol):
         """Remove one; nothing of its text stays. Raises NotFound, ThreadLocked."""
         ...
 
+    def sweep(self, before: float) -> int:
+        """Remove threads unused since `before` (seconds since 1970) that no run locks; return how many."""
+        ...
+
 
 class Runs(Protocol):
     """Keeps runs with their steps and events."""

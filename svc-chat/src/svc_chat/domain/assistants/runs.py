@@ -53,6 +53,8 @@ class RunLimits:
 
     life_s: float = 600.0
     active_max: int = 32
+    retention_s: float = 0.0
+    """Seconds without use after which threads are removed; 0 keeps them."""
 
 
 class RunService:
@@ -194,6 +196,12 @@ class RunService:
                     yield event
                 return
             await asyncio.sleep(_POLL_S)
+
+    def sweep(self) -> None:
+        """End runs that waited too long, and remove threads that nobody used for long. Blocks."""
+        self.expire()
+        if self._limits.retention_s:
+            self._threads.sweep(time.time() - self._limits.retention_s)
 
     def expire(self) -> None:
         """End runs that waited too long for their callers. Blocks."""

@@ -6,10 +6,12 @@ Files that they name must be there; vector stores are made where the caller asks
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from servicekit.errors import NotReady
+from servicekit.errors import NotReady, ServiceError
+from servicekit.logs import log_event
 from svc_chat.domain.assistants.objects import new_assistant, new_message, new_thread
 from svc_chat.domain.files import FileService
 from svc_chat.domain.service import ChatService
@@ -17,6 +19,7 @@ from svc_chat.engine.history import Listing, Page
 from svc_chat.engine.threads import Assistants, Body, Threads
 from svc_chat.engine.tools_base import Bearer, CodeInterpreter, FileSearch
 
+log = logging.getLogger(__name__)
 ATTACHED_DAYS = 7
 """Days without use after which files attached to messages are not found any more, as OpenAI has it."""
 
@@ -72,14 +75,19 @@ class Resources:
         for store_id in thread.get("_own_stores", ()):
             if self._search is not None:
                 await self._search.delete_store(store_id, bearer)
-        if self._interpreter is not None and thread.get("_ran_code"):
-            await self._interpreter.forget(thread["id"], bearer)
+        if self._interpreter is not None:
+            try:
+                await self._interpreter.forget(thread["id"], bearer)
+            except (
+                ServiceError
+            ) as error:  # its files are gone soon anyway: sessions end when nobody uses them
+                log_event(log, "session of code not ended", level=logging.WARNING, reason=error.code)
 
     def searcher(self) -> FileSearch:
         """Return who searches; raises NotReady when nobody does."""
         if self._search is None:
             raise NotReady(
-                "Searching files is off on this server. Its owner turns it on with CHAT_RAG_URL.",
+                "Searching files is off on this server. Its owner turns it on with RAG_URL.",
                 param="tool_resources.file_search",
                 retry_after_s=None,
             )

@@ -25,10 +25,10 @@ LOGS_CHARS = 8000
 """Most characters of what code printed that are kept, and that a model reads."""
 INTERPRETER_OFF = (
     "The code interpreter is off on this server, so no code was run. Its owner turns it on with the setting "
-    "CHAT_INTERPRETER_URL (docs/operations.md). Answer without running code, and say so."
+    "CODE_URL (docs/operations.md). Answer without running code, and say so."
 )
 SEARCH_OFF = (
-    "Searching files is off on this server. Its owner turns it on with the setting CHAT_RAG_URL. "
+    "Searching files is off on this server. Its owner turns it on with the setting RAG_URL. "
     "Answer without the files, and say so."
 )
 INTERRUPTED = "The service was restarted while this code ran. It was not run again: what it did is not known."
