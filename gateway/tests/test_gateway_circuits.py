@@ -63,8 +63,8 @@ async def test_after_failures_in_a_row_calls_are_refused_at_once_and_only_that_s
         assert services["rag"]["upstreams"][0]["circuit"] == "closed"
         async with gateway.client.get(gateway.url + "/metrics") as answer:
             text = await answer.text()
-        assert 'upstream_closed_circuits{upstream="chat"} 0.0' in text
-        assert 'upstream_opened_circuits_total{upstream="chat"} 1.0' in text
+        assert 'upstream_closed_circuits{service="gateway",upstream="chat"} 0.0' in text
+        assert 'upstream_opened_circuits_total{service="gateway",upstream="chat"} 1.0' in text
 
 
 async def test_a_half_open_circuit_lets_one_call_through_and_its_success_closes_it(fake, tmp_path):
@@ -287,7 +287,8 @@ async def test_retries_end_with_their_budget(fake, tmp_path):
         assert 100 < sent <= 100 + 10 + 10
         async with gateway.client.get(gateway.url + "/metrics") as answer:
             assert (
-                f'upstream_retried_calls_total{{upstream="chat"}} {float(sent - 100)}' in await answer.text()
+                f'upstream_retried_requests_total{{service="gateway",upstream="chat"}} {float(sent - 100)}'
+                in await answer.text()
             )
 
 

@@ -7,6 +7,7 @@ import asyncio
 import aiohttp
 import pytest
 from aiohttp import web
+from sqlalchemy.exc import OperationalError
 
 from gateway.domain.idempotency import is_kept, read_key
 from gateway.engine.database import connect
@@ -212,6 +213,35 @@ async def test_other_methods_and_cached_calls_take_no_notice(gateway):
     counting(gateway, path)
     assert await ask(gateway, path) == (200, None, b'{"call": 1}')
     assert await ask(gateway, path) == (200, "true", b'{"call": 1}')
+
+
+async def test_a_database_that_cannot_be_written_refuses_keys_and_nothing_else(gateway, monkeypatch):
+    def broken(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception("disk full"))
+
+    ledger = gateway.parts.keeper._ledger
+    monkeypatch.setattr(ledger, "claim", broken)
+    async with gateway.post(CHAT, json=ASK, headers=keyed(gateway)) as answer:
+        assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1
+        assert "disk full" not in await answer.text()
+    async with gateway.post(CHAT, json=ASK) as answer:
+        assert answer.status == 200
+    monkeypatch.undo()
+    monkeypatch.setattr(ledger, "finish", broken)
+    counting(gateway)
+    assert (await ask(gateway, key="k-2"))[0] == 200  # told all the same
+
+
+async def test_a_stopping_gateway_waits_for_a_call_whose_client_left(fake, tmp_path):
+    go = asyncio.Event()
+    async with serve_gateway(fake, tmp_path) as gateway:
+        counting(gateway, after=go)
+        first = asyncio.create_task(ask(gateway))
+        await until(lambda: fake.calls(CHAT))
+        first.cancel()
+        asyncio.get_running_loop().call_later(0.3, go.set)
+    async with serve_gateway(fake, tmp_path) as gateway:
+        assert await ask(gateway) == (200, "true", b'{"call": 1}')
 
 
 async def test_an_account_takes_its_answers_along(gateway):

@@ -14,10 +14,11 @@ from fastapi.responses import StreamingResponse
 from flask import Flask
 
 from servicekit import asgi, wsgi
-from servicekit.deadline import HEADER, Deadline, current, of, onward
+from servicekit.deadline import HEADER, Deadline, current, detached, of
 from servicekit.errors import BadRequest, DeadlineExceeded
 from servicekit.health import Readiness
 from servicekit.settings import ServiceSettings
+from servicekit.tracing import passed_on
 
 
 @pytest.fixture
@@ -59,7 +60,11 @@ async def client(settings: ServiceSettings) -> AsyncIterator[httpx.AsyncClient]:
 
     @app.get("/left")
     async def left() -> dict[str, str]:
-        return onward()
+        return {name: value for name, value in passed_on().items() if name == HEADER}
+
+    @app.get("/detached")
+    async def without() -> dict[str, str]:
+        return await asyncio.create_task(left(), context=detached())
 
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
@@ -105,6 +110,7 @@ async def test_a_neighbour_is_told_a_little_less_and_without_a_deadline_nothing(
     told = (await client.get("/left", headers={HEADER: "20"})).json()
     assert 10 < float(told[HEADER]) <= 19
     assert (await client.get("/left")).json() == {}
+    assert (await client.get("/detached", headers={HEADER: "20"})).json() == {}
 
 
 @pytest.mark.parametrize("wrong", ["soon", "0", "-1", "nan", "inf", "3601"])

@@ -17,7 +17,6 @@ from gateway.api.keyed import KeyedProxy
 from gateway.api.page import Page
 from gateway.api.proxy import Proxy
 from gateway.api.telemetry import tell
-from gateway.api.upstream_metrics import UpstreamMetrics
 from gateway.domain.guard import Hosts, Origins
 from gateway.parts import Parts, assemble
 from gateway.settings import Settings
@@ -47,7 +46,6 @@ def create_own(parts: Parts, metrics: Metrics) -> FastAPI:
 def create_edge(parts: Parts) -> Edge:
     """Make the ASGI app that every request enters."""
     settings, metrics, proxy = parts.settings, Metrics("gateway"), Proxy(parts.upstreams, parts.sender)
-    metrics.registry.register(UpstreamMetrics(parts.upstreams))
     cached = CachedProxy(
         proxy,
         parts.cache,

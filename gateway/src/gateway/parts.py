@@ -25,6 +25,9 @@ from gateway.settings import SERVICES, Settings
 from servicekit import atomic, cache
 from servicekit.cache import Cache
 
+_SETTLE_S = 5.0
+"""Seconds that a stopping gateway waits for calls with an `Idempotency-Key` whose client has left."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -56,11 +59,12 @@ class Parts:
 
     async def close(self) -> None:
         """Stop everything that was started."""
+        await self.keeper.settled(_SETTLE_S)
         await self.poller.stop()
         await self.descriptions.close()
         await self.limiter.stop()
-        await self.keeper.stop()
         await self.upstreams.close()
+        await self.keeper.stop()
         await self.cache.close()
         self.resolver.close()
         self.passwords.close()

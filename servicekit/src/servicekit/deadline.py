@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 
 from servicekit.errors import BadRequest, DeadlineExceeded
 
@@ -82,6 +82,13 @@ def current() -> Deadline | None:
 def enter(deadline: Deadline | None) -> None:
     """Make `deadline` the one of the request that is being answered in this context."""
     _now.set(deadline)
+
+
+def detached() -> Context:
+    """Return a context for work that goes on when its caller no longer waits."""
+    context = copy_context()
+    context.run(_now.set, None)
+    return context
 
 
 def onward() -> dict[str, str]:

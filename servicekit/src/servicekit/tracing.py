@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from servicekit.deadline import onward
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import METHODS
 
@@ -94,9 +95,12 @@ def connect(service: str, endpoint: str) -> Tracing | None:
 
 
 def passed_on() -> dict[str, str]:
-    """Return the headers by which a call to another service belongs to the request at hand: its id, its trace."""
+    """Return the headers by which a call to another service belongs to the request at hand.
+
+    They are its id, its trace, and what is left of its deadline.
+    """
     request_id = request_id_var.get()
-    return {**({"x-request-id": request_id} if request_id else {}), **trace_var.get()}
+    return {**({"x-request-id": request_id} if request_id else {}), **trace_var.get(), **onward()}
 
 
 async def pass_on(request: httpx.Request) -> None:

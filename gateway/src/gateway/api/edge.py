@@ -113,6 +113,7 @@ class Edge:
     async def _in_time(self, x: Exchange, route: Route) -> None:
         """Answer before the client's own deadline, or say that it has passed."""
         x.deadline = deadline.of(x.header(b"x-request-timeout"))
+        deadline.enter(x.deadline)
         if x.deadline is None:
             await self._answer(x, route)
             return

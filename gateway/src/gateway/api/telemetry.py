@@ -5,8 +5,12 @@ All of it is read when Prometheus asks, from numbers that the parts keep; a requ
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from gateway.api.cached import CachedProxy
 from gateway.api.edge import Edge
+from gateway.engine.endpoints import Endpoint
+from gateway.engine.upstreams import Upstreams
 from gateway.parts import Parts
 from servicekit.collectors import Numbers
 from servicekit.metrics import Metrics
@@ -33,6 +37,7 @@ def tell(metrics: Metrics, parts: Parts, edge: Edge, cached: CachedProxy) -> Non
         ("result",),
         lambda: {(result,): told for result, told in cached.told.items()},
     )
+    _tell_of_urls(metrics, parts.upstreams)
     metrics.gauges(
         "upstream_ready", "1 while a service answers that it is ready", ("upstream",), _ready(parts)
     )
@@ -45,6 +50,40 @@ def tell(metrics: Metrics, parts: Parts, edge: Edge, cached: CachedProxy) -> Non
             for name, state in parts.poller.states.items()
             if state.latency_ms is not None
         },
+    )
+
+
+def _tell_of_urls(metrics: Metrics, upstreams: Upstreams) -> None:
+    """Tell of circuits, calls in flight and retries by service."""
+    by_service = ("upstream",)
+
+    def each(number: Callable[[Sequence[Endpoint]], float]) -> Numbers:
+        return lambda: {(name,): number(many) for name, many in upstreams.endpoints.items()}
+
+    metrics.gauges("upstream_urls", "URLs of a service", by_service, each(len))
+    metrics.gauges(
+        "upstream_closed_circuits",
+        "URLs of a service that calls are sent to",
+        by_service,
+        each(lambda many: sum(e.state == "closed" for e in many)),
+    )
+    metrics.gauges(
+        "upstream_in_flight_requests",
+        "Calls that a service is answering for this gateway",
+        by_service,
+        each(lambda many: sum(e.in_flight for e in many)),
+    )
+    metrics.counts(
+        "upstream_opened_circuits",
+        "Times that a URL was left alone after failures in a row",
+        by_service,
+        each(lambda many: sum(e.opened for e in many)),
+    )
+    metrics.counts(
+        "upstream_retried_requests",
+        "Calls that were sent a second time",
+        by_service,
+        lambda: {(name,): float(budget.spent) for name, budget in upstreams.budgets.items()},
     )
 
 

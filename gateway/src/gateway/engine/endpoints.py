@@ -89,6 +89,7 @@ class Endpoint:
         """Take in that it could not be reached, or that it answered what only a broken service answers."""
         was = self._breaker.state
         self._unreachable, self._probe_until = unreachable, 0.0
+        self.ready = self.ready and not unreachable
         with suppress(_Failed), self._breaker:
             raise _Failed
         if was == STATE_CLOSED and self._breaker.state != STATE_CLOSED:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,12 +28,19 @@ class Keeper:
         self._ledger = ledger
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="idempotency")
         self._task: asyncio.Task[None] | None = None
-        self.held = 0
-        """Calls of this process that have no outcome yet."""
+        self._held = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def start(self) -> None:
         """Begin to renew leases. Call from the event loop."""
         self._task = asyncio.create_task(self._tend())
+
+    async def settled(self, within_s: float) -> None:
+        """Wait a little until calls whose client has left have an outcome."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._idle.wait()
 
     async def stop(self) -> None:
         """Stop; leases run out by themselves."""
@@ -47,12 +55,13 @@ class Keeper:
             found = await self._in_thread(self._ledger.claim, record_id, user_id, fingerprint)
         except SQLAlchemyError as error:
             raise KeysNotKept() from error
-        self.held += found is True
+        if found is True:
+            self._held += 1
+            self._idle.clear()
         return found
 
     async def finish(self, record_id: str, outcome: Outcome | None) -> None:
         """Keep a call's outcome, or free its key when there is none. Never raises: the answer is there."""
-        self.held -= 1
         try:
             if outcome is None:
                 await self._in_thread(self._ledger.release, record_id)
@@ -60,6 +69,10 @@ class Keeper:
                 await self._in_thread(self._ledger.finish, record_id, outcome)
         except SQLAlchemyError as error:
             log_event(log, "outcome not kept", level=logging.ERROR, reason=type(error).__name__)
+        finally:
+            self._held -= 1
+            if not self._held:
+                self._idle.set()
 
     async def forget(self, user_id: str) -> None:
         """Remove all outcomes of an account that is gone."""
@@ -74,7 +87,7 @@ class Keeper:
             try:
                 if turn % _PURGE_EVERY == 0:
                     await self._in_thread(self._ledger.purge)
-                if self.held:
+                if self._held:
                     await self._in_thread(self._ledger.renew)
             except SQLAlchemyError as error:
                 log_event(log, "leases not renewed", level=logging.WARNING, reason=type(error).__name__)

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
+from servicekit.deadline import detached
 from servicekit.errors import NotReady
 from svc_chat.domain.journal import Journal, Keeps
 from svc_chat.domain.telling import Telling
@@ -79,7 +80,7 @@ class Workers(Generic[W]):
         raise NotImplementedError
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.create_task(work)
+        task: asyncio.Task[None] = asyncio.create_task(work, context=detached())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
