@@ -56,8 +56,8 @@ setup: python ## install what running and testing need, build the page
 test: setup ## unit, API, model, end-to-end and browser tests
 	$(VENV)/python -m pytest $(SUITES)
 
-chaos: setup ## the long tests: overload, killed and frozen parts, for minutes
-	$(VENV)/python -m pytest tests/chaos -m chaos
+chaos: setup ## the long tests: overload, killed and frozen parts, thousands of hostile requests, for minutes
+	$(VENV)/python -m pytest -m chaos $(SUITES)
 
 lint: setup ## style, types, direction of imports, sizes, the page's own checks
 	$(VENV)/ruff check .

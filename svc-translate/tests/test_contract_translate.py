@@ -14,6 +14,13 @@ from svc_translate.settings import Settings
 
 class TestSvcTranslate(ServiceContract):
     json_route = "/v1/translations"
+    engine_calls = ((FakeEngine, "translate"),)
+    failing_call = ("/v1/translations", {"json": {"text": "red circle", "source": "en", "target": "pt"}})
+    good_calls = {
+        "/v1/translations": {"text": ["red", "blue"], "source": "en", "target": "pt", "model": "fake"},
+        "/translate": {"q": "red circle", "source": "en", "target": "pt"},
+        "/detect": {"q": "a red circle"},
+    }
 
     @pytest.fixture
     def keys(self) -> TestKeys:

@@ -25,7 +25,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit import deadline
-from servicekit.auth import Authenticator, bearer_of
+from servicekit.auth import Authenticator, bearer_of, check_scope
 from servicekit.errors import (
     BadRequest,
     InternalError,
@@ -38,8 +38,10 @@ from servicekit.errors import (
 )
 from servicekit.health import Readiness
 from servicekit.hosts import is_allowed
+from servicekit.json_text import checked
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
+from servicekit.origins import check_origin
 from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
 from servicekit.tracing import Tracing, connect, trace_var
@@ -167,16 +169,20 @@ class Edge:
         if path not in OPEN_PATHS and not preflight:
             identity = await self._authenticator.authenticate_async(bearer_of(headers.get("authorization")))
             scope["oficina.identity"] = identity
+            check_scope(identity, self._settings.service, scope["method"], path)
+            if self._settings.auth == "off":
+                check_origin(scope["method"], headers, self._settings.cors_origins)
         limit = self._body_limits.get(path, self._settings.max_body_bytes)
         limited = _limited(receive, headers, limit)
+        body = checked(limited, headers.get("content-type", ""))
         until = deadline.of(headers.get(deadline.HEADER))
         deadline.enter(until)
         if until is None:
-            await self._app(scope, limited, exchange.send)
+            await self._app(scope, body, exchange.send)
             return
         try:
             async with asyncio.timeout(until.left_s) as until.limit:
-                await self._app(scope, limited, exchange.send)
+                await self._app(scope, body, exchange.send)
         except TimeoutError as error:
             if until.limit is None or not until.limit.expired():
                 raise
@@ -260,7 +266,7 @@ def _add_errors(app: FastAPI) -> None:
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if isinstance(error.__cause__, ServiceError):  # raised by `_limited` while the body was read
+        if isinstance(error.__cause__, ServiceError):  # raised while the body was read: too long, no text
             return error_response(error.__cause__)
         if error.status_code == 404 and error.detail == "Not Found":
             known = NotFound(f"There is no {request.method} {request.url.path[:200]}. See /openapi.json.")

@@ -10,6 +10,8 @@ def is_allowed(host: str, allowed: Sequence[str]) -> bool:
     """Tell whether the Host header `host` (`name`, `name:port`, `[v6]:port`) matches a pattern."""
     if "*" in allowed:
         return True
+    if any(char in host for char in "@/\\, \t"):  # two readers would see two hosts
+        return False
     bracketed = host.startswith("[")
     name = host[: host.find("]") + 1] if bracketed else host.partition(":")[0]
     return any(

@@ -29,7 +29,7 @@ class JsonFormatter(logging.Formatter):
         event: dict[str, Any] = {
             "timestamp": self._timestamp(record.created),
             "level": record.levelname,
-            "message": record.getMessage(),
+            "message": _message(record),
             "module": record.module,
             "function": record.funcName,
             "service": self._service,
@@ -51,6 +51,12 @@ class JsonFormatter(logging.Formatter):
             written = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
             self._second = (second, written)
         return f"{written}.{int((created - second) * 1000):03}+00:00"
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the message; asyncio's goes on with the text of exceptions, which is not ours to write down."""
+    message = record.getMessage()
+    return message.partition("\n")[0] if record.name == "asyncio" else message
 
 
 def _frames(record: logging.LogRecord) -> list[str]:

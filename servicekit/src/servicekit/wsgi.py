@@ -11,9 +11,9 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from servicekit import deadline
+from servicekit import deadline, json_text
 from servicekit.asgi import OPEN_PATHS, request_id_for
-from servicekit.auth import Authenticator, bearer_of
+from servicekit.auth import Authenticator, bearer_of, check_scope
 from servicekit.errors import (
     BadRequest,
     InternalError,
@@ -28,6 +28,7 @@ from servicekit.health import Readiness
 from servicekit.hosts import is_allowed
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
+from servicekit.origins import check_origin
 from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
 from servicekit.tracing import Tracing, connect, trace_var
@@ -70,6 +71,9 @@ def install(
         deadline.enter(deadline.of(request.headers.get(deadline.HEADER)))
         if request.path not in OPEN_PATHS and not _preflight():
             g.identity = checker.authenticate(bearer_of(request.headers.get("authorization")))
+            check_scope(g.identity, settings.service, request.method, request.path)
+            if settings.auth == "off":
+                check_origin(request.method, dict(request.headers), settings.cors_origins)
 
     def after(response: Response) -> Response:
         response.headers["x-request-id"] = g.request_id
@@ -156,11 +160,12 @@ def json_object() -> dict[str, Any]:
 
     Raises:
         UnsupportedMedia: the content type is not JSON.
-        InvalidBody: not JSON, or JSON that is not an object.
+        InvalidBody: not JSON, JSON that is not an object, or JSON that holds what is no text.
     """
     if not request.is_json:
         kind = (request.content_type or "none")[:80]
         raise UnsupportedMedia(f"The content type is '{kind}'; this call reads 'application/json'.")
+    json_text.check(request.get_data())
     try:
         body = request.get_json(silent=True)
     except RecursionError as error:  # nested a thousand deep

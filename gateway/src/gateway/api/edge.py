@@ -25,6 +25,7 @@ from gateway.engine.catalogue import Catalogue
 from gateway.engine.resolver import Caller
 from servicekit import deadline
 from servicekit.errors import InternalError, NotFound, ServiceError
+from servicekit.json_text import checked
 from servicekit.logs import request_id_var
 from servicekit.metrics import Metrics
 from servicekit.tracing import Tracing, trace_var
@@ -139,7 +140,7 @@ class Edge:
             if caller is not None:
                 x.scope["oficina.identity"] = caller.identity
                 x.scope["oficina.credential"] = caller.credential_id
-            await self.own(x.scope, x.receive, x.own_send)
+            await self.own(x.scope, checked(x.receive, x.header(b"content-type")), x.own_send)
         else:
             await self._forward(x, route, caller)
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from gateway.domain.routing import SCOPES
 from gateway.parts import Parts
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import BadRequest, Forbidden
+from servicekit.scopes import MODELS, SCOPES
 
-KNOWN_SCOPES = ("*", *SCOPES.values(), "keys", "users", "models")
+KNOWN_SCOPES = ("*", *SCOPES.values(), "keys", "users", MODELS)
 _MAX_KEYS = 100
 
 

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, ValidationError
 
 from gateway.domain.describe import Image, Order, Told, describe
-from gateway.domain.routing import SCOPES, decide
+from gateway.domain.routing import decide
 from gateway.engine.abilities import ServiceAbilities
 from gateway.engine.calls import RelayedError
 from gateway.parts import Parts
@@ -24,6 +24,7 @@ from servicekit.asgi import from_validation
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import BadRequest, Forbidden, InvalidBody, PayloadTooLarge, UnsupportedMedia
+from servicekit.scopes import SCOPES
 
 _MAX_IMAGE = 20 * 1024 * 1024
 _KEEP_ALIVE_S = 5.0

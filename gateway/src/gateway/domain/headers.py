@@ -17,7 +17,10 @@ _NEVER_FORWARDED = _HOP_BY_HOP | {
     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port",
     b"x-forwarded-prefix", b"x-real-ip", b"x-request-id", b"x-original-url", b"x-rewrite-url",
     b"x-request-timeout",
+    b"origin", b"referer", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user",
+    b"access-control-request-method", b"access-control-request-headers",
 }  # fmt: skip
+"""Whose page asks is judged here once: a service behind the gateway would judge it by the wrong host."""
 _NEVER_RETURNED = _HOP_BY_HOP | {b"server", b"date", b"set-cookie", b"x-request-id", b"x-powered-by"}
 
 CSP = (

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from servicekit.scopes import MODELS, SCOPES
+
 
 class Kind(Enum):
     """Who answers."""
@@ -35,16 +37,6 @@ class Route:
     keeps_keys: bool = False
     """Whether the service itself makes a call once for each `Idempotency-Key`."""
 
-
-SCOPES = {
-    "chat": "chat",
-    "image-gen": "images",
-    "vision": "vision",
-    "translate": "translate",
-    "tts": "speech",
-    "rag": "documents",
-}
-"""The scope that an API key needs for each service (`*` is all of them)."""
 
 _PREFIXES: dict[str, tuple[str, ...]] = {
     "chat": (
@@ -86,6 +78,7 @@ OPEN = frozenset(
         ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json"),
         ("GET", "/api/health"), ("GET", "/.well-known/jwks.json"),
         ("POST", "/auth/login"), ("POST", "/auth/link"), ("POST", "/auth/introspect"),
+        ("GET", "/auth/methods"), ("GET", "/auth/oidc/login"), ("GET", "/auth/oidc/callback"),
     }
 )  # fmt: skip
 """The gateway's own routes that answer without credentials. The web page is open as well."""
@@ -123,7 +116,7 @@ def _under(path: str, prefix: str) -> bool:
 _TABLE = _table()
 _PAGE = Route(Kind.PAGE, "page", open=True)
 _UNKNOWN = Route(Kind.UNKNOWN, "unmatched", open=False)
-_MODEL = Route(Kind.MODEL, "/v1/models/{id}", scope="models")
+_MODEL = Route(Kind.MODEL, "/v1/models/{id}", scope=MODELS)
 _PIPELINE = Route(Kind.OWN, "/v1/pipelines", heavy=True)
 
 

@@ -1,7 +1,8 @@
 """Turns what a request carries into a caller, quickly.
 
-A valid credential is remembered for a second (so a revocation in another process counts within one),
-and its identity token for a minute; in this process a revocation counts at once.
+A valid credential is remembered for less than half a second: a revocation in another process of the
+gateway, asked about by a service that remembers too, still counts within one. In this process it counts
+at once. The identity token of a credential is used for a minute.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from servicekit.auth import Identity
 from servicekit.errors import Unauthorized
 
 T = TypeVar("T")
-_REMEMBER_S = 1.0
+_REMEMBER_S = 0.4
+"""With `servicekit.auth.INTROSPECTION_TTL_S` less than the second that is promised."""
 _TOKEN_S = 60.0
 _MAX = 4096
 
@@ -47,14 +49,14 @@ class Resolver:
         self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
         self._tokens: OrderedDict[Credential, tuple[float, Caller]] = OrderedDict()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="accounts")
-        self._looking: dict[str, asyncio.Task[Credential | None]] = {}
+        self._looking: dict[str, tuple[float, asyncio.Task[Credential | None]]] = {}
 
     async def in_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Run a blocking call of the database in this resolver's threads."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
     def remembered(self, secret: str) -> Caller | None:
-        """Return the caller if `secret` was found valid within the last second. Never blocks."""
+        """Return the caller if `secret` was found valid a moment ago. Never blocks."""
         entry = self._known.get(secret)
         return entry[1] if entry and time.monotonic() < entry[0] else None
 
@@ -72,7 +74,7 @@ class Resolver:
             found = await self._look(bearer, self._credentials.find_by_id, claims["cid"])
         else:
             found = await self._look(bearer, self._credentials.find_key, bearer)
-        return self._accept(bearer, found)
+        return self._accept(bearer, *found)
 
     async def by_cookie(self, secret: str) -> Caller:
         """Return whose session cookie this is, or raise Unauthorized."""
@@ -80,24 +82,28 @@ class Resolver:
         if remembered is not None:
             return remembered
         found = await self._look("cookie " + secret, self._credentials.find_session, secret)
-        return self._accept("cookie " + secret, found)
+        return self._accept("cookie " + secret, *found)
 
     async def _look(
         self, name: str, find: Callable[[str], Credential | None], secret: str
-    ) -> Credential | None:
-        """Look a credential up once for all calls that wait for it: a flood of them must not fill the queue."""
+    ) -> tuple[Credential | None, float]:
+        """Look a credential up once for all calls that wait for it: a flood of them must not fill the queue.
+
+        Returns it with the time of asking: from then on it may have been revoked.
+        """
         looking = self._looking.get(name)
         if looking is None:
-            looking = self._looking[name] = asyncio.create_task(self.in_thread(find, secret))
-            looking.add_done_callback(lambda _: self._looking.pop(name, None))
-        return await asyncio.shield(looking)
+            looking = time.monotonic(), asyncio.create_task(self.in_thread(find, secret))
+            self._looking[name] = looking
+            looking[1].add_done_callback(lambda _: self._looking.pop(name, None))
+        return await asyncio.shield(looking[1]), looking[0]
 
-    def _accept(self, secret: str, found: Credential | None) -> Caller:
+    def _accept(self, secret: str, found: Credential | None, asked_at: float) -> Caller:
         if found is None:
             self._known.pop(secret, None)
             raise Unauthorized("This key or login is not valid, or was revoked. Log in again.")
         caller = self.caller_for(found)
-        self._known[secret] = (time.monotonic() + _REMEMBER_S, caller)
+        self._known[secret] = (asked_at + _REMEMBER_S, caller)
         while len(self._known) > _MAX:
             self._known.popitem(last=False)
         return caller
