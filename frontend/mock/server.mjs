@@ -142,6 +142,7 @@ createServer(async (req, res) => {
     const good = body.password === "oficina" || body.token === "once";
     return good ? json(res, { access_token: "t", token_type: "bearer", expires_in: 900 }, 200, COOKIES) : fail(res, 401, "wrong_password", "User name and password do not belong together.");
   }
+  if (path === "/auth/methods") return json(res, { password: true, oidc: process.env.MOCK_OIDC ? { name: process.env.MOCK_OIDC } : null });
   const route = ROUTES.find((one) => one.method === req.method && one.path.test(path));
   if (!route) return page(path, res);
   if (!req.headers.cookie?.includes("oficina_session=s")) return fail(res, 401, "invalid_credentials", "Log in.");

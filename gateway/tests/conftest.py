@@ -105,14 +105,17 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def serve_gateway(fake: Fake, folder: Path, **more: Any) -> AsyncIterator[Running]:
+async def serve_gateway(
+    fake: Fake, folder: Path, *, proxied: bool = False, **more: Any
+) -> AsyncIterator[Running]:
+    """Run a gateway; `proxied` believes this machine's `X-Forwarded-For`."""
     urls = {"upstream_" + name.replace("-", "_"): (fake.url,) for name in SERVICES}
     given = (
         {"data_dir": folder, "owner_password": PASSWORD, "owner_api_key": KEY, "redis_url": ""} | urls | more
     )
     parts = assemble(Settings(**given))
     edge = create_edge(parts)
-    config = uvicorn.Config(edge, port=0, log_config=None, proxy_headers=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(edge, port=0, log_config=None, proxy_headers=proxied, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     with contextlib.suppress(AttributeError):
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign]

@@ -1,9 +1,10 @@
 /** Owns the login form. */
-import { Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Button, Divider, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Preferences } from "./Preferences";
+import { useLoginMethods } from "./useAuth";
 
 interface Props {
   onLogin: (username: string, password: string) => Promise<void>;
@@ -17,6 +18,7 @@ export function LoginPage({ onLogin, reason }: Props) {
   const [password, setPassword] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(reason);
+  const provider = useLoginMethods()?.oidc;
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -40,6 +42,12 @@ export function LoginPage({ onLogin, reason }: Props) {
             visibilityToggleButtonProps={{ "aria-label": t("login.show") }} />
           {error !== null && <ErrorNotice error={error} />}
           <Button type="submit" loading={busy}>{t("login.submit")}</Button>
+          {provider && (
+            <>
+              <Divider label={t("login.or")} />
+              <Button component="a" href="/auth/oidc/login" variant="default">{t("login.with", { name: provider.name })}</Button>
+            </>
+          )}
           <Text size="xs" c="dimmed">{t("login.hint")}</Text>
         </Stack>
       </Paper>

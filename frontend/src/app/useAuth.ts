@@ -1,9 +1,9 @@
-/** Owns signing in: an existing session, a one-time link, a user name and password. */
+/** Owns signing in: an existing session, a one-time link, a user name and password, a provider. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { api, SIGNED_OUT } from "@/shared/api/client";
 import { ApiError } from "@/shared/api/errors";
-import type { Session } from "@/shared/api/types";
+import type { LoginMethods, Session } from "@/shared/api/types";
 
 const KEY = ["session"];
 
@@ -18,8 +18,16 @@ function takeLinkToken(): string | null {
 // Read once: React may run an effect or a query twice, the token works only once.
 let linkToken = takeLinkToken();
 
-/** Why the one-time link did not work; the login form shows it. */
-let linkError: unknown = null;
+/** Why a login through the provider failed: the gateway comes back to the page with the reason in the address. */
+function takeLoginError(): ApiError | null {
+  const found = /^#\/?login_error=([a-z_]{1,40})$/.exec(location.hash);
+  if (!found) return null;
+  history.replaceState(null, "", `${location.pathname}#/chat`);
+  return new ApiError("", found[1]!, 401);
+}
+
+/** Why the one-time link or the provider did not work; the login form shows it. */
+let linkError: unknown = takeLoginError();
 
 async function fetchSession(): Promise<Session | null> {
   if (linkToken) {
@@ -36,6 +44,11 @@ async function fetchSession(): Promise<Session | null> {
     if (error instanceof ApiError && error.status === 401) return null;
     throw error;
   }
+}
+
+/** The ways of signing in that the gateway knows beside the one-time link. */
+export function useLoginMethods() {
+  return useQuery({ queryKey: ["login-methods"], queryFn: () => api<LoginMethods>("/auth/methods"), staleTime: Infinity }).data;
 }
 
 export function useAuth() {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from gateway.domain.guard import LOOPBACK
 from gateway.engine.accounts import Accounts
@@ -50,12 +51,30 @@ def check_settings(settings: Settings) -> None:
         _refuse_guessable("OWNER_API_KEY", settings.owner_api_key, MIN_KEY)
         if settings.owner_api_key.count(".") == 2:
             raise Misconfigured("OWNER_API_KEY looks like a token (two dots). Choose a key without dots.")
+    _check_provider(settings)
     published = settings.published_host or settings.host
     if settings.auth == "off" and published not in LOOPBACK:
         raise Misconfigured(
             f"AUTH=off and published on {published}: anybody on the network would be the owner. "
             "Publish on 127.0.0.1, or set AUTH=on."
         )
+
+
+def _check_provider(settings: Settings) -> None:
+    if not settings.oidc_issuer:
+        return
+    url = urlsplit(settings.oidc_issuer)
+    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
+        raise Misconfigured("OIDC_ISSUER must be an https:// address (http:// only on this machine).")
+    if not settings.oidc_client_id:
+        raise Misconfigured("OIDC_ISSUER is set and OIDC_CLIENT_ID is not. Register the gateway there first.")
+    if not (settings.oidc_allowed_emails or settings.oidc_allowed_domains):
+        raise Misconfigured(
+            "OIDC_ISSUER is set and nobody is let in. Set OIDC_ALLOWED_EMAILS or OIDC_ALLOWED_DOMAINS "
+            "(`*`: everybody whom the provider knows)."
+        )
+    if settings.oidc_role_claim and not settings.oidc_owner_values:
+        raise Misconfigured("OIDC_ROLE_CLAIM is set and OIDC_OWNER_VALUES is not: nobody would be an owner.")
 
 
 def _refuse_guessable(name: str, secret: str, least: int) -> None:

@@ -119,3 +119,39 @@ class TooManyGuesses(TooBusy):
     """Too many passwords were tried."""
 
     code = "too_many_guesses"
+
+
+class LoginRefused(Unauthorized):
+    """A login through the provider did not end well; the page says why by the code."""
+
+    code = "oidc_failed"
+
+
+class LoginExpired(LoginRefused):
+    """The login was begun elsewhere, too long ago, or is over already."""
+
+    code = "oidc_expired"
+
+
+class LoginDenied(LoginRefused):
+    """The person or the provider said no."""
+
+    code = "oidc_denied"
+
+
+class LoginNotAllowed(LoginRefused):
+    """The provider knows the person, and the settings do not let them in."""
+
+    code = "oidc_not_allowed"
+
+
+class AccountSuspended(LoginRefused):
+    """The account that belongs to this login is suspended."""
+
+    code = "oidc_suspended"
+
+
+class ProviderAway(LoginRefused):
+    """The provider does not answer, or answers with something unreadable."""
+
+    code = "oidc_unreachable"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.bootstrap import FirstStart, check_settings, ensure_owner
+from gateway.domain.external import Admission
 from gateway.engine.accounts import Accounts
 from gateway.engine.calls import Calls
 from gateway.engine.catalogue import Catalogue
 from gateway.engine.credentials import Credentials
 from gateway.engine.database import connect
 from gateway.engine.descriptions import Descriptions
+from gateway.engine.external import ExternalLogins
 from gateway.engine.keeper import Keeper
 from gateway.engine.ledger import Ledger
 from gateway.engine.limiter import Limiter
@@ -25,6 +28,9 @@ from gateway.settings import SERVICES, Settings
 from servicekit import atomic, cache
 from servicekit.cache import Cache
 
+if TYPE_CHECKING:
+    from gateway.engine.oidc import Provider
+
 _SETTLE_S = 5.0
 """Seconds that a stopping gateway waits for calls with an `Idempotency-Key` whose client has left."""
 
@@ -37,6 +43,9 @@ class Parts:
     accounts: Accounts
     credentials: Credentials
     passwords: Passwords
+    external: ExternalLogins
+    admission: Admission
+    provider: Provider | None
     signer: Signer
     resolver: Resolver
     limiter: Limiter
@@ -110,6 +119,14 @@ def assemble(settings: Settings) -> Parts:
         accounts=accounts,
         credentials=credentials,
         passwords=passwords,
+        external=ExternalLogins(database, accounts),
+        admission=Admission(
+            settings.oidc_allowed_emails,
+            settings.oidc_allowed_domains,
+            settings.oidc_role_claim,
+            settings.oidc_owner_values,
+        ),
+        provider=_provider(settings),
         signer=signer,
         resolver=Resolver(credentials, signer, settings.identity_token_s),
         limiter=Limiter(rates, settings.redis_url),
@@ -122,4 +139,17 @@ def assemble(settings: Settings) -> Parts:
         cache=cache.connect(settings.redis_url),
         keeper=Keeper(ledger),
         first_start=first_start,
+    )
+
+
+def _provider(settings: Settings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    # Here and not above: most installations have no provider, and its libraries take 20 MiB.
+    from gateway.engine.oidc import Client, Provider
+
+    return Provider(
+        Client(
+            settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_scopes
+        )
     )

@@ -61,12 +61,31 @@ class Settings(ServiceSettings):
     link_s: int = 24 * 3600
     """Life of the one-time link in seconds."""
 
+    oidc_issuer: str = ""
+    """Issuer URL of an OpenID Connect provider that may log people in; empty: none."""
+    oidc_client_id: str = ""
+    """What the provider calls this gateway."""
+    oidc_client_secret: str = ""
+    """The secret that the provider gave out; empty for a public client (PKCE alone)."""
+    oidc_name: str = "OpenID Connect"
+    """Name of the provider on the login page's button."""
+    oidc_scopes: str = "openid email profile"
+    """What is asked of the provider."""
+    oidc_allowed_emails: CommaList = ()
+    """Verified addresses that may log in."""
+    oidc_allowed_domains: CommaList = ()
+    """Domains whose verified addresses may log in; `*`: everybody whom the provider knows."""
+    oidc_role_claim: str = ""
+    """Claim (such as `groups`) that makes owners; empty: everybody is a member until the owner says else."""
+    oidc_owner_values: CommaList = ()
+    """Values of that claim that make an owner; without one of them the role is member."""
+
     rate_limit: str = "1200/minute"
     """Calls of one identity."""
     rate_limit_heavy: str = "120/minute"
     """Calls of one identity that make images, ingest, train or run a pipeline."""
     rate_limit_guesses: str = "10/minute"
-    """Password guesses evaluated for one user from one address."""
+    """Password guesses evaluated for one user, and from one address."""
     rate_limit_open: str = "600/minute"
     """Calls to the open routes of identity from one address."""
     max_in_flight: int = 512
@@ -99,6 +118,7 @@ class Settings(ServiceSettings):
     @field_validator(
         "upstream_chat", "upstream_image_gen", "upstream_vision", "upstream_translate", "upstream_tts",
         "upstream_rag", "upstream_code", "upstream_frontend", "required_services", "trusted_proxies", "allowed_origins",
+        "oidc_allowed_emails", "oidc_allowed_domains", "oidc_owner_values",
         mode="before",
     )  # fmt: skip
     @classmethod

@@ -7,6 +7,12 @@ export interface Session {
   scopes: string[];
 }
 
+/** What the login form may offer; `oidc` is null where no provider is set. */
+export interface LoginMethods {
+  password: boolean;
+  oidc: { name: string } | null;
+}
+
 export interface Model {
   id: string;
   task?: string;

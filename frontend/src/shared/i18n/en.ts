@@ -18,7 +18,7 @@ export const en: Dictionary = {
   },
   login: {
     text: "AI models on your own computer.", username: "User name", password: "Password", show: "Show or hide the password",
-    submit: "Sign in", hint: "The user name, the password and a one-time link were printed in the terminal when the server first started.",
+    submit: "Sign in", with: "Sign in with {{name}}", or: "or", hint: "The user name, the password and a one-time link were printed in the terminal when the server first started.",
   },
   account: {
     menu: "Account of {{name}}", role: { owner: "Owner", member: "Member" }, keys: "API keys", logout: "Sign out",
@@ -132,6 +132,9 @@ export const en: Dictionary = {
     not_sent: "This message was not sent: the page was closed before.", history_unavailable: "Conversations cannot be kept or read at the moment.",
     generation_failed: "The model failed in the middle of the answer.", no_memory_for_model: "There is no free memory for this model at the moment.", model_too_large: "This model does not fit into the memory that models may take.",
     too_many_guesses: "Too many attempts. Wait a little before trying again.", link_used: "This link was used already or is too old. Sign in with user name and password, or restart the server for a new one.", wrong_password: "Wrong user name or password.",
+    oidc_failed: "The provider's answer could not be trusted, so you were not signed in. Try again.", oidc_expired: "That sign-in took too long or was begun in another browser. Try again.",
+    oidc_denied: "The provider did not sign you in, or you cancelled.", oidc_not_allowed: "Your account at the provider may not be used here. Ask the owner.",
+    oidc_suspended: "Your account is suspended. Ask the owner.", oidc_unreachable: "The provider does not answer. Try again later, or use user name and password.",
     invalid_credentials: "The session is over or the credentials are not valid.", unauthorized: "Sign in to go on.", csrf_required: "The session changed. Reload the page.",
     origin_not_allowed: "This address may not use the server.", host_not_allowed: "This address may not use the server.",
     not_allowed: "Your account may not do this.", forbidden: "Your account may not do this.", not_found: "This is no longer there.", method_not_allowed: "The server does not accept this action.",

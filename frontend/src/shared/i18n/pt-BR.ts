@@ -16,7 +16,7 @@ export const ptBR = {
   },
   login: {
     text: "Modelos de IA no seu próprio computador.", username: "Usuário", password: "Senha", show: "Mostrar ou esconder a senha",
-    submit: "Entrar", hint: "O usuário, a senha e um link de acesso único apareceram no terminal na primeira vez que o servidor iniciou.",
+    submit: "Entrar", with: "Entrar com {{name}}", or: "ou", hint: "O usuário, a senha e um link de acesso único apareceram no terminal na primeira vez que o servidor iniciou.",
   },
   account: {
     menu: "Conta de {{name}}", role: { owner: "Proprietário", member: "Membro" }, keys: "Chaves de API", logout: "Sair",
@@ -130,6 +130,9 @@ export const ptBR = {
     not_sent: "Esta mensagem não foi enviada: a página fechou antes.", history_unavailable: "As conversas não podem ser guardadas nem lidas agora.",
     generation_failed: "O modelo falhou no meio da resposta.", no_memory_for_model: "Não há memória livre para este modelo agora.", model_too_large: "Este modelo não cabe na memória reservada aos modelos.",
     too_many_guesses: "Tentativas demais. Espere um pouco antes de tentar de novo.", link_used: "Este link já foi usado ou venceu. Entre com usuário e senha, ou reinicie o servidor para receber outro.", wrong_password: "Usuário ou senha incorretos.",
+    oidc_failed: "A resposta do provedor não é confiável, por isso você não entrou. Tente de novo.", oidc_expired: "Esta entrada demorou demais ou começou em outro navegador. Tente de novo.",
+    oidc_denied: "O provedor não confirmou a entrada, ou você cancelou.", oidc_not_allowed: "A sua conta no provedor não pode ser usada aqui. Fale com o proprietário.",
+    oidc_suspended: "A sua conta está suspensa. Fale com o proprietário.", oidc_unreachable: "O provedor não responde. Tente mais tarde, ou use usuário e senha.",
     invalid_credentials: "A sessão terminou ou as credenciais não valem.", unauthorized: "É preciso entrar para continuar.", csrf_required: "A sessão mudou. Recarregue a página.",
     origin_not_allowed: "Este endereço não pode usar o servidor.", host_not_allowed: "Este endereço não pode usar o servidor.",
     not_allowed: "A sua conta não pode fazer isso.", forbidden: "A sua conta não pode fazer isso.", not_found: "Isto não existe mais.", method_not_allowed: "O servidor não aceita esta ação.",

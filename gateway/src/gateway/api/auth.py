@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
 
 from gateway.api.gate import CSRF_COOKIE, SESSION_COOKIE, session_cookie
-from gateway.engine.credentials import Credential, Session
-from gateway.engine.resolver import csrf_of
+from gateway.api.session import is_https, open_session, set_cookies, set_csrf
 from gateway.errors import WrongPassword
 from gateway.parts import Parts
 from servicekit.auth import Identity, identity_of
@@ -39,12 +37,16 @@ def router(parts: Parts) -> APIRouter:
     async def login(request: Request) -> Response:
         """Exchange name and password (JSON or form) for an access token; sets the page's cookies."""
         asked = await _read_login(request)
-        name, address = asked.username.casefold(), request.client.host if request.client else "unknown"
-        parts.limiter.take("guesses", f"{name}|{address}")
+        buckets = (f"user {asked.username.casefold()}", f"address {_address(request)}")
+        for bucket in buckets:
+            parts.limiter.take("guesses", bucket)
         user = await parts.resolver.in_thread(parts.accounts.by_name, asked.username)
-        known = user.password_hash if user and user.active else None
+        # an account that logs in through a provider has no password: its empty hash fits nothing
+        known = user.password_hash or None if user and user.active else None
         if not await parts.passwords.matches(known, asked.password) or user is None:
             raise WrongPassword("User name and password do not belong together.")
+        for bucket in buckets:  # a password that is right was no guess
+            parts.limiter.give_back("guesses", bucket)
         return await _logged_in(request, user.id)
 
     @routes.post("/link")
@@ -80,37 +82,36 @@ def router(parts: Parts) -> APIRouter:
         response = JSONResponse(body)
         secret = session_cookie(request.headers.get("cookie", ""))
         if secret and "authorization" not in request.headers:
-            _set_csrf(response, secret, _is_https(request))
+            set_csrf(response, secret, is_https(parts, request))
         return response
 
     @routes.post("/introspect")
     async def introspect(request: Request, asked: Token) -> dict[str, Any]:
-        """Tell a service whose an API key or token is, with an identity token for it."""
+        """Tell a service whose an API key or token is.
+
+        No identity token goes out with the answer: services take those on their signature alone, so
+        whoever holds one could go on for minutes after being suspended.
+        """
         try:
             caller = await parts.resolver.by_bearer(asked.token)
         except Unauthorized:
-            parts.limiter.take("open", request.client.host if request.client else "unknown")
+            parts.limiter.take("open", f"introspect {_address(request)}")
             raise
-        token = caller.identity.token
-        claims = parts.signer.verify(token)
-        return {"active": True, "claims": claims, "identity_token": token}
+        return {"active": True, "claims": parts.signer.verify(caller.identity.token)}
 
     async def _logged_in(request: Request, user_id: str) -> Response:
-        user = await parts.resolver.in_thread(parts.accounts.get, user_id)
-        life_s = parts.settings.session_s
-        session = await parts.resolver.in_thread(parts.credentials.open_session, user.id, life_s)
-        credential = Credential(session.id, user.id, user.username, user.role, ("*",))
-        token_life_s = parts.settings.access_token_s
-        token, _ = parts.signer.sign(credential, "access", token_life_s)
-        body = {"access_token": token, "token_type": "bearer", "expires_in": token_life_s}
-        response = JSONResponse(body, headers={"Cache-Control": "no-store"})
-        _set_session(response, session, life_s, _is_https(request))
+        session, credential = await open_session(parts, user_id)
+        life_s = parts.settings.access_token_s
+        token, _ = parts.signer.sign(credential, "access", life_s)
+        response = JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": life_s})
+        set_cookies(parts, request, response, session)
         return response
 
-    def _is_https(request: Request) -> bool:
-        return request.url.scheme == "https" or urlsplit(parts.settings.public_url).scheme == "https"
-
     return routes
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 async def _read_login(request: Request) -> Login:
@@ -131,14 +132,3 @@ async def _read_login(request: Request) -> Login:
         first = error.errors()[0]
         param = ".".join(map(str, first["loc"])) or None
         raise InvalidBody(f"'{param or 'body'}': {first['msg']}.", param=param) from error
-
-
-def _set_session(response: Response, session: Session, life_s: int, secure: bool) -> None:
-    response.set_cookie(
-        SESSION_COOKIE, session.secret, max_age=life_s, path="/", httponly=True, samesite="lax", secure=secure
-    )
-    _set_csrf(response, session.secret, secure)
-
-
-def _set_csrf(response: Response, session_secret: str, secure: bool) -> None:
-    response.set_cookie(CSRF_COOKIE, csrf_of(session_secret), path="/", samesite="lax", secure=secure)

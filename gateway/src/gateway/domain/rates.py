@@ -58,6 +58,13 @@ class Rates:
         self._due[key] = None
         return None
 
+    def give_back(self, key: str, now: float) -> None:
+        """Take back one call of this window, unless other processes were told of it already."""
+        count = self._counts.get(key)
+        if count is not None and count.window == int(now // self.rate.window_s) and count.unsent:
+            count.here -= 1
+            count.unsent -= 1
+
     def _at(self, key: str, window: int) -> _Count:
         count = self._counts.get(key)
         if count is None:

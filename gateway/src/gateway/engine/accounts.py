@@ -121,6 +121,11 @@ class Accounts:
         with self._engine.begin() as db:
             db.execute(delete(USERS).where(USERS.c.id == user_id))
 
+    def discard(self, user_id: str) -> None:
+        """Remove an account that was just made and is nobody's."""
+        with self._engine.begin() as db:
+            db.execute(delete(USERS).where(USERS.c.id == user_id))
+
     def _keep_one_owner(self, user: User) -> None:
         query = select(func.count()).where(USERS.c.role == "owner", USERS.c.active, USERS.c.id != user.id)
         with self._engine.connect() as db:

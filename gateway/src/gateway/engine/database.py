@@ -1,4 +1,7 @@
-"""The gateway's tables: accounts, keys, sessions and one-time links. Only hashes of secrets are kept."""
+"""The gateway's tables: accounts, keys, sessions, one-time links, logins through a provider.
+
+Only hashes of secrets that open something are kept.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,23 @@ LINKS = Table(
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("expires_at", Float, nullable=False),
     Column("used_at", Float),
+)
+SUBJECTS = Table(
+    "oidc_subjects",
+    METADATA,
+    Column("issuer", String(255), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+OIDC_LOGINS = Table(
+    "oidc_logins",
+    METADATA,
+    Column("state_hash", String(64), primary_key=True),
+    Column("browser_hash", String(64), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("verifier", String(128), nullable=False),
+    Column("redirect_uri", String(512), nullable=False),
+    Column("expires_at", Float, nullable=False, index=True),
 )
 
 

@@ -52,6 +52,10 @@ class Limiter:
             raise TooManyGuesses(f"{what} Wait before trying another password.", retry_after_s=wait_s)
         raise TooBusy(f"{what} Wait {int(wait_s) + 1} s.", retry_after_s=wait_s)
 
+    def give_back(self, kind: str, key: str) -> None:
+        """Take back one call that was counted and should not have been."""
+        self._rates[kind].give_back(key, time.time())
+
     def start(self) -> None:
         """Begin sharing counts, if there is a Redis. Call from the event loop."""
         if self._storage is not None:
