@@ -106,8 +106,8 @@ async def received(request: Request, write: Callable[[bytes], Awaitable[None]]) 
         ServiceError: what `write` raises.
     """
     form = _Form()
-    parser = _parser(request, form)
     try:
+        parser = _parser(request, form)  # refuses a boundary that is too long
         async for chunk in request.stream():
             parser.write(chunk)
             if form.held >= BLOCK_BYTES:
