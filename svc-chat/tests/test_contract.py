@@ -53,7 +53,13 @@ class TestSvcChat(ServiceContract):
         items = [{"type": "message", "role": "user", "content": "hello"}]
         conversation = made("/v1/conversations", {"items": items})["id"]
         listed = client.get(f"/v1/conversations/{conversation}/items", headers=keys.headers("ana"))
+        sent = {"file": ("notes.txt", b"the circle is red")}
+        file = client.post(
+            "/v1/files", headers=keys.headers("ana"), files=sent, data={"purpose": "assistants"}
+        )
+        assert file.is_success, file.text
         return {
+            "file_id": file.json()["id"],
             "persona_id": made("/v1/personas", {"name": "Ada", "description": "counts"})["id"],
             "conversation_id": conversation,
             "item_id": listed.json()["data"][0]["id"],
