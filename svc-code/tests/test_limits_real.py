@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -80,6 +81,30 @@ async def test_a_full_disk_is_an_error_of_the_code_and_of_nobody_else(
     await sandbox.delete("0.bin")
     assert await sandbox.read("kept.txt", 0) == b"kept"
     await goes_on(sandbox)
+
+
+async def test_a_full_folder_for_temporary_files_does_not_keep_a_kernel_from_starting(
+    sandbox: PipedSandbox,
+) -> None:
+    code = """
+import os
+for folder in ("/tmp", "/tmp/kernel"):
+    try:
+        with open(folder + "/fill", "wb") as file:
+            while True:
+                file.write(bytes(1 << 20))
+    except OSError:
+        pass
+os._exit(1)
+"""
+    assert (await sandbox.execute(code, 60)).stopped == "died"
+    await goes_on(sandbox)
+
+
+@pytest.mark.skipif(shutil.which("choom") is None, reason="choom is not installed")
+async def test_a_machine_without_memory_ends_sandboxes_first(sandbox: PipedSandbox) -> None:
+    for pid in usage._tree(sandbox._pid, usage.PROC):
+        assert (usage.PROC / str(pid) / "oom_score_adj").read_text().strip() == "1000"
 
 
 async def test_a_flood_of_files_ends_the_session(sandbox: PipedSandbox) -> None:

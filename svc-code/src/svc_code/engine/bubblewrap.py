@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict
 
 from svc_code.engine import libraries
@@ -43,6 +44,10 @@ ENVIRONMENT = {
 }
 
 
+OOM_SCORE = 1000
+"""A machine without memory ends sandboxes first."""
+
+
 def command(
     bwrap: str, shown: list[str], limits: Limits, *, filter_fd: int, info_fd: int, slot: int
 ) -> list[str]:
@@ -57,7 +62,9 @@ def command(
         max_output_chars=limits.max_output_chars,
     )
     python = [libraries.PYTHON, "-S", "-s", "-P", "-B", "-m", "svc_code.inside", json.dumps(asdict(inside))]
+    choom = shutil.which("choom")
     return [
+        *([choom, "-n", str(OOM_SCORE), "--"] if choom else []),
         bwrap,
         *_walls(root=uid is not None),
         *shown,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import time
 import traceback
@@ -110,10 +111,14 @@ class Kernel:
                 return
         raise NotStarted("the kernel did not answer")
 
+    def _clear_temporary(self) -> None:
+        """Empty the folder for temporary files: code may have filled it, and a kernel needs some room."""
+        for path in [*self._temporary.parent.iterdir(), *self._temporary.iterdir()]:
+            if path != self._temporary:
+                _gone(path)
+
     def _connection(self) -> dict[str, Any]:
-        for old in self._temporary.iterdir():
-            if old.suffix == ".json" or old.name.startswith("k-"):
-                old.unlink(missing_ok=True)
+        self._clear_temporary()
         ports = {name: number for number, name in enumerate(PORTS, 1)}
         return {
             "transport": "ipc",
@@ -122,6 +127,13 @@ class Kernel:
             "signature_scheme": "hmac-sha256",
             **ports,
         }
+
+
+def _gone(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def run_kernel(file: Path, work: Path, given: Confinement) -> None:
