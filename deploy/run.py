@@ -49,7 +49,7 @@ def up(layout: Layout, timeout_s: float) -> int:
         say("==> already running (make restart takes changed code and settings)")
     else:
         _ports_must_be_free(here, layout)
-        upkeep.forget(layout.log_dir, upkeep.retention_days(layout), time.time())
+        upkeep.forget(layout.log_dir, upkeep.retention_days(layout), time.time(), in_use=False)
         with step("start"):
             supervisor.start(layout)
     say("==> services")

@@ -75,10 +75,15 @@ def put_aside(folder: Path, since: str) -> list[Path]:
     return renamed
 
 
-def forget(folder: Path, days: float, now: float) -> Removed:
-    """Remove logs, restored ones too, that were last written more than `days` ago."""
+def forget(folder: Path, days: float, now: float, *, in_use: bool) -> Removed:
+    """Remove logs, restored ones too, that were last written more than `days` ago.
+
+    While they are `in_use`, what is being written stays, however quiet: lines would go into a nameless file.
+    """
     count = size = 0
     for file in folder.rglob("*.log*"):
+        if in_use and file.parent == folder and file.suffix == ".log":
+            continue
         try:
             facts = file.stat()
             if now - facts.st_mtime > days * DAY_S:
@@ -97,7 +102,7 @@ def look(logs: Path, run: Path, days: float, now: float) -> Removed:
     renamed = put_aside(logs, since) if since < today else []
     if renamed:
         _open_anew(run / "supervisord.pid")
-    found = forget(logs, days, now)
+    found = forget(logs, days, now, in_use=True)
     total = {
         "items": int(known.get("items", 0)) + found.items,
         "bytes": int(known.get("bytes", 0)) + found.bytes,

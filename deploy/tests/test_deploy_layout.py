@@ -57,6 +57,7 @@ def test_supervisors_file_is_read_back_with_odd_values_and_no_secret(tmp_path: P
     parsed.read(file)
     here = [service for service in services.ALL if service.exists(odd)]
     assert {f"program:{service.name}" for service in here} <= set(parsed.sections())
+    assert "program:upkeep" in parsed.sections()
     assert 'REDIS_URL="redis://h/%%40"' in parsed["program:gateway"]["environment"]
     assert "never written" not in file.read_text()
 

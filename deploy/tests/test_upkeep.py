@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from deploy import swept, upkeep
+from deploy import supervisor, swept, upkeep
 from deploy.layout import Layout
 from deploy.upkeep import DAY_S, Removed
 
@@ -37,6 +41,16 @@ def test_logs_older_than_the_setting_are_removed_and_counted(layout: Layout) -> 
     assert not any(file.exists() for file in old) and all(file.exists() for file in new)
     upkeep.look(layout.log_dir, layout.run_dir, 30, NOW + DAY_S)
     assert upkeep.removed_so_far(layout) == Removed(2, 10)
+
+
+def test_a_quiet_log_stays_while_it_is_open_and_goes_when_it_is_not(layout: Layout) -> None:
+    quiet = log(layout, "frontend.log", 60)
+    quiet.write_text("")
+    os.utime(quiet, (NOW - 60 * DAY_S,) * 2)
+    upkeep.look(layout.log_dir, layout.run_dir, 30, NOW)
+    assert quiet.exists()
+    upkeep.forget(layout.log_dir, 30, NOW, in_use=False)
+    assert not quiet.exists()
 
 
 def test_each_day_a_log_is_put_aside_so_that_no_line_outlives_the_setting(layout: Layout) -> None:
@@ -73,3 +87,48 @@ def test_status_says_what_was_removed() -> None:
         "removed by age, svc-tts: media 3 (2.0 KiB)",
         "removed by age, logs: 1 (5 bytes)",
     ]
+
+
+TALKER = """
+import sys, time
+for number in range(10**9):
+    print(number, flush=True)
+    time.sleep(0.002)
+"""
+
+
+def test_no_line_is_lost_when_supervisord_opens_its_logs_anew(layout: Layout) -> None:
+    """A real supervisord with one program that talks without end."""
+    pytest.importorskip("supervisor")
+    talker = layout.data_dir / "talker.py"
+    talker.write_text(TALKER)
+    socket = layout.socket("s.sock")
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    folders = {"log_dir": layout.log_dir, "run_dir": layout.run_dir, "root": layout.root}
+    told = {"name": "talker", "command": f"{sys.executable} {talker}", "environment": 'A="b"'}
+    file = layout.run_dir / "supervisord.conf"
+    file.write_text(
+        supervisor.SECTIONS.format(socket=socket, **folders)
+        + supervisor.PROGRAM.format(priority=1, stop_wait_s=5, **told, **folders)
+    )
+    log = layout.log_dir / "talker.log"
+    with subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)]) as process:
+        try:
+            for day in range(3):
+                until(lambda: log.is_file() and log.stat().st_size > 2000)
+                upkeep.look(layout.log_dir, layout.run_dir, 30, time.time() + day * DAY_S)
+            until(lambda: log.is_file() and log.stat().st_size > 2000)
+        finally:
+            process.terminate()
+    pieces = sorted(layout.log_dir.glob("talker.log.*")) + [log]
+    assert len(pieces) == 3
+    numbers = [int(line) for piece in pieces for line in piece.read_text().split()]
+    assert numbers == list(range(len(numbers)))
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
+    """Poll until `holds`."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
