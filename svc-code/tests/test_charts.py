@@ -72,6 +72,13 @@ def test_lines_have_their_points_and_dates_are_told_as_dates(axes) -> None:
     ]
 
 
+def test_regular_dates_of_pandas_are_told_as_dates(axes) -> None:
+    months = pd.date_range("2026-01-01", periods=3, freq="MS")
+    pd.Series([1, 2, 3], index=months).plot(ax=axes)
+    assert _series(axes)[0]["x"] == ["2026-01", "2026-02", "2026-03"]
+    assert _series(axes)[0]["y"] == [1, 2, 3]
+
+
 def test_lines_over_categories_have_the_categories(axes) -> None:
     axes.plot(["jan", "feb"], [1, 2])
     assert _series(axes)[0]["x"] == ["jan", "feb"]

@@ -176,6 +176,16 @@ async def test_a_process_that_stops_itself_is_killed(sandbox: PipedSandbox) -> N
     await goes_on(sandbox)
 
 
+@pytest.mark.parametrize("code", ["exit()", "quit()", "import sys\nsys.exit(1)"])
+async def test_leaving_a_cell_early_keeps_the_variables(sandbox: PipedSandbox, code: str) -> None:
+    await sandbox.execute("kept = 3", 60)
+    done = await sandbox.execute(f"print('before')\n{code}\nprint('after')", 60)
+    assert (done.stdout, done.stderr, done.stopped) == ("before\n", "", None)
+    assert done.error is not None
+    assert done.error.name == "SystemExit"
+    assert (await sandbox.execute("kept", 60)).result == "3"
+
+
 async def test_code_that_ends_its_own_process_is_told(sandbox: PipedSandbox) -> None:
     done = await sandbox.execute("import os\nos._exit(1)", 60)
     assert (done.stopped, done.restarted) == ("died", True)

@@ -133,6 +133,15 @@ def _name_of(start: float, width: float, named: list[tuple[float, str]]) -> str:
 
 def _on_axis(values: Any, axis: Any) -> list[Any]:
     """Give numbers of a date axis as ISO times and those of a categorical axis as its categories."""
+    freq = getattr(axis.axes, "freq", None) if axis is axis.axes.xaxis else None
+    if freq is not None:
+        # pandas draws regular dates at the numbers of its periods
+        from pandas import Period
+
+        return [
+            Period(ordinal=int(v), freq=freq) if isinstance(v, (int, float)) else v
+            for v in map(_item, values)
+        ]
     kind = type(axis.get_converter() if hasattr(axis, "get_converter") else axis.converter).__name__
     found = list(values)
     if "Category" in kind:
@@ -143,6 +152,10 @@ def _on_axis(values: Any, axis: Any) -> list[Any]:
 
         return [dates.num2date(v) if isinstance(v, (int, float)) else v for v in found]
     return found
+
+
+def _item(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
 
 
 def _plain(value: Any) -> float | int | str | None:

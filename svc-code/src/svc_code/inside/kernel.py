@@ -10,8 +10,10 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -167,5 +169,8 @@ def _prepare(shell: Any, work: Path, most: int) -> None:
     from svc_code.inside.pictures import Pictures
     from svc_code.inside.quiet import cut_output
 
+    # ends the cell, not the kernel with all variables
+    shell.user_ns.update(exit=sys.exit, quit=sys.exit)
+    warnings.filterwarnings("ignore", message="To exit: use")
     cut_output(shell, most)
     Pictures(work, lambda data: shell.display_pub.publish(data)).install(shell)
