@@ -1,6 +1,9 @@
 """A svc-chat with a fake engine, for tests of its API: in this thread, or behind a real port."""
 
+import shutil
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 from openai import OpenAI
+from sqlalchemy import create_engine, text
 
 from svc_chat.app import create_app
 from svc_chat.engine.base import Describer, Engine
@@ -212,3 +216,56 @@ def _write_adapter(path: Path, *, architecture: str = "llama", width: int = 64) 
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Start a PostgreSQL server of our own and give its URL."""
+    initdb, pg_ctl = shutil.which("initdb"), shutil.which("pg_ctl")
+    if initdb is None or pg_ctl is None:
+        pytest.skip("PostgreSQL's server is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    as_user: list[str] = []
+    if subprocess.run(["id", "-u"], capture_output=True, text=True, check=True).stdout.strip() == "0":
+        as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        shutil.chown(folder, 65534, 65534)
+    try:
+        command = [*as_user, initdb, "-D", f"{folder}/data", "-U", "oficina", "-A", "trust", "--no-sync"]
+        made = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+        if made.returncode != 0:
+            pytest.skip(f"PostgreSQL's server cannot be set up here: {made.stderr[-200:]}")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+        start = [
+            *as_user,
+            pg_ctl,
+            "-D",
+            f"{folder}/data",
+            "-o",
+            options,
+            "-l",
+            f"{folder}/log",
+            "-w",
+            "start",
+        ]
+        subprocess.run(start, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        yield f"postgresql+psycopg://oficina@127.0.0.1:{port}/postgres"
+    finally:
+        stop = [*as_user, pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "stop"]
+        subprocess.run(stop, check=False, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/service.db"
+    server = request.getfixturevalue("postgres")
+    name = f"db{time.monotonic_ns()}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return server.rsplit("/", 1)[0] + f"/{name}"

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,59 +24,6 @@ from svc_chat.engine.tables import METADATA, PERSONAS, TRAINING
 from svc_chat.errors import ConversationLocked, HistoryAway
 
 SECRET = "quem lê isto depois"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """Start a PostgreSQL server of our own and give its URL."""
-    initdb, pg_ctl = shutil.which("initdb"), shutil.which("pg_ctl")
-    if initdb is None or pg_ctl is None:
-        pytest.skip("PostgreSQL's server is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    as_user: list[str] = []
-    if subprocess.run(["id", "-u"], capture_output=True, text=True, check=True).stdout.strip() == "0":
-        as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        shutil.chown(folder, 65534, 65534)
-    try:
-        command = [*as_user, initdb, "-D", f"{folder}/data", "-U", "oficina", "-A", "trust", "--no-sync"]
-        made = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-        if made.returncode != 0:
-            pytest.skip(f"PostgreSQL's server cannot be set up here: {made.stderr[-200:]}")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
-        start = [
-            *as_user,
-            pg_ctl,
-            "-D",
-            f"{folder}/data",
-            "-o",
-            options,
-            "-l",
-            f"{folder}/log",
-            "-w",
-            "start",
-        ]
-        subprocess.run(start, check=True, cwd=folder, stdout=subprocess.DEVNULL)
-        yield f"postgresql+psycopg://oficina@127.0.0.1:{port}/postgres"
-    finally:
-        stop = [*as_user, pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "stop"]
-        subprocess.run(stop, check=False, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/service.db"
-    server = request.getfixturevalue("postgres")
-    name = f"db{time.monotonic_ns()}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    admin.dispose()
-    return server.rsplit("/", 1)[0] + f"/{name}"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from openai import NotFoundError
 
 from servicekit.errors import NotFound, NotReady
-from svc_chat.domain.assistants.citations import Source, cited, quote
+from svc_chat.domain.assistants.citations import Source, cited, quote, window
 from svc_chat.engine.code_service import CodeService
 from svc_chat.engine.fake import FakeEngine
 from svc_chat.engine.rag_service import RagService
@@ -99,8 +99,10 @@ def test_a_run_searches_first_and_cites_with_the_quoted_span(start: Any) -> None
     assert run.status == "completed", run.last_error
     assert search.asked == [(["vs_x"], "Where are old ships?", 5, 0.0)]
     read = engine.requests[-1].messages
-    assert "【1†source】 (ships.txt) Old ships lie" in read[-1].content
-    assert read[-1].role == "tool"
+    assert [message.role for message in read] == ["system", "user"]
+    assert read[0].content.startswith("Answer only from the numbered passages.")
+    assert read[1].content == f"Passages:\n[1] {SHIPS}\n\nQuestion: Where are old ships?"
+    assert engine.requests[-1].tools == ()  # the built-in model reads passages, and never asks for them
     text = openai.beta.threads.messages.list(thread.id).data[0].content[0].text
     assert text.value == "Divers find silver coins in old ships. 【1†source】"
     (note,) = text.annotations
@@ -142,13 +144,34 @@ def test_marks_that_the_model_writes_become_citations_in_the_stream(start: Any) 
 def test_the_model_may_search_again(start: Any) -> None:
     search = Search(Passage("file-s", "ships.txt", 0.9, SHIPS))
     again = call("file_search", query="silver coins")
-    openai = start(Turns("never", again, "Found 【2†source】."), search)
+    engine = Turns(again, "Found [2].", builtin=False)
+    openai = start(engine, search)
     _, thread, run = searching(
         openai, file_search={"max_num_results": 3, "ranking_options": {"score_threshold": 0.2}}
     )
     assert [a[1:] for a in search.asked] == [("Where are old ships?", 3, 0.2), ("silver coins", 3, 0.2)]
     (note,) = openai.beta.threads.messages.list(thread.id).data[0].content[0].text.annotations
-    assert note.text == "【2†source】"
+    assert note.text == "[2]"
+    assert "[1] (ships.txt) Old ships" in engine.requests[0].messages[-1].content
+    assert engine.requests[-1].messages[-1].content.startswith("[2] (ships.txt) Old ships")
+
+
+def test_passages_and_their_instruction_are_in_the_language_of_the_question(start: Any) -> None:
+    engine = FakeEngine("ok")
+    openai = start(engine, Search(Passage("f", "n.txt", 0.9, "Navios antigos ficam no fundo do mar.")))
+    searching(openai, "Onde ficam os navios antigos?")
+    head, asked = engine.requests[-1].messages
+    assert head.content.startswith("Responda apenas com os trechos numerados.")
+    assert asked.content.startswith("Trechos:\n[1] Navios")
+    assert asked.content.endswith("Pergunta: Onde ficam os navios antigos?")
+
+
+def test_a_small_model_reads_the_part_of_a_passage_that_fits_the_question() -> None:
+    text = " ".join(f"Line {n} is about nothing at all." for n in range(60)) + " The key is under the mat."
+    seen = window("Where is the key?", text, 200)
+    assert seen.endswith("The key is under the mat.")
+    assert len(seen) <= 200
+    assert seen in text
 
 
 def test_an_answer_that_no_passage_supports_is_not_given_a_source(start: Any) -> None:

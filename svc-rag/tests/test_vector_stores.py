@@ -266,6 +266,18 @@ def test_after_a_restart_files_are_read_and_half_fetched_ones_say_so(
     assert found["file-ships"].error is None
 
 
+def test_a_file_that_has_expired_where_it_came_from_is_found_no_more(served: Served) -> None:
+    served.files.expires_at = time.time() + 3600
+    client = served.client()
+    store = ready(client, "file-ships", "file-bread")
+    stores = served.http.app.state.vector_stores  # type: ignore[attr-defined]
+    stores._stores.change_file(store.id, "file-ships", expires_at=time.time() - 1)
+    found = client.vector_stores.search(store.id, query="old ships")
+    assert {hit.file_id for hit in found} <= {"file-bread"}
+    assert stores.sweep()["files"].items == 1
+    assert on_disk(served.folder, b"Divers") == []
+
+
 @pytest.mark.parametrize(
     ("given", "passes"),
     [

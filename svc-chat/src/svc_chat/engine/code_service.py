@@ -147,7 +147,10 @@ def _error(done: Mapping[str, Any]) -> str | None:
     error = done["error"]
     if error is None:
         return None
-    told = "".join(error["traceback"]) or f"{error['name']}: {error['value']}"
+    told = (
+        "\n".join(str(line).rstrip("\n") for line in error["traceback"])
+        or f"{error['name']}: {error['value']}"
+    )
     return str(told).strip()
 
 

@@ -19,14 +19,22 @@ class FakeEngine:
     """
 
     def __init__(
-        self, script: str | Sequence[str] | None = None, context_tokens: int = 1000, delay_s: float = 0.0
+        self,
+        script: str | Sequence[str] | None = None,
+        context_tokens: int = 1000,
+        delay_s: float = 0.0,
+        *,
+        builtin: bool = True,
     ):
         self.script, self.context_tokens, self.delay_s = script, context_tokens, delay_s
+        self.builtin = builtin
         self.requests: list[GenerationRequest] = []
         self.running = 0
 
     async def models(self) -> Sequence[InstalledModel]:
-        return [InstalledModel("fake-chat", "chat", builtin=True, license="MIT", languages=("en", "pt"))]
+        return [
+            InstalledModel("fake-chat", "chat", builtin=self.builtin, license="MIT", languages=("en", "pt"))
+        ]
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         self.requests.append(request)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Table, and_, func, select
+from sqlalchemy import Connection, Row, Table, and_, func, or_, select
 from sqlalchemy.engine import Engine as Database
 from sqlalchemy.exc import IntegrityError
 
@@ -153,8 +153,9 @@ class SqlRuns:
             return [_whole(connection, run) for run in found]
 
     def overdue(self, now: float) -> Sequence[WholeRun]:
-        """Return runs that wait for their caller and have expired."""
-        late = and_(RUNS.c.status == "requires_action", RUNS.c.expires_at <= now)
+        """Return runs that have expired while they waited for their caller, or while nobody worked on them."""
+        unattended = or_(RUNS.c.status == "requires_action", and_(_WORKING, RUNS.c.lease_until <= now))
+        late = and_(RUNS.c.expires_at <= now, unattended)
         with reading(self._database) as connection:
             rows = connection.execute(select(RUNS).where(late)).all()
             return [_whole(connection, _run(row)) for row in rows]

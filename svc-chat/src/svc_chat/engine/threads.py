@@ -200,7 +200,7 @@ class Runs(Protocol):
         ...
 
     def overdue(self, now: float) -> Sequence[WholeRun]:
-        """Return runs that wait for their caller and have expired."""
+        """Return runs that have expired while they waited for their caller, or while nobody worked on them."""
         ...
 
     def count_active(self, owner: str) -> int:

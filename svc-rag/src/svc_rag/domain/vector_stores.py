@@ -206,7 +206,9 @@ class VectorStoreService:
             check(filters)
         store = self._usable(owner, store_id)
         self._use(store)
-        files = {file.document_id: file for file in self._stores.files(store_id)}
+        now = time.time()
+        there = (f for f in self._stores.files(store_id) if f.expires_at is None or f.expires_at > now)
+        files = {file.document_id: file for file in there}
         if filters is not None:
             files = {id_: file for id_, file in files.items() if matches(file.attributes, filters)}
         if not files:

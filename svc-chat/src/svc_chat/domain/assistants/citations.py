@@ -98,6 +98,21 @@ def quote(said: str, passage: str) -> str:
     return best[:QUOTE_CHARS]
 
 
+def window(said: str, passage: str, chars: int) -> str:
+    """Return the part of `passage` around the sentence that has most of the words of `said`: whole sentences."""
+    spans = [match.span() for match in _SENTENCE.finditer(passage)]
+    best = quote(said, passage)
+    first = last = next((n for n, (start, end) in enumerate(spans) if best in passage[start:end]), 0)
+    grown = bool(spans)
+    while grown:
+        grown = False
+        for low, high in ((first, last + 1), (first - 1, last)):
+            if low >= 0 and high < len(spans) and spans[high][1] - spans[low][0] <= chars:
+                first, last, grown = low, high, True
+                break
+    return passage[spans[first][0] : spans[last][1]].strip()[:chars] if spans else passage[:chars]
+
+
 def _marked(text: str, found: Sequence[Source]) -> Iterator[dict[str, Any]]:
     by_number = {source.number: source for source in found}
     said_from = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from svc_chat.domain.conversation import composed
 from svc_chat.engine.base import Message
@@ -12,17 +14,58 @@ from svc_chat.engine.threads import Body
 
 PYTHON, SEARCH = "python", "file_search"
 """Names under which models call the tools that are run here."""
-_CITE = (
-    "Results of file_search are passages of the user's files, each with a mark such as 【1†source】. Answer from them "
-    "and put the mark of the passage behind what you took from it."
+Language = Literal["en", "pt"]
+_CITE = {
+    "en": "Answer only from the numbered passages. Cite them like [1]. If they do not hold the answer, say so.",
+    "pt": "Responda apenas com os trechos numerados. Cite-os como [1]. Se eles não tiverem a resposta, diga isso.",
+}
+_PASSAGES = {"en": "Passages:", "pt": "Trechos:"}
+_QUESTION = {"en": "Question:", "pt": "Pergunta:"}
+"""The built-in model was trained on exactly this form; svc-rag asks in it as well."""
+_PORTUGUESE = re.compile(
+    r"\b(que|qual|quais|quem|como|onde|quando|quanto|quantos|quantas|por|para|uma?|não|são|é|dos?|das?|nos?|nas?|os|as|"
+    r"com|meus?|minhas?|eu|você)\b|[ãõçáéíóúâêô]",
+    re.IGNORECASE,
+)
+_ENGLISH = re.compile(
+    r"\b(the|of|is|are|what|which|who|how|where|when|why|does|do|did|for|and|to|in|my|i|you|can|an?)\b",
+    re.IGNORECASE,
 )
 
 
-def system(instructions: str | None, additional: str | None, tools: Sequence[Body]) -> tuple[Message, ...]:
+def language_of(text: str) -> Language:
+    """Return which of the two languages a question is written in; English when it could be either."""
+    return "pt" if len(_PORTUGUESE.findall(text)) > len(_ENGLISH.findall(text)) else "en"
+
+
+def system(instructions: str | None, additional: str | None) -> tuple[Message, ...]:
     """Return the system's turn, if there is anything to say."""
-    cite = _CITE if any(tool["type"] == "file_search" for tool in tools) else ""
-    told = "\n\n".join(part for part in (instructions, additional, cite) if part and part.strip())
+    told = "\n\n".join(part for part in (instructions, additional) if part and part.strip())
     return (Message("system", told),) if told else ()
+
+
+def with_passages(turns: Sequence[Message], steps: Sequence[Body]) -> tuple[Message, ...]:
+    """Put what a run's first search found before the question that it was made for."""
+    call = first_search(steps)
+    asked = max((n for n, turn in enumerate(turns) if turn.role == "user"), default=None)
+    if call is None or asked is None or not call["file_search"].get("results"):
+        return tuple(turns)
+    question = turns[asked].content
+    language = language_of(question)
+    content = f"{_PASSAGES[language]}\n{call['_told']}\n\n{_QUESTION[language]} {question}"
+    read = [*turns]
+    read[asked] = replace(read[asked], content=content)
+    instructions = [turn.content for turn in turns if turn.role == "system"]
+    rest = [turn for turn in read if turn.role != "system"]
+    return (Message("system", "\n\n".join([*instructions, _CITE[language]])), *rest)
+
+
+def first_search(steps: Sequence[Body]) -> Body | None:
+    """Return the search that a run began with, without being asked to by the model."""
+    if not steps or steps[0]["type"] != "tool_calls":
+        return None
+    call: Body = steps[0]["step_details"]["tool_calls"][0]
+    return call if call.get("_first") and "_told" in call else None
 
 
 def thread_turns(
@@ -55,7 +98,12 @@ def own_turns(steps: Sequence[Body], messages: Mapping[str, Body]) -> tuple[Mess
     turns: list[Message] = []
     for step in steps:
         details = step["step_details"]
-        if step["type"] == "tool_calls":
+        if step["type"] == "tool_calls" and details["tool_calls"][0].get("_first"):
+            if not details["tool_calls"][0]["file_search"].get("results"):
+                _add_calls(
+                    turns, details["tool_calls"]
+                )  # that nothing was found, or why not, is worth a turn
+        elif step["type"] == "tool_calls":
             _add_calls(turns, details["tool_calls"])
         elif step["status"] != "in_progress":
             message = messages[details["message_creation"]["message_id"]]

@@ -78,14 +78,11 @@ class RunService:
         await asyncio.to_thread(self.expire)
         assistant = await asyncio.to_thread(self._assistants.get, owner, new.assistant_id)
         await self._admit(owner)
-        made = []
-        for fields in new.messages:
-            await self._check_free(owner, thread_id)
-            made.append(await self._threads_api.add_message(owner, thread_id, fields, new.bearer))
-        thread = await asyncio.to_thread(self._threads.get, owner, thread_id)
-        before = await asyncio.to_thread(self._threads.all_messages, owner, thread_id)
+        await self._check_free(owner, thread_id)
+        thread, extra = await self._threads_api.with_files(owner, thread_id, new.messages, new.bearer)
+        before = [*await asyncio.to_thread(self._threads.all_messages, owner, thread_id), *extra]
         stored = await self._stored(new, owner, assistant, thread, before)
-        return await self._writer.add(stored, [], Grant(new.bearer), None)
+        return await self._writer.add(stored, extra, Grant(new.bearer), None)
 
     async def create_with_thread(self, new: NewRun, owner: str) -> AssistantRun:
         """Begin a run on a thread that is made for it."""
@@ -204,10 +201,11 @@ class RunService:
             self._threads.sweep(time.time() - self._limits.retention_s)
 
     def expire(self) -> None:
-        """End runs that waited too long for their callers. Blocks."""
+        """End runs that waited too long for their callers, or for somebody to work on them. Blocks."""
         for whole in self._runs.overdue(time.time()):
             state = RunState(whole)
-            self._runs.move(state.take(state.expire()), ("requires_action",))
+            if whole.run.id not in self._writer.runs:
+                self._runs.move(state.take(state.expire()), (whole.run.status,))
 
     async def _end(self, whole: WholeRun, change: Any, expected: Sequence[str]) -> None:
         state = RunState(whole)
@@ -232,15 +230,16 @@ class RunService:
         files = await self._names(owner, _code_files(new, assistant, thread, before))
         last = body["truncation_strategy"]["last_messages"]
         read = list(before)[-last:] if last else before
+        model = await self._chat.resolve(body["model"])
         pictures = await picture_urls(self._files, owner, picture_files(read))
         sampling = Sampling(temperature=body["temperature"], top_p=body["top_p"], seed=random.getrandbits(31))
         ask = Ask(
             messages=(
-                *system(body["instructions"], new.additional_instructions, body["tools"]),
+                *system(body["instructions"], new.additional_instructions),
                 *thread_turns(before, last, lambda file_id: pictures[file_id]),
             ),
             model=body["model"],
-            tools=model_tools(body["tools"], _python(files), _SEARCH),
+            tools=model_tools(_offered(body, model.builtin), _python(files), _SEARCH),
             tool_choice=model_choice(body["tool_choice"]),
             json_schema=_schema(body["response_format"]),
             sampling=sampling,
@@ -252,6 +251,7 @@ class RunService:
         body |= {
             "_vector_store_ids": _stores(new, assistant, thread),
             "_files": list(files),
+            "_builtin": model.builtin,
             "_question": asked[-1][:2000] if asked else "",
         }
         ask = replace(ask, messages=prepared.request.messages, model=prepared.model.id)
@@ -284,6 +284,12 @@ def _fields(new: NewRun, assistant: Body) -> dict[str, Any]:
         **kept,
         "instructions": kept.get("instructions", assistant["instructions"]) or "",
     }
+
+
+def _offered(body: Body, builtin: bool) -> list[Body]:
+    """Return the tools that a model is offered: the built-in one reads passages, and never asks for them."""
+    forced = body["tool_choice"] in ("required", {"type": "file_search"})
+    return [tool for tool in body["tools"] if tool["type"] != "file_search" or not builtin or forced]
 
 
 def _schema(response_format: Any) -> Mapping[str, Any] | None:

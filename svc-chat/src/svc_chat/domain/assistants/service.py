@@ -185,14 +185,22 @@ class ThreadService:
         self, owner: str, thread_id: str, fields: Mapping[str, Any], bearer: Bearer
     ) -> Body:
         """Add a message at the end; raises ThreadLocked."""
-        thread = await self.get(owner, thread_id)
-        message = new_message(thread_id, fields)
-        await self._check_pictures(owner, [message])
-        with_files = await self._resources.attach(owner, thread, message["attachments"], bearer)
-        if with_files != thread:
-            await asyncio.to_thread(self._store.change, owner, thread_id, lambda _: with_files)
+        _, (message,) = await self.with_files(owner, thread_id, [fields], bearer)
         await asyncio.to_thread(self._store.add_message, owner, thread_id, message)
         return message
+
+    async def with_files(
+        self, owner: str, thread_id: str, messages: Sequence[Mapping[str, Any]], bearer: Bearer
+    ) -> tuple[Body, list[dict[str, Any]]]:
+        """Return a thread where the files of new messages can be found, and the messages, which are not added yet."""
+        thread = await self.get(owner, thread_id)
+        made = [new_message(thread_id, message) for message in messages]
+        await self._check_pictures(owner, made)
+        attachments = [a for message in made for a in message["attachments"]]
+        changed = await self._resources.attach(owner, thread, attachments, bearer)
+        if changed != thread:
+            await asyncio.to_thread(self._store.change, owner, thread_id, lambda _: changed)
+        return changed, made
 
     async def messages(
         self, owner: str, thread_id: str, page: Page, run_id: str | None = None

@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from servicekit.errors import ServiceError
-from svc_chat.domain.assistants.citations import SANDBOX, Source, sources
+from svc_chat.domain.assistants.citations import SANDBOX, sources, window
 from svc_chat.domain.assistants.prompt import PYTHON, SEARCH
 from svc_chat.domain.assistants.work import AssistantRun
 from svc_chat.domain.files import FileService
 from svc_chat.engine.threads import Body
-from svc_chat.engine.tools_base import CodeInterpreter, FileSearch, InputFile, OutputFile
+from svc_chat.engine.tools_base import CodeInterpreter, FileSearch, InputFile, OutputFile, Passage
 
 RESULTS_MAX = 5
 """Passages of one search unless the assistant says otherwise."""
-PASSAGES_CHARS = 4000
-"""Most characters of one search's passages that a model reads: about a quarter of a small context."""
+PASSAGES_CHARS = 8000
+"""Most characters of one search's passages that a model reads, half of a context of 4,096 tokens at most."""
+SMALL_CHARS, SMALL_PASSAGE_CHARS = 2000, 420
+"""The same for the built-in model, and of one passage: it was trained on so little."""
 LOGS_CHARS = 8000
 """Most characters of what code printed that are kept, and that a model reads."""
 INTERPRETER_OFF = (
@@ -66,15 +68,16 @@ class ToolBox:
         threshold = (options.get("ranking_options") or {}).get("score_threshold") or 0.0
         limit = options.get("max_num_results") or RESULTS_MAX
         found = await self._search.search(store_ids, call["_query"], limit, threshold, run.grant.bearer)
-        before = len(sources(run.state.steps))
+        number = len(sources(run.state.steps))
+        small = bool(body["_builtin"])
         results: list[dict[str, Any]] = []
         told: list[str] = []
         for passage in found:
-            mark = Source(before + len(results) + 1, passage.file_id, passage.text).mark
-            line = f"{mark} ({passage.filename}) {passage.text}"
-            if told and sum(map(len, told)) + len(line) > PASSAGES_CHARS:
+            number += 1
+            line = _line(number, passage, call["_query"], small=small)
+            if told and sum(map(len, told)) + len(line) > (SMALL_CHARS if small else PASSAGES_CHARS):
                 break
-            told.append(line[:PASSAGES_CHARS])
+            told.append(line)
             results.append(
                 {
                     "file_id": passage.file_id,
@@ -83,7 +86,7 @@ class ToolBox:
                     "_text": passage.text,
                 }
             )
-        return {"results": results}, "\n\n".join(told) or "Nothing was found.", {}
+        return {"results": results}, "\n".join(told) or "Nothing was found.", {}
 
     async def _execute(self, run: AssistantRun, call: Body) -> Outcome:
         if self._interpreter is None:
@@ -112,6 +115,14 @@ class ToolBox:
 
     async def _kept(self, owner: str, made: OutputFile) -> str:
         return (await self._files.add(owner, made.content, made.name, "assistants_output")).id
+
+
+def _line(number: int, passage: Passage, query: str, *, small: bool) -> str:
+    """Return a passage as a model reads it, on one line."""
+    text = " ".join(passage.text.split())
+    if small:
+        return f"[{number}] {window(query, text, SMALL_PASSAGE_CHARS)}"
+    return f"[{number}] ({passage.filename}) {text}"[:PASSAGES_CHARS]
 
 
 def step_calls(calls: Sequence[Mapping[str, Any]], tools: Sequence[Body]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from servicekit.errors import InternalError, NotReady, ServiceError, TooBusy
 from svc_chat.domain.answers import Gathering
 from svc_chat.domain.ask_json import from_json
 from svc_chat.domain.assistants.citations import cited, made_files, new_pictures, sources
-from svc_chat.domain.assistants.prompt import own_turns
+from svc_chat.domain.assistants.prompt import own_turns, with_passages
 from svc_chat.domain.assistants.state import RunState
 from svc_chat.domain.assistants.tools import ToolBox, interrupted, search_call, step_calls
 from svc_chat.domain.assistants.work import AssistantRun, Grant
@@ -123,7 +123,8 @@ class RunWriter(Workers[AssistantRun]):
         await self._settle(run)
         if self._searches_first(run):
             query = str(run.state.body["_question"])
-            run.change(lambda state: state.call([search_call(new_id("call"), query)], None))
+            first = {**search_call(new_id("call"), query), "_first": True}
+            run.change(lambda state: state.call([first], None))
             await self._settle(run)
         for _ in range(MAX_TURNS):
             step = run.state.open_step
@@ -223,7 +224,10 @@ class RunWriter(Workers[AssistantRun]):
             choice = "auto"  # a tool that must be called was called
         ask = replace(
             base,
-            messages=(*base.messages, *own_turns(state.steps, state.messages)),
+            messages=(
+                *with_passages(base.messages, state.steps),
+                *own_turns(state.steps, state.messages),
+            ),
             tool_choice=choice,
             written="" if retelling else state.written,
             sampling=replace(base.sampling, max_tokens=left - earlier),
