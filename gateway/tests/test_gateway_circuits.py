@@ -287,7 +287,7 @@ async def test_retries_end_with_their_budget(fake, tmp_path):
         assert 100 < sent <= 100 + 10 + 10
         async with gateway.client.get(gateway.url + "/metrics") as answer:
             assert (
-                f'upstream_retried_requests_total{{service="gateway",upstream="chat"}} {float(sent - 100)}'
+                f'upstream_retried_calls_total{{service="gateway",upstream="chat"}} {float(sent - 100)}'
                 in await answer.text()
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
@@ -13,6 +14,7 @@ from gateway.domain.idempotency import is_kept, read_key
 from gateway.engine.database import connect
 from gateway.engine.ledger import LEASE_S, Ledger, Outcome
 from servicekit.errors import BadRequest, KeyReused
+from tests import postgres_server
 from tests.gateway_process import AUTH, GatewayProcess
 
 from .conftest import serve_gateway, until
@@ -281,13 +283,31 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def ledgers(tmp_path):
+@pytest.fixture(scope="module")
+def postgres():
+    with postgres_server.running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledgers(request, tmp_path):
     """Two processes on one database, and their clock."""
-    engine, clock = connect(f"sqlite:///{tmp_path / 'x.db'}"), Clock()
-    made = [Ledger(engine, keep_s=100, most_bytes=1000, clock=clock) for _ in range(2)]
+    kind = request.param
+    url = f"sqlite:///{tmp_path / 'x.db'}" if kind == "sqlite" else request.getfixturevalue("postgres")
+    engines, clock = [connect(url), connect(url)], Clock()
+    made = [Ledger(engine, keep_s=100, most_bytes=1000, clock=clock) for engine in engines]
     yield *made, clock
-    engine.dispose()
+    clock.now += 1e6
+    made[0].purge()
+    for engine in engines:
+        engine.dispose()
+
+
+def test_of_many_who_claim_at_once_one_makes_the_call(ledgers):
+    one, other, _ = ledgers
+    with ThreadPoolExecutor(20) as pool:
+        claims = [pool.submit((one, other)[n % 2].claim, "id", "ana", "f") for n in range(40)]
+    assert [claim.result() for claim in claims].count(True) == 1
 
 
 def test_a_call_whose_process_died_is_made_by_the_next_who_asks(ledgers):

@@ -68,7 +68,7 @@ def _tell_of_urls(metrics: Metrics, upstreams: Upstreams) -> None:
         each(lambda many: sum(e.state == "closed" for e in many)),
     )
     metrics.gauges(
-        "upstream_in_flight_requests",
+        "upstream_in_flight_calls",
         "Calls that a service is answering for this gateway",
         by_service,
         each(lambda many: sum(e.in_flight for e in many)),
@@ -80,7 +80,7 @@ def _tell_of_urls(metrics: Metrics, upstreams: Upstreams) -> None:
         each(lambda many: sum(e.opened for e in many)),
     )
     metrics.counts(
-        "upstream_retried_requests",
+        "upstream_retried_calls",
         "Calls that were sent a second time",
         by_service,
         lambda: {(name,): float(budget.spent) for name, budget in upstreams.budgets.items()},

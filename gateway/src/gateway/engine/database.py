@@ -96,6 +96,7 @@ def connect(url: str) -> Engine:
     Raises:
         NewerDatabase: a newer program made them.
     """
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if url.startswith("sqlite"):
 
