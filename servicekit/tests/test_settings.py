@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from servicekit.serve import serve as serve_asgi
+from servicekit.serve_wsgi import serve as serve_wsgi
 from servicekit.settings import ServiceSettings
 
 
@@ -47,3 +49,23 @@ def test_a_wrong_level_is_refused_with_the_remedy() -> None:
 def test_state_is_sqlite_below_the_data_folder_unless_told_otherwise(tmp_path: Path) -> None:
     assert ChatLike(data_dir=tmp_path).sql_url == f"sqlite:///{tmp_path / 'service.db'}"
     assert ChatLike(database_url="postgresql://x").sql_url == "postgresql://x"
+
+
+@pytest.mark.parametrize(
+    ("given", "starts"),
+    [
+        ({"auth": "off"}, True), ({"auth": "off", "host": "0.0.0.0"}, False), ({"auth": "off", "host": "::"}, False),
+        ({"auth": "off", "host": "192.168.1.5"}, False), ({"host": "0.0.0.0"}, True),
+        ({"auth": "off", "host": "0.0.0.0", "published_host": "127.0.0.1"}, True),
+        ({"auth": "off", "published_host": "0.0.0.0"}, False), ({"auth": "off", "host": "0.0.0.0", "uds": "/x"}, True),
+    ],
+)  # fmt: skip
+def test_a_service_that_anybody_could_call_does_not_start(given: dict[str, str], starts: bool) -> None:
+    assert (ChatLike(**given).open_door() is None) is starts
+
+
+def test_both_ways_of_serving_refuse_an_open_door() -> None:
+    open_door = ChatLike(auth="off", host="0.0.0.0")
+    for serve in (serve_asgi, serve_wsgi):
+        with pytest.raises(SystemExit, match="AUTH=off"):
+            serve(None, open_door)  # type: ignore[arg-type]

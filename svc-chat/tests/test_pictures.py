@@ -8,12 +8,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from servicekit.contract import TestKeys, assert_error
+from servicekit.contract.corpus import internal_urls
+from servicekit.contract.inside import canary
 from servicekit.errors import BadRequest, NotReady, ServiceError, TooBusy, UpstreamFailed
 from svc_chat.app import create_app
 from svc_chat.domain.conversation import composed, told
 from svc_chat.engine.base import Delta, GenerationRequest, Message
 from svc_chat.engine.fake import FakeDescriber, FakeEngine
-from svc_chat.engine.picture_parts import parts
+from svc_chat.engine.picture_parts import fetched, parts
 from svc_chat.engine.vision_service import VisionService
 from svc_chat.settings import Settings
 
@@ -223,3 +225,11 @@ async def test_svc_visions_failures_are_told_as_ours(
     assert caught.value.param == "messages.3.content"
     if isinstance(answer, httpx.Response) and answer.status_code == 413:
         assert caught.value.code == "url_not_allowed"
+
+
+async def test_no_picture_of_a_message_is_fetched_from_inside() -> None:
+    with canary() as (port, visits):
+        for url in internal_urls(port):
+            with pytest.raises(BadRequest):
+                await fetched([Message("user", "x", images=(url,))], ())
+    assert visits == []

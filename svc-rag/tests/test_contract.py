@@ -31,6 +31,8 @@ class TestSvcRag(ServiceContract):
     def client(self, service) -> TestClient:
         return service.client
 
+    url_fields = {"/v1/documents": "url"}
+
     def objects(self, client: Any, keys: TestKeys) -> dict[str, str]:
         headers = keys.headers("ana")
         file = {"file": ("notes.txt", b"The circle is red.")}

@@ -47,6 +47,11 @@ class TestSvcVision(ServiceContract):
         with TestClient(create_app(settings, FakeEngine(), keys.authenticator(settings))) as client:
             yield client
 
+    url_fields = {
+        f"/v1/vision/{call}": "image_url"
+        for call in ("captions", "detections", "classifications", "analysis")
+    }
+
     def objects(self, client: Any, keys: TestKeys) -> dict[str, str]:
         settings = client.app.state.settings
         store = MediaStore(settings.data_dir / "media", "upl")

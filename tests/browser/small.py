@@ -121,6 +121,11 @@ class SmallStack:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.site = Site(f"http://127.0.0.1:{self._ports['gateway']}", None, "owner", PASSWORD)
 
+    @property
+    def chat_url(self) -> str:
+        """The own port of svc-chat."""
+        return f"http://127.0.0.1:{self._ports['svc-chat']}"
+
     def start(self) -> None:
         """Start everything and wait until it answers."""
         threading.Thread(target=self._model.serve_forever, daemon=True).start()

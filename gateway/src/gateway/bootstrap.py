@@ -7,13 +7,13 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.domain.guard import LOOPBACK
 from gateway.engine.accounts import Accounts
 from gateway.engine.credentials import KEY_PREFIX, Credentials
 from gateway.engine.passwords import Passwords
 from gateway.errors import Misconfigured
 from gateway.settings import Settings
 from servicekit import atomic
+from servicekit.settings import LOOPBACK
 
 MIN_PASSWORD, MIN_KEY = 10, 24
 _GUESSABLE = (
@@ -52,12 +52,8 @@ def check_settings(settings: Settings) -> None:
         if settings.owner_api_key.count(".") == 2:
             raise Misconfigured("OWNER_API_KEY looks like a token (two dots). Choose a key without dots.")
     _check_provider(settings)
-    published = settings.published_host or settings.host
-    if settings.auth == "off" and published not in LOOPBACK:
-        raise Misconfigured(
-            f"AUTH=off and published on {published}: anybody on the network would be the owner. "
-            "Publish on 127.0.0.1, or set AUTH=on."
-        )
+    if problem := settings.open_door():
+        raise Misconfigured(problem)
 
 
 def _check_provider(settings: Settings) -> None:

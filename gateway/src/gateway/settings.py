@@ -39,8 +39,6 @@ class Settings(ServiceSettings):
 
     public_url: str = ""
     """Address under which browsers reach the gateway; `https` makes cookies `Secure`."""
-    published_host: str = ""
-    """Address on which a container's port is published; empty: `host`. Judges `AUTH=off`."""
     trusted_proxies: CommaList = ()
     """Addresses whose `X-Forwarded-For` is believed."""
     allowed_origins: CommaList = ()

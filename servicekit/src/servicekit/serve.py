@@ -39,6 +39,8 @@ class DrainingServer(uvicorn.Server):
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve until SIGTERM; running requests then get `drain_s` seconds to end."""
+    if problem := settings.open_door():
+        raise SystemExit(f"{settings.service}: {problem}")
     setup_logging(settings.service, "DEBUG" if settings.debug else settings.log_level)
     config = uvicorn.Config(
         app,

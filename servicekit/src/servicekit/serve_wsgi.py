@@ -39,6 +39,9 @@ def _die_with_parent(_server: object, _worker: object) -> None:
 def serve(app: Flask, settings: ServiceSettings) -> None:
     """Serve until SIGTERM; running requests then get `drain_s` seconds to end."""
 
+    if problem := settings.open_door():
+        raise SystemExit(f"{settings.service}: {problem}")
+
     def started(_: object) -> None:
         setup_logging(settings.service, "DEBUG" if settings.debug else settings.log_level)
 

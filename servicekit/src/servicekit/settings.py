@@ -25,6 +25,8 @@ from servicekit.errors import CannotStart
 
 UNFINISHED_RESTORE = ".restore"
 """Folder in a data folder while a backup is put back into it (deploy/backup/restore.py)."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+"""Addresses that nobody on the network reaches."""
 CommaList = Annotated[tuple[str, ...], NoDecode]
 """A tuple that is written `a,b,c` in the environment."""
 
@@ -80,6 +82,8 @@ class ServiceSettings(BaseSettings):
     """Where identity keys are fetched and API keys are checked."""
     jwks_file: str = ""
     """File of the identity keys, which the gateway writes and a service without network reads."""
+    published_host: str = ""
+    """Address on which a container's port is published; empty: `host`. Judges `AUTH=off`."""
     auth: Literal["on", "off"] = "on"
     """`off` treats every caller as the owner; only for a machine nobody else reaches."""
     redis_url: str = ""
@@ -143,6 +147,16 @@ class ServiceSettings(BaseSettings):
     def sql_url(self) -> str:
         """The SQLAlchemy URL of this service's database."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'service.db'}"
+
+    def open_door(self) -> str | None:
+        """Return why these settings would let anybody in, if they would."""
+        published = self.published_host or self.host
+        if self.auth == "on" or self.uds or published in LOOPBACK:
+            return None
+        return (
+            f"AUTH=off and published on {published}: anybody on the network would be the owner. "
+            "Publish on 127.0.0.1, or set AUTH=on."
+        )
 
     def prepared(self) -> ServiceSettings:
         """Return self after making sure that `data_dir` exists and is whole.

@@ -87,7 +87,7 @@ def create_app(
     models = models_of(settings, engines.embedder)
     app.include_router(
         documents.router(
-            intake, settings, settings.max_document_bytes, settings.fetch_timeout_s, vector_stores.forget
+            intake, settings, settings.max_fetch_bytes, settings.fetch_timeout_s, vector_stores.forget
         )
     )
     app.include_router(questions.router(answerer))

@@ -56,7 +56,9 @@ class Settings(ServiceSettings):
     """Seconds that reading one file may take."""
     parse_memory_bytes: int = 512 * 1024 * 1024
     """Memory that reading one file may take."""
-    fetch_timeout_s: float = 20.0
+    fetch_timeout_s: float = 10.0
     """Seconds that fetching a document by URL may take."""
+    max_fetch_bytes: int = 20 * 1024 * 1024
+    """Largest document in bytes that is fetched by URL; larger ones are uploaded."""
     max_waiting_jobs: int = 64
     """Documents that may wait to be read; one more is answered 429."""

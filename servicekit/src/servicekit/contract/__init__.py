@@ -3,7 +3,7 @@
 A service's contract test holds one subclass of `ServiceContract` with a `client` fixture (Starlette's
 TestClient, or `FlaskClient`, of an app made with `AUTH=on` and a `TestKeys` authenticator) and a `keys`
 fixture. `basics` is what `install` promises, `doors` that no route lets a stranger in, `leaks` that no
-answer and no log tells of the inside, `hostile` that no request breaks it.
+answer and no log tells of the inside, `inside` that no URL leads there, `hostile` that no request breaks it.
 """
 
 from servicekit.contract.basics import Basics, assert_error
@@ -11,6 +11,7 @@ from servicekit.contract.clients import FlaskClient, filled, places_of, routes_o
 from servicekit.contract.doors import Doors
 from servicekit.contract.forged import forged_tokens
 from servicekit.contract.hostile import Hostile
+from servicekit.contract.inside import Inside
 from servicekit.contract.keys import TestKeys
 from servicekit.contract.leaks import Leaks
 
@@ -20,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class ServiceContract(Basics, Doors, Leaks, Hostile):
+class ServiceContract(Basics, Doors, Leaks, Hostile, Inside):
     """Subclass it, give `client` and `keys` fixtures, and name one protected and one JSON route.
 
     `objects` makes real things of ana's, so that strangers are refused at things that exist; `break_engine`

@@ -94,3 +94,23 @@ HEADERS: tuple[dict[str, str], ...] = (
     {"X-Request-Id": "\xe9"}, {"Cookie": "a=\xff; ; =;oficina_session"}, {"Expect": "100-continue"},
     {"X-Forwarded-For": "\xff, 127.0.0.1"}, {"Content-Encoding": "gzip"}, {"Accept-Language": "x" * 5000},
 )  # fmt: skip
+
+
+def internal_urls(port: int) -> tuple[str, ...]:
+    """Return ways of writing an address inside, most of them of a server on this machine at `port`."""
+    hosts = (
+        "127.0.0.1", "localhost", "LOCALHOST", "localhost.", "127.1", "0", "0.0.0.0", "2130706433", "0x7f000001",
+        "0x7f.0.0.1", "0177.0.0.1", "127.0.0.1.", "127.000.000.001", "[::1]", "[::]", "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[0:0:0:0:0:0:0:1]", "127.0.0.2",
+        "user@127.0.0.1", "example.com@127.0.0.1", "127.0.0.1#@example.com", "example.com\\@127.0.0.1",
+        "127。0。0。1", "①②⑦.⓪.⓪.①", "%31%32%37.0.0.1", "127.0.0.1%00.example.com", "[::1%25lo]", "[fe80::1]",
+    )  # fmt: skip
+    return (
+        *(f"http://{host}:{port}/canary" for host in hosts),
+        f"HTTP://127.0.0.1:{port}/canary", f"http:\\\\127.0.0.1:{port}\\canary", f"http:///127.0.0.1:{port}/canary",
+        f"//127.0.0.1:{port}/canary", f"127.0.0.1:{port}/canary", f" http://127.0.0.1:{port}/canary",
+        f"http://127.0.0.1:{port}\t/canary", f"ftp://127.0.0.1:{port}/canary", f"gopher://127.0.0.1:{port}/_GET",
+        f"dict://127.0.0.1:{port}/info", f"ws://127.0.0.1:{port}/canary", f"http+unix://%2Fvar%2Frun/canary:{port}",
+        "file:///etc/passwd", "file://localhost/etc/passwd", "unix:///var/run/docker.sock", "jar:http://127.0.0.1!/",
+        "http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://192.168.0.1/", "http://100.64.0.1/",
+    )  # fmt: skip
