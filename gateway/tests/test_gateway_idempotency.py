@@ -339,6 +339,17 @@ def test_what_is_kept_ends_after_its_time_and_has_a_limit(ledgers):
     assert ledger.purge() == 1
 
 
+async def test_a_caller_has_only_so_many_keys(fake, tmp_path):
+    async with serve_gateway(fake, tmp_path, idempotency_max_keys=3) as gateway:
+        assert [(await ask(gateway, key=f"k-{n}"))[0] for n in range(3)] == [200] * 3
+        async with gateway.post(CHAT, json=ASK, headers=keyed(gateway, "k-3")) as answer:
+            assert answer.status == 429 and int(answer.headers["Retry-After"]) >= 1
+            assert (await answer.json())["error"]["code"] == "too_many_idempotency_keys"
+        assert (await ask(gateway, key="k-0"))[1] == "true"
+        _, ana = await member(gateway)
+        assert (await ask(gateway, headers=ana | {"Idempotency-Key": "k-3"}))[0] == 200
+
+
 def test_a_freed_key_and_a_forgotten_account_leave_nothing(ledgers):
     ledger, _, _ = ledgers
     assert ledger.claim("a", "ana", "f") is True

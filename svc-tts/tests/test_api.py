@@ -113,6 +113,19 @@ def test_a_full_queue_is_a_429_with_retry_after(tmp_path: Path) -> None:
     assert int(refused[0].headers["retry-after"]) >= 1
 
 
+def test_no_clause_is_spoken_that_nobody_waits_for(tmp_path: Path) -> None:
+    gate = threading.Event()
+    engine = FakeEngine(gate)
+    client = FlaskClient(create_app(Settings(data_dir=tmp_path, auth="off"), [engine]))
+    threading.Timer(0.6, gate.set).start()
+    headers = {"x-request-timeout": "0.3"}
+    answer = client.post("/v1/audio/speech", json={"input": "One is here. Two is here."}, headers=headers)
+    assert answer.status_code == 504
+    assert_error(answer, "deadline_exceeded")
+    assert [text for text, _, _ in engine.spoken] == ["One is here."]
+    assert client.post("/v1/audio/speech", json={"input": "Three."}).status_code == 200
+
+
 def test_the_description_names_every_route(client: FlaskClient, tmp_path: Path) -> None:
     described = set(client.get("/openapi.json").json()["paths"])
     assert {"/v1/audio/speech", "/text-to-audio", "/v1/audio/voices"} <= described

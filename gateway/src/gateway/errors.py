@@ -76,6 +76,19 @@ class KeyedBodyTooLarge(PayloadTooLarge):
         )
 
 
+class TooManyKeys(TooBusy):
+    """A caller has used as many different keys as are remembered."""
+
+    code = "too_many_idempotency_keys"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} keys of yours are remembered already. Leave the Idempotency-Key out, or wait until they end.",
+            param="Idempotency-Key",
+            retry_after_s=3600.0,
+        )
+
+
 class KeysNotKept(NotReady):
     """The gateway's database, which remembers keys, cannot be written."""
 

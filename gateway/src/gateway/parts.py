@@ -111,7 +111,12 @@ def assemble(settings: Settings) -> Parts:
         "guesses": settings.rate_limit_guesses,
         "open": settings.rate_limit_open,
     }
-    ledger = Ledger(database, keep_s=settings.idempotency_keep_s, most_bytes=settings.idempotency_total_bytes)
+    ledger = Ledger(
+        database,
+        keep_s=settings.idempotency_keep_s,
+        most_bytes=settings.idempotency_total_bytes,
+        most_keys=settings.idempotency_max_keys,
+    )
     sender = Sender(upstreams)
     calls = Calls(upstreams, sender)
     return Parts(

@@ -110,6 +110,8 @@ class Settings(ServiceSettings):
     """Seconds that such a call waits for an equal one under way to begin its answer; then 409."""
     idempotency_max_bytes: int = 8 * 1024 * 1024
     """Largest body of such a call, and largest answer that is kept."""
+    idempotency_max_keys: int = 20_000
+    """Keys of one caller that are remembered; more are 429."""
     idempotency_total_bytes: int = 512 * 1024 * 1024
     """What all kept answers may take together."""
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Float,
+    Index,
     Integer,
     LargeBinary,
     Row,
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from gateway.engine.database import METADATA
+from gateway.errors import TooManyKeys
 from servicekit.errors import KeyReused
 
 LEASE_S = 15.0
@@ -39,15 +41,17 @@ _TABLE = Table(
     "idempotent_calls",
     METADATA,
     Column("id", String(64), primary_key=True),
-    Column("user_id", String(64), nullable=False, index=True),
+    Column("user_id", String(64), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("holder", String(32)),
     Column("lease_until", Float),
     Column("status", Integer),
     Column("headers", Text),
-    Column("body", LargeBinary),
-    Column("size_bytes", Integer, nullable=False, default=0),
+    # Indexes hold all that is counted and added up, so that no body is read for it.
+    Column("size_bytes", Integer, nullable=False, default=0, index=True),
     Column("expires_at", Float, nullable=False, index=True),
+    Column("body", LargeBinary),
+    Index("idempotent_calls_by_user", "user_id", "expires_at"),
 )
 
 
@@ -66,20 +70,28 @@ class Ledger:
     Args:
         keep_s: how long an outcome is kept.
         most_bytes: what all outcomes may take together; further ones are remembered without their bodies.
+        most_keys: how many keys of one caller are remembered.
         clock: Unix seconds.
     """
 
     def __init__(
-        self, engine: Engine, *, keep_s: float, most_bytes: int, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        *,
+        keep_s: float,
+        most_bytes: int,
+        most_keys: int = 20_000,
+        clock: Callable[[], float] = time.time,
     ):
-        self._engine, self._keep_s, self._most_bytes, self._clock = engine, keep_s, most_bytes, clock
+        self._engine, self._keep_s, self._clock = engine, keep_s, clock
+        self._most_bytes, self._most_keys = most_bytes, most_keys
         self._holder = uuid.uuid4().hex
 
     def claim(self, record_id: str, user_id: str, fingerprint: str) -> Outcome | bool:
         """Return the outcome if there is one; True: the call is yours to make; False: another process makes it.
 
         Raises:
-            KeyReused: the key was sent with another request.
+            KeyReused: the key was sent with another request. TooManyKeys: the caller has as many as may be.
         """
         now = self._clock()
         row = self._row(record_id)
@@ -115,6 +127,9 @@ class Ledger:
         }
         try:
             with self._engine.begin() as db:
+                mine = select(func.count()).where(_TABLE.c.user_id == user_id, _TABLE.c.expires_at > now)
+                if db.execute(mine).scalar_one() >= self._most_keys:
+                    raise TooManyKeys(self._most_keys)
                 if replaced is not None:
                     old = (_TABLE.c.id == record_id, _TABLE.c.expires_at == replaced.expires_at)
                     db.execute(_TABLE.delete().where(*old))
