@@ -34,7 +34,7 @@ class Caller:
     """Sends requests with one API key."""
 
     def __init__(self, key: str) -> None:
-        self.key = key
+        self._key = key
 
     def json(self, url: str, body: object = None, method: str | None = None) -> Any:
         """Send `body` as JSON and return the decoded answer; raise CallFailed on any other status than 2xx."""
@@ -43,7 +43,7 @@ class Caller:
 
     def raw(self, url: str, content: bytes | None, media_type: str, method: str | None = None) -> bytes:
         """Send bytes and return the answer's bytes."""
-        headers = {"authorization": f"Bearer {self.key}"}
+        headers = {"authorization": f"Bearer {self._key}"}
         if content is not None:
             headers["content-type"] = media_type
         request = urllib.request.Request(url, data=content, headers=headers, method=method)
