@@ -18,7 +18,7 @@ FILES_TITLE = "Files, how to read them and their columns:"
 _SEPARATORS = (",", ";", "\t", "|")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+(,\d+)?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _LINES_READ = 200
 
 
@@ -71,14 +71,17 @@ def table_of(file: str, beginning: bytes) -> Table | None:
 
 
 def _numbers(columns: Sequence[Sequence[str]]) -> tuple[re.Pattern[str], ...]:
-    """Return the shapes of the numbers in a file that is not parted by commas; most often with a decimal point."""
-    if any(_are((_COMMA,), cells) and not _are((_PLAIN,), cells) for cells in columns):
-        plain: tuple[re.Pattern[str], ...] = (_COMMA,)
-    else:
-        plain = (_PLAIN,)
-    if any(_are((_COMMA, _THOUSANDS), cells) and not _are(plain, cells) for cells in columns):
-        return (_COMMA, _THOUSANDS)
-    return plain
+    """Return the shapes of the numbers in a file that is not parted by commas; most often with a decimal point.
+
+    `1.234` alone may be either; beside whole numbers without a point (`950`) it is taken for a thousand.
+    """
+    comma = any(_are((_COMMA,), cells) and not _are((_PLAIN,), cells) for cells in columns)
+    plain = _COMMA if comma else _PLAIN
+    for cells in columns:
+        mixed = _are((_COMMA, _THOUSANDS), cells) and any("." in cell for cell in cells)
+        if mixed and (not _are((plain,), cells) or any(cell and "." not in cell for cell in cells)):
+            return (_COMMA, _THOUSANDS)
+    return (plain,)
 
 
 def _decoded(beginning: bytes) -> tuple[str, str]:
