@@ -18,7 +18,7 @@ from miniatures.text.chat_world import dialogues, exercises_share
 
 def test_the_template_renders_what_training_shows() -> None:
     template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(CHAT_TEMPLATE)
-    for dialogue in islice(dialogues(3), 60):
+    for dialogue in islice(dialogues(3, analysis_share=0.3), 80):
         messages = [{"role": "system", "content": dialogue.system}] if dialogue.system else []
         messages += [{"role": turn.role, "content": turn.text} for turn in dialogue.turns]
         tools = [tool.as_json() for tool in dialogue.tools] or None
@@ -55,7 +55,7 @@ def test_exercises_become_fewer_as_training_goes_on() -> None:
 
 def test_tool_calls_are_json_for_an_offered_tool() -> None:
     seen = 0
-    for dialogue in islice(dialogues(9), 300):
+    for dialogue in islice(dialogues(9, analysis_share=0.2), 300):
         for turn in dialogue.turns:
             if turn.text.startswith(TOOL_CALL):
                 call = json.loads(turn.text.split(TOOL_CALL)[1].split(TOOL_CALL_END)[0])

@@ -63,3 +63,19 @@ def test_transformers_loads_the_file_and_gives_what_was_written(
         wanted, got = model(ids).logits, loaded(ids).logits
     # Only the rounding to eight bits lies between them, not another order of heads or another rope.
     assert (got - wanted).abs().max() < 0.1 * wanted.abs().max()
+
+
+def test_what_was_written_is_read_back_to_go_on_from(
+    model: LlamaForCausalLM, tokenizer: Tokenizer, path: Path, tmp_path: Path
+) -> None:
+    from miniatures.text.chat_gguf import read_tokenizer, read_weights, write_gguf
+
+    again, state = read_tokenizer(path), read_weights(path)
+    for dialogue in islice(dialogues(8, analysis_share=0.3), 40):
+        ids = tokenizer.encode(render(dialogue), add_special_tokens=False).ids
+        assert again.encode(render(dialogue), add_special_tokens=False).ids == ids
+    for name, weight in model.state_dict().items():
+        assert (state[name] - weight).abs().max() < 0.02 * weight.abs().max()
+    model.load_state_dict(state)
+    write_gguf(tmp_path / "again.gguf", model, again)
+    assert (tmp_path / "again.gguf").read_bytes() == path.read_bytes()

@@ -1,4 +1,4 @@
-"""Write the chat miniature as GGUF: weights, tokenizer and chat template in one file.
+"""Write the chat miniature as GGUF, and read it: weights, tokenizer and chat template in one file.
 
 Owns the names and layouts that llama.cpp expects. Knows nothing about training: it takes a Llama
 model and a tokenizer.
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from tokenizers import Tokenizer
-from transformers import LlamaForCausalLM
+import torch
+from tokenizers import Tokenizer, models
+from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from miniatures.text.chat_format import CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS, START
-from miniatures.text.chat_tokenizer import CONTROL_TOKENS, PRE
+from miniatures.text.chat_tokenizer import CONTROL_TOKENS, PRE, new_tokenizer
 
 NAME = "oficina-chat"
 
@@ -114,3 +115,17 @@ def write_gguf(path: Path, model: LlamaForCausalLM, tokenizer: Tokenizer) -> Non
     writer.write_tensors_to_file()
     writer.close()
     part.rename(path)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Return the tokenizer that a file was written with."""
+    fields = gguf.GGUFReader(path).fields
+    tokens, merges = (fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges"))
+    vocabulary = {token: place for place, token in enumerate(tokens)}
+    return new_tokenizer(models.BPE(vocabulary, [tuple(merge.split(" ")) for merge in merges]))
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the state of the Llama that a file was written from, but for the rounding to eight bits."""
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    return dict(model.state_dict())

@@ -54,7 +54,13 @@ class Speaker:
         self._template = environment.from_string(self._llama.metadata["tokenizer.chat_template"])
         self.tokens, self.seconds = 0, 0.0
 
-    def answer(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> str:
+    def answer(
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        *,
+        most_tokens: int = MOST_TOKENS,
+    ) -> str:
         """Return the model's most likely answer."""
         prompt = self._template.render(messages=messages, tools=tools, add_generation_prompt=True)
         ids = self._llama.tokenize(prompt.encode(), add_bos=False, special=True)
@@ -63,7 +69,7 @@ class Speaker:
         for token in self._llama.generate(ids, temp=0.0, repeat_penalty=1.0):
             if not written:
                 started = time.process_time()
-            if token == self._llama.token_eos() or len(written) >= MOST_TOKENS:
+            if token == self._llama.token_eos() or len(written) >= most_tokens:
                 break
             written.append(token)
         self.seconds += time.process_time() - started

@@ -36,9 +36,9 @@ def _corpus(seed: int, count: int) -> Iterator[str]:
             yield " " + " ".join(listed)
 
 
-def train_tokenizer(vocabulary: int, seed: int = 11, count: int = 12000) -> Tokenizer:
-    """Train on generated dialogues and on the commonest words of both languages."""
-    tokenizer = Tokenizer(models.BPE())
+def new_tokenizer(model: models.BPE) -> Tokenizer:
+    """Return a tokenizer that splits and joins as this one does; an empty model has to be trained."""
+    tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
@@ -46,11 +46,23 @@ def train_tokenizer(vocabulary: int, seed: int = 11, count: int = 12000) -> Toke
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
+    if tokenizer.get_vocab_size():
+        tokenizer.add_special_tokens([token for token in _added() if token.special])
+        tokenizer.add_tokens([token for token in _added() if not token.special])
+    return tokenizer
+
+
+def _added() -> list[AddedToken]:
     # The tags of tool calls stay visible in decoded text; the marks of turns do not.
-    added = [AddedToken(token, special=token in CONTROL_TOKENS, normalized=False) for token in SPECIAL_TOKENS]
+    return [AddedToken(token, special=token in CONTROL_TOKENS, normalized=False) for token in SPECIAL_TOKENS]
+
+
+def train_tokenizer(vocabulary: int, seed: int = 11, count: int = 12000) -> Tokenizer:
+    """Train on generated dialogues and on the commonest words of both languages."""
+    tokenizer = new_tokenizer(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=added,
+        special_tokens=_added(),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from miniatures.text import chat_phrases, chat_skills, words
+from miniatures.text.chat_analysis_talk import analysis
 from miniatures.text.chat_format import Dialogue
 from miniatures.text.chat_reading import READING_SYSTEM, lookup, reading
 from miniatures.text.chat_scenes import scene_talk
@@ -201,7 +202,7 @@ def long_dialogue(rng: random.Random) -> Dialogue:
 
 
 SECOND_BOUT = (0.42, 0.62)
-LATE_FROM, LATE_SHARE = 0.65, 0.14
+LATE_FROM, LATE_SHARE, LATE_SHARE_FURTHER = 0.65, 0.14, 0.25
 
 
 def exercise(rng: random.Random, progress: float = 1.0) -> Dialogue:
@@ -231,14 +232,17 @@ def late(rng: random.Random) -> Dialogue:
     return _roughen(rng, Dialogue(tuple(skill(rng, language))))
 
 
-def dialogues(seed: int, progress: float = 1.0) -> Iterator[Dialogue]:
+def dialogues(seed: int, progress: float = 1.0, analysis_share: float = 0.0) -> Iterator[Dialogue]:
     """Yield dialogues for ever, as they come at a point of training in [0, 1]; a seed yields the same ones."""
     rng = random.Random(seed)
     share = exercises_share(progress)
     while True:
-        if rng.random() < share:
+        if analysis_share and rng.random() < analysis_share:
+            language = rng.choice(("en", "pt"))
+            yield analysis(rng, language, _talk(rng, language, 1))
+        elif rng.random() < share:
             yield exercise(rng, progress)
-        elif progress >= LATE_FROM and rng.random() < LATE_SHARE:
+        elif progress >= LATE_FROM and rng.random() < (LATE_SHARE_FURTHER if analysis_share else LATE_SHARE):
             yield late(rng)
         else:
             yield long_dialogue(rng) if rng.random() < 0.002 else dialogue(rng)
