@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
+
 from tests.bench.gateway.traffic import KEY
 from tests.bench.processes import HttpServer, cpu_s
 
@@ -52,12 +54,22 @@ class Wrk:
     """wrk, with its script for one body."""
 
     def __init__(self, folder: Path, name: str, body: bytes):
-        self._script = folder / f"{name}.lua"
+        self._script, self._body = folder / f"{name}.lua", body
         self._script.write_text(_SCRIPT.format(body=body.decode(), key=KEY), encoding="utf-8")
         found = shutil.which("wrk")
         if found is None:
             raise SystemExit("wrk is needed: sudo apt-get install wrk nginx-light")
         self._wrk = found
+
+    async def warm_up(self, server: HttpServer, path: str) -> None:
+        """Have one call answered, so that what is made at the first call is made, however long that takes."""
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        async with aiohttp.ClientSession(headers=headers) as client:
+            for _ in range(3):
+                async with client.post(f"{server.url}{path}", data=self._body) as answer:
+                    await answer.read()
+                    if answer.status != 200:
+                        raise RuntimeError(f"{server.name} answered {answer.status}")
 
     async def load(self, server: HttpServer, path: str, *, connections: int, seconds: float) -> Calls:
         """POST on so many connections for so long, one thread.
