@@ -22,8 +22,8 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer {key}"
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('RESULT {{"requests":%d,"us":%d,"p50_us":%d,"p99_us":%d,"errors":%d}}\\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+  io.write(string.format('RESULT {{"requests":%d,"us":%d,"p50_us":%d,"p99_us":%d,"mean_us":%d,"errors":%d}}\\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.mean,
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
@@ -75,7 +75,7 @@ class Wrk:
         """POST on so many connections for so long, one thread.
 
         Raises:
-            RuntimeError: anything but answers of 200 came.
+            RuntimeError: anything but answers of 200 came, or many connections got none.
         """
         options = ["-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--timeout", "30s"]
         command = [self._wrk, *options, "-s", str(self._script), f"{server.url}{path}"]
@@ -85,6 +85,9 @@ class Wrk:
         told = json.loads(next(line[7:] for line in said.splitlines() if line.startswith("RESULT ")))
         if told["errors"] or not told["requests"]:
             raise RuntimeError(f"{server.name} did not answer every call: {told}")
+        answered = told["requests"] / told["us"] * told["mean_us"]  # Little's law: calls under way at a time
+        if answered < connections / 3:
+            raise RuntimeError(f"{server.name} answered on {answered:.0f} of {connections} connections only")
         return Calls(
             told["requests"] / (told["us"] / 1e6),
             told["requests"] / max(used_s, 0.01),
