@@ -12,6 +12,7 @@ from gunicorn.app.base import BaseApplication
 
 from servicekit.logs import setup_logging
 from servicekit.settings import ServiceSettings
+from servicekit.wsgi import start, stop
 
 THREADS = 16
 _PR_SET_PDEATHSIG = 1
@@ -44,6 +45,7 @@ def serve(app: Flask, settings: ServiceSettings) -> None:
 
     def started(_: object) -> None:
         setup_logging(settings.service, "DEBUG" if settings.debug else settings.log_level)
+        start(app)
 
     setup_logging(settings.service, settings.log_level)
     _Server(
@@ -61,5 +63,6 @@ def serve(app: Flask, settings: ServiceSettings) -> None:
             "control_socket_disable": True,
             "post_fork": _die_with_parent,
             "post_worker_init": started,
+            "worker_exit": lambda _server, _worker: stop(app),
         },
     ).run()
