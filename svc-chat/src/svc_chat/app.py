@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from servicekit import hub, jobs
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
@@ -37,6 +38,7 @@ from svc_chat.engine.records import SqlRecords
 from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
 from svc_chat.files import build_files, build_interpreter, build_rag
 from svc_chat.history import build_history
+from svc_chat.installing import build_installs
 from svc_chat.settings import Settings
 
 
@@ -71,11 +73,18 @@ def create_app(
     chores = (kept_files.sweep, assistance.runs.sweep)
     history = build_history(service, database, settings, chores, [assistance.writer])
 
+    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    local = functools.partial(handles, built)
+    installs = build_installs(settings, catalogue, local)
+    queue = hub.queue_for(settings, installs)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await hub.start(installs, queue)
         loading = await watch(built, readiness, settings)
         upkeep = await history.start(readiness)
         yield
+        await hub.stop(queue)
         await history.close(upkeep)
         if loading is not None:
             loading.cancel()
@@ -101,7 +110,6 @@ def create_app(
         ("kind",),
         lambda: {(kind,): number for kind, number in service.tokens.items()},
     )
-    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     app.include_router(chat_completions.router(service, settings.default_max_tokens))
     app.include_router(completions.router(service))
     app.include_router(simple.router(service, settings.default_max_tokens))
@@ -115,11 +123,13 @@ def create_app(
     app.include_router(
         models.router(
             service,
-            functools.partial(handles, built),
+            local,
             settings.model_aliases,
             settings.default_model,
             catalogue,
+            hub.router(installs, queue),
         )
     )
+    app.include_router(jobs.router(queue))
     app.include_router(later.router())
     return app

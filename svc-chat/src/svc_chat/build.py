@@ -75,9 +75,9 @@ def build_engine(settings: Settings) -> LocalAndRemote:
 
 def build_local(settings: Settings) -> LlamaEngine:
     """Return the engine for GGUF files; reads nothing yet."""
-    places = [settings.model_path, *map(Path, settings.model_paths)]
+    places = [settings.model_path, *map(Path, settings.model_paths), settings.data_dir / "models"]
     builtin = settings.builtin_model_path
-    library = ModelLibrary(places, settings.adapters, builtin, functools.partial(_need, settings=settings))
+    library = ModelLibrary(places, settings.adapters, builtin, functools.partial(need, settings=settings))
     environment = {"LD_LIBRARY_PATH": settings.ld_library_path} if settings.ld_library_path else {}
     prober = Prober(
         settings.data_dir / "tried-models.json",
@@ -149,7 +149,8 @@ def _load(path: Path, progress: Callable[[float], bool], *, settings: Settings, 
     return start_loop(path, settings, progress)
 
 
-def _need(header: GgufHeader, *, settings: Settings) -> int:
+def need(header: GgufHeader, *, settings: Settings) -> int:
+    """Return the bytes that a model takes with these settings."""
     cells = cells_for(header, settings.context_tokens, settings.cache_mb << 20)
     return memory_need(header, cells=cells, sequences=SEQUENCES, batch_tokens=BATCH_TOKENS).total
 

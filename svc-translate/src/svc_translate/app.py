@@ -38,7 +38,7 @@ def create_app(
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = installed(service, catalogue, settings)
     installs = build_installs(settings, engines, models, catalogue)
-    queue = hub.queue_for(settings, installs)
+    queue = None if installs is None else hub.queue_for(settings, installs)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

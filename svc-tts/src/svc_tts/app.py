@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from servicekit import hub, jobs, media
+from servicekit import hub, media
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.hub.blueprint import blueprint as hub_blueprint
@@ -51,9 +51,7 @@ def create_app(
     readiness.set(status="ready", model=known.default)
     readiness.watch_queue(service.queue)
     installs = build_installs(settings, service)
-    queue = jobs.JobQueue(
-        settings.service, settings.sql_url, {hub.KIND: installs.run}, max_waiting=16, seldom=True
-    )
+    queue = hub.queue_for(settings, installs)
     app = Flask("svc_tts")
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     for routes in (

@@ -40,7 +40,7 @@ def create_app(
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = installed(built, catalogue, settings)
     installs = build_installs(settings, built, models, catalogue)
-    queue = hub.queue_for(settings, installs)
+    queue = None if installs is None else hub.queue_for(settings, installs)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

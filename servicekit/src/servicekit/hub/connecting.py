@@ -36,11 +36,10 @@ def connect(
     return Installs(planner, repository, shelf, arrived, leaving)
 
 
-def queue_for(settings: ServiceSettings, installs: Installs | None) -> jobs.JobQueue | None:
+def queue_for(settings: ServiceSettings, installs: Installs) -> jobs.JobQueue:
     """Return a queue whose only work is installing, for a service without jobs of its own."""
-    if installs is None:
-        return None
-    return jobs.JobQueue(settings.service, settings.sql_url, {KIND: installs.run}, max_waiting=16, seldom=True)
+    url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'installs.db'}"
+    return jobs.JobQueue(settings.service, url, {KIND: installs.run}, max_waiting=16, seldom=True)
 
 
 async def start(installs: Installs | None, queue: jobs.JobQueue | None) -> None:

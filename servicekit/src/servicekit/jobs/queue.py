@@ -78,9 +78,11 @@ class JobQueue:
 
     def start(self) -> None:
         """Open the database, resume what a crash left and begin to work. Blocks for about a second."""
-        if not self._seldom or not self._url.startswith("sqlite:///"):
-            self._start()
-        elif Path(self._url.removeprefix("sqlite:///")).exists():
+        if (
+            not self._seldom
+            or not self._url.startswith("sqlite:///")
+            or Path(self._url.removeprefix("sqlite:///")).exists()
+        ):
             self._start()
 
     def _start(self) -> None:

@@ -17,8 +17,9 @@ def router(
     aliases: Mapping[str, str],
     default: str,
     catalogue: Catalogue,
+    installing: APIRouter,
 ) -> APIRouter:
-    """Return the routes of models; `handles` gives those that are loaded and freed here."""
+    """Return the routes of models; `handles` gives those that are loaded and freed here, `installing` brings more."""
 
     async def current() -> ServiceModels:
         entries = await service.engine.models()
@@ -31,4 +32,4 @@ def router(
             catalogue=catalogue,
         )
 
-    return model_routes(current)
+    return model_routes(current, installing)
