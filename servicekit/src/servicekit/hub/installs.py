@@ -97,7 +97,7 @@ class Installs:
         files = tuple(RepoFile(**file) for file in payload["files"])
         folder = self.shelf.parts(model_id)
         total = sum(file.size for file in files)
-        meter = _Meter(context, total)
+        meter = _Meter(context, model_id, total)
         for file in files:
             self._check_room(model_id, total)
             meter.at(file.name)
@@ -169,8 +169,8 @@ class Installs:
 class _Meter:
     """Counts bytes and tells the job how far it is and how fast."""
 
-    def __init__(self, context: JobContext, total: int):
-        self._context, self._total = context, total
+    def __init__(self, context: JobContext, model_id: str, total: int):
+        self._context, self._model, self._total = context, model_id, total
         self._before = self._here = 0
         self._name = ""
         self._began, self._fetched = time.monotonic(), 0
@@ -198,7 +198,9 @@ class _Meter:
         done = min(self._total, self._before + max(0, self._here))
         speed = self._fetched / max(0.001, time.monotonic() - self._began)
         self._context.progress(
-            done, self._total, f"{self._name}: {_mb(done)} of {_mb(self._total)} MB, {_mb(speed)} MB/s"
+            done,
+            self._total,
+            f"{self._model} · {self._name} · {_mb(done)} / {_mb(self._total)} MB · {_mb(speed)} MB/s",
         )
 
 
