@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from servicekit.hub.choosing import RepoFile
 from servicekit.hub.errors import HubUnreachable, RepositoryGated, RepositoryNotFound
 
+PUBLIC = "https://huggingface.co"
 SMALL_BYTES = 4 * 2**20
 """Configuration files are read whole up to this size before anything is decided."""
 RANGE_BYTES = 512 * 1024
@@ -64,7 +65,8 @@ class HubRepository:
     """The hub that `HF_ENDPOINT` names, by default Hugging Face's."""
 
     def __init__(self, endpoint: str | None = None, token: str | None = None):
-        self._endpoint, self._token = endpoint or None, token or None
+        # said always: the library takes an empty HF_ENDPOINT, as compose passes it, for an address
+        self._endpoint, self._token = endpoint or PUBLIC, token or None
 
     def listing(self, repo: str, revision: str | None) -> Listing:
         from huggingface_hub import HfApi
