@@ -35,8 +35,6 @@ FROM native-${NATIVE} AS native
 # ---- the packages of this service
 FROM tools AS packages
 ARG SERVICE
-# `[training]`, say: optional dependencies of the service
-ARG EXTRAS=""
 ARG TORCH=cpu
 WORKDIR /app
 COPY --from=native /native /native
@@ -45,7 +43,7 @@ COPY deploy/__init__.py deploy/torch_index.py deploy/docker_packages.py ./deploy
 COPY servicekit/pyproject.toml ./servicekit/
 COPY ${SERVICE}/pyproject.toml ./${SERVICE}/
 RUN --mount=type=cache,target=/root/.cache/uv \
-    python -m deploy.docker_packages --torch ${TORCH} --wheels /native 'servicekit[tracing]' "${SERVICE}${EXTRAS}"
+    python -m deploy.docker_packages --torch ${TORCH} --wheels /native 'servicekit[tracing]' ${SERVICE}
 
 # ---- what runs
 FROM ${PYTHON_IMAGE} AS runtime

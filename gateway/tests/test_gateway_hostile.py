@@ -31,6 +31,7 @@ def post(path: bytes, body: bytes, *more: bytes) -> bytes:
 
 REQUESTS = {
     "no host": b"GET /api/status HTTP/1.1\r\n" + AUTH + b"\r\n",
+    "two hosts": b"GET /healthz HTTP/1.1\r\n" + HOST + b"Host: evil.example\r\n\r\n",
     "http 1.0": b"GET /healthz HTTP/1.0\r\n\r\n",
     "absolute target": b"GET http://evil.example/v1/models HTTP/1.1\r\nHost: evil.example\r\n" + AUTH + b"\r\n",
     "two lengths": b"POST /chat HTTP/1.1\r\n" + HOST + AUTH + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",

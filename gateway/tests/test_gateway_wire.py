@@ -33,6 +33,7 @@ class Server:
     url: str = ""
     requests: list[list[bytes]] = field(default_factory=list)
     lost: int = 0
+    last: dict[asyncio.StreamWriter, bytes] = field(default_factory=dict)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mine: list[bytes] = []
@@ -42,7 +43,8 @@ class Server:
                 length = next(
                     (int(x[15:]) for x in head.lower().split(b"\r\n") if x[:15] == b"content-length:"), 0
                 )
-                mine.append(head + await reader.readexactly(length))
+                self.last[writer] = await reader.readexactly(length)
+                mine.append(head + self.last[writer])
                 await self.say(reader, writer)
         self.lost += 1
         writer.close()
@@ -81,6 +83,44 @@ async def test_an_answer_is_read_whatever_its_shape_and_its_connection_is_used_a
         assert len(server.requests) == 1
         assert server.requests[0][1].startswith(b"POST /x?y=1 HTTP/1.1\r\nhost: 127.0.0.1:")
         assert server.requests[0][1].endswith(b"x-a: b\r\ncontent-length: 6\r\n\r\nbody 1")
+
+
+async def test_each_of_many_callers_at_once_gets_his_own_answer() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said = server.last[writer]
+        writer.write(OK + b"Content-Length: %d\r\n\r\n" % len(said) + said)
+
+    async with serving(echo) as (server, wire):
+
+        async def caller(name: int) -> None:
+            for number in range(40):
+                said = b"%d of %d" % (number, name)
+                answer = await ask(server, wire, "POST", said)
+                assert await answer.read() == said
+
+        await asyncio.wait_for(asyncio.gather(*map(caller, range(50))), 60)
+        assert len(server.requests) <= 50
+
+
+async def test_a_caller_who_leaves_takes_no_other_along() -> None:
+    async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.001)
+        writer.write(OK + b"Content-Length: 2\r\n\r\nok")
+
+    async with serving(late) as (server, wire):
+
+        async def stays() -> None:
+            for _ in range(100):
+                assert await (await ask(server, wire)).read() == b"ok"
+
+        async def leaves(number: int) -> None:
+            for _ in range(50):
+                call = asyncio.create_task(ask(server, wire))
+                await asyncio.sleep(0.0005 + number % 10 * 0.0001)
+                call.cancel()
+                await asyncio.gather(call, return_exceptions=True)
+
+        await asyncio.wait_for(asyncio.gather(*(stays() for _ in range(10)), *map(leaves, range(20))), 60)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -303,3 +303,13 @@ def test_a_stream_is_resumed_by_last_event_id_and_ends_for_good(client: TestClie
     assert f"id: {ids[0]}\n" not in again and f"id: {ids[-1]}\n" in again
     assert client.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": ids[-1]}).status_code == 204
     assert client.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": "nonsense"}).status_code == 200
+
+
+def test_a_queue_that_seldom_works_starts_with_its_first_job(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/seldom.db"
+    queue = JobQueue("svc-seldom", url, {"count": Work().count}, seldom=True)
+    queue.start()
+    assert not (tmp_path / "seldom.db").exists()
+    assert (list(queue.list("ana")), list(queue.unfinished("count")), queue.load()["waiting"]) == ([], [], 0)
+    with pytest.raises(NotFound):
+        queue.get("job_svc-seldom_1", "ana")

@@ -219,3 +219,29 @@ def test_a_stream_goes_on_after_what_was_told(service: Service) -> None:
 def drive_text(service: Service, thread_id: str) -> Any:
     run = service.beta.threads.runs.list(thread_id).data[0]
     return service.beta.threads.runs.poll(run_id=run.id, thread_id=thread_id, poll_interval_ms=30)
+
+
+def test_told_to_stop_in_the_middle_a_run_goes_on_at_the_next_start(service: Service) -> None:
+    beta = service.beta
+    assistant = beta.assistants.create(model="gpt-4o", tools=TOOLS)  # type: ignore[arg-type]
+    thread = beta.threads.create(messages=[{"role": "user", "content": "go"}])
+    run = beta.threads.runs.create_and_poll(
+        thread_id=thread.id, assistant_id=assistant.id, poll_interval_ms=20
+    )
+    calls = run.required_action.submit_tool_outputs.tool_calls  # type: ignore[union-attr]
+    outputs = [{"tool_call_id": c.id, "output": "sun"} for c in calls]
+    stream = beta.threads.runs.submit_tool_outputs(
+        run.id,
+        thread_id=thread.id,
+        tool_outputs=outputs,
+        stream=True,  # type: ignore[arg-type]
+    )
+    for event in stream:
+        if event.event == "thread.message.delta":
+            break
+    assert service.process is not None
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(30) in (0, -signal.SIGTERM)
+    service.start()
+    ended = drive(service, thread.id, run.id)
+    assert_whole(service, thread.id, ended, interrupted=True)

@@ -82,7 +82,8 @@ def test_the_same_id_of_two_users_is_two_sessions(client: TestClient, keys: Test
 
 def test_a_file_goes_in_is_listed_comes_out_and_goes(client: TestClient, keys: TestKeys) -> None:
     headers, content = keys.headers(), bytes(range(256)) * 2000
-    made = client.put("/v1/sessions/t1/files/in/dados é.csv", content=content, headers=headers)
+    sent = {**headers, "content-type": "application/octet-stream"}
+    made = client.put("/v1/sessions/t1/files/in/dados é.csv", content=content, headers=sent)
     assert made.status_code == 201
     assert made.json() == {"name": "in/dados é.csv", "size": len(content), "media_type": "text/csv"}
     listed = client.get("/v1/sessions/t1/files", headers=headers).json()["data"]
@@ -128,7 +129,7 @@ def test_values_beyond_the_limits_are_named(client: TestClient, keys: TestKeys) 
         ({"code": "x" * 100_001}, "code_too_long", "code"),
         ({"code": "a", "timeout_s": 121}, "invalid_value", "timeout_s"),
         ({"code": "a", "timeout_s": -1}, "invalid_request", "timeout_s"),
-        ({"code": "a\ud800"}, "invalid_value", "code"),
+        ({"code": "a\ud800"}, "invalid_request", None),
         ({"timeout_s": 1}, "invalid_request", "code"),
     ]:
         headers = {**keys.headers(), "content-type": "application/json"}

@@ -7,11 +7,14 @@ import signal
 import sys
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, jsonify
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
 
+from servicekit.errors import InvalidBody
 from servicekit.logs import setup_logging
 from servicekit.settings import ServiceSettings
+from servicekit.wsgi import start, stop
 
 THREADS = 16
 _PR_SET_PDEATHSIG = 1
@@ -36,14 +39,23 @@ def _die_with_parent(_server: object, _worker: object) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _unreadable(_: Exception) -> tuple[Response, int]:
+    """Answer a body whose chunks cannot be read: gunicorn finds that out while the handler reads it."""
+    error = InvalidBody("The body's chunks cannot be read. Send it whole, or in chunks as HTTP has them.")
+    return jsonify(error.body()), error.status
+
+
 def serve(app: Flask, settings: ServiceSettings) -> None:
     """Serve until SIGTERM; running requests then get `drain_s` seconds to end."""
 
     if problem := settings.open_door():
         raise SystemExit(f"{settings.service}: {problem}")
 
+    app.register_error_handler(ParseException, _unreadable)
+
     def started(_: object) -> None:
         setup_logging(settings.service, "DEBUG" if settings.debug else settings.log_level)
+        start(app)
 
     setup_logging(settings.service, settings.log_level)
     _Server(
@@ -61,5 +73,6 @@ def serve(app: Flask, settings: ServiceSettings) -> None:
             "control_socket_disable": True,
             "post_fork": _die_with_parent,
             "post_worker_init": started,
+            "worker_exit": lambda _server, _worker: stop(app),
         },
     ).run()

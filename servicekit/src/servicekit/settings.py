@@ -106,6 +106,10 @@ class ServiceSettings(BaseSettings):
     """Seconds without use after which a model leaves memory; 0 keeps it."""
     otel_exporter_otlp_endpoint: str = ""
     """OpenTelemetry collector that gets traces over HTTP, such as `http://127.0.0.1:4318`; empty: no traces."""
+    hf_endpoint: str = ""
+    """Address of the hub that models come from; empty: Hugging Face's."""
+    hf_token: str = ""
+    """Token for the hub's gated and private repositories."""
     drain_s: float = 30.0
     """Seconds that running requests get to finish after SIGTERM."""
 

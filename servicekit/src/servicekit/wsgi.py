@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ from servicekit.settings import ServiceSettings
 from servicekit.tracing import Tracing, connect, trace_var
 
 log = logging.getLogger(__name__)
+_AT_START, _AT_STOP = "oficina.at_start", "oficina.at_stop"
 
 
 def install(
@@ -216,3 +218,25 @@ def _add_health(app: Flask, readiness: Readiness, metrics: Metrics) -> None:
     @app.get("/metrics")
     def metrics_text() -> Response:
         return Response(metrics.render(), content_type=metrics.content_type)
+
+
+def at_start(app: Flask, work: Callable[[], object], undo: Callable[[], object] | None = None) -> None:
+    """Have `work` done once in the process that answers, before it does, and `undo` when it ends.
+
+    Threads do not outlive the fork of that process. Tests call `start` and `stop`.
+    """
+    app.extensions.setdefault(_AT_START, []).append(work)
+    if undo is not None:
+        app.extensions.setdefault(_AT_STOP, []).append(undo)
+
+
+def start(app: Flask) -> None:
+    """Do what was left for the start."""
+    for work in app.extensions.pop(_AT_START, ()):
+        work()
+
+
+def stop(app: Flask) -> None:
+    """Undo it."""
+    for undo in app.extensions.pop(_AT_STOP, ()):
+        undo()

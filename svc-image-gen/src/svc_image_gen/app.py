@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from servicekit import jobs, media, models
+from servicekit import hub, jobs, media, models
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
@@ -18,6 +18,7 @@ from svc_image_gen.api.orders import Orders
 from svc_image_gen.build import build_engines, service_models, watch
 from svc_image_gen.domain.studio import KIND, Studio
 from svc_image_gen.engine.base import Engine
+from svc_image_gen.installing import build_installs
 from svc_image_gen.settings import Settings
 
 
@@ -34,14 +35,15 @@ def create_app(
     names = service_models(settings, engines)
     store = media.MediaStore(settings.data_dir / "media", "img")
     studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s)
-    queue = jobs.JobQueue(
-        settings.service, settings.sql_url, {KIND: studio.draw}, max_waiting=settings.max_waiting
-    )
+    installs = build_installs(settings, studio)
+    handlers = {KIND: studio.draw, hub.KIND: installs.run}
+    queue = jobs.JobQueue(settings.service, settings.sql_url, handlers, max_waiting=settings.max_waiting)
     days = settings.media_retention_days
     sweeper = Sweeper(lambda: store.sweep(days), lambda: queue.sweep(days))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(installs.offer)
         await asyncio.to_thread(queue.start)
         readiness.watch_queue(queue.load)
         sweeper.start()
@@ -50,7 +52,7 @@ def create_app(
         await loading
         await asyncio.to_thread(sweeper.stop)
         await asyncio.to_thread(queue.stop)
-        for one in engines.values():
+        for one in studio.engines.values():
             one.close()
 
     app = FastAPI(title="svc-image-gen", version=readiness.version, lifespan=lifespan, redoc_url=None)
@@ -60,5 +62,5 @@ def create_app(
     app.include_router(simple.router(studio, orders))
     app.include_router(jobs.router(queue))
     app.include_router(media.router(store))
-    app.include_router(models.router(names))
+    app.include_router(models.router(names, hub.router(installs, queue)))
     return app

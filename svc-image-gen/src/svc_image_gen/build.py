@@ -20,15 +20,7 @@ log = logging.getLogger(__name__)
 
 def build_engines(settings: Settings) -> dict[str, Engine]:
     """Return the engines that `settings` ask for, the default one first; loads nothing yet."""
-    options = LoadOptions(
-        device=settings.device,
-        precision=settings.precision,
-        threads=settings.threads,
-        niceness=settings.niceness,
-        vae_slicing=settings.enable_vae_slicing,
-        memory_efficient_attention=settings.enable_memory_efficient_attention,
-        idle_unload_s=settings.idle_unload_s or None,
-    )
+    options = load_options(settings)
     wanted: list[tuple[str | None, Path | None]] = []
     if settings.stable_diffusion_model:
         wanted.append((settings.stable_diffusion_model, _find(settings.stable_diffusion_model)))
@@ -46,6 +38,19 @@ def build_engines(settings: Settings) -> dict[str, Engine]:
             continue
         engines.setdefault(model.id, DiffusersEngine(model, folder, options))
     return engines
+
+
+def load_options(settings: Settings) -> LoadOptions:
+    """Return how models are loaded."""
+    return LoadOptions(
+        device=settings.device,
+        precision=settings.precision,
+        threads=settings.threads,
+        niceness=settings.niceness,
+        vae_slicing=settings.enable_vae_slicing,
+        memory_efficient_attention=settings.enable_memory_efficient_attention,
+        idle_unload_s=settings.idle_unload_s or None,
+    )
 
 
 def service_models(settings: Settings, engines: Mapping[str, Engine]) -> ServiceModels:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from servicekit import hub
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
-from servicekit.models import Catalogue, router
+from servicekit.models import Catalogue
 from svc_translate.api import libre, translations
 from svc_translate.build import build_engines, installed, watch
 from svc_translate.domain.translation import Limits, TranslationService
 from svc_translate.engine.base import Engine
 from svc_translate.engine.lingua_detector import LinguaDetector
+from svc_translate.installing import build_installs
 from svc_translate.settings import Settings
 
 
@@ -33,18 +35,25 @@ def create_app(
     limits = Limits(settings.max_chars, settings.max_texts)
     service = TranslationService(engines, LinguaDetector(), limits)
 
+    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    models = installed(service, catalogue, settings)
+    installs = build_installs(settings, engines, models, catalogue)
+    queue = None if installs is None else hub.queue_for(settings, installs)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await hub.start(installs, queue)
         loading = watch(service, readiness)
         yield
         await loading
+        await hub.stop(queue)
         for each in engines:
             each.close()
 
     app = FastAPI(title="svc-translate", version=readiness.version, lifespan=lifespan, redoc_url=None)
     install(app, settings, readiness=readiness, authenticator=authenticator)
-    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     app.include_router(translations.router(service))
     app.include_router(libre.router(service))
-    app.include_router(router(installed(service, catalogue, settings)))
+    for routes in hub.routers(models, installs, queue):
+        app.include_router(routes)
     return app

@@ -11,7 +11,7 @@ from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, ServiceModels
 from svc_translate.domain.translation import TranslationService
 from svc_translate.engine.apertium import ApertiumEngine
-from svc_translate.engine.base import Engine, Pair
+from svc_translate.engine.base import Engine, Pair, TranslationModel
 from svc_translate.engine.ct2 import CT2Translator
 from svc_translate.engine.fake import FakeEngine
 from svc_translate.engine.folders import MarianFolder, read_words
@@ -45,20 +45,22 @@ def build_engines(settings: Settings) -> list[Engine]:
 def installed(service: TranslationService, catalogue: Catalogue, settings: Settings) -> ServiceModels:
     """Return what `/v1/models` tells."""
     slots = {name: slot for e in service.engines for name, slot in getattr(e, "slots", {}).items()}
-    entries = [
-        InstalledModel(
-            id=model.id,
-            task="translation",
-            owned_by=model.owned_by,
-            builtin=model.builtin,
-            license=model.license,
-            size_bytes=model.size_bytes,
-            languages=model.languages,
-        )
-        for model in service.models
-    ]
+    entries = [entry_of(model) for model in service.models]
     return ServiceModels(
         settings.service, entries, slots=slots, catalogue=catalogue, folder=settings.data_dir
+    )
+
+
+def entry_of(model: TranslationModel) -> InstalledModel:
+    """Return a model's entry in `/v1/models`."""
+    return InstalledModel(
+        id=model.id,
+        task="translation",
+        owned_by=model.owned_by,
+        builtin=model.builtin,
+        license=model.license,
+        size_bytes=model.size_bytes,
+        languages=model.languages,
     )
 
 

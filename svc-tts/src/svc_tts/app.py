@@ -7,17 +7,20 @@ from pathlib import Path
 
 from flask import Flask
 
-from servicekit import media
+from servicekit import hub, media
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
+from servicekit.hub.blueprint import blueprint as hub_blueprint
+from servicekit.jobs.blueprint import blueprint as jobs_blueprint
 from servicekit.models import Catalogue, ServiceModels
 from servicekit.retention import Sweeper
-from servicekit.wsgi import install
+from servicekit.wsgi import at_start, install
 from svc_tts.api import models, openapi, speech, text_to_audio
 from svc_tts.build import build_engines, slots_of
 from svc_tts.domain.service import SpeechService
 from svc_tts.engine.base import SpeechEngine
 from svc_tts.engine.language import LanguageDetector
+from svc_tts.installing import build_installs
 from svc_tts.settings import Settings
 
 
@@ -47,14 +50,20 @@ def create_app(
     readiness = Readiness(settings.service)
     readiness.set(status="ready", model=known.default)
     readiness.watch_queue(service.queue)
+    installs = build_installs(settings, service)
+    queue = hub.queue_for(settings, installs)
     app = Flask("svc_tts")
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     for routes in (
         speech.blueprint(service),
         text_to_audio.blueprint(service, store),
+        hub_blueprint(installs, queue),
         models.blueprint(known),
+        jobs_blueprint(queue),
     ):
         app.register_blueprint(routes)
     app.register_blueprint(media.blueprint(store))
     app.register_blueprint(openapi.blueprint(readiness.version))
+    at_start(app, installs.offer)
+    at_start(app, queue.start, queue.stop)
     return app

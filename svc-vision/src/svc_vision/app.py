@@ -8,17 +8,18 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from servicekit import media
+from servicekit import hub, media
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
-from servicekit.models import Catalogue, router
+from servicekit.models import Catalogue
 from servicekit.retention import Sweeper
 from svc_vision.api import analysis, looking
 from svc_vision.api.picture import PictureReader
 from svc_vision.build import build_engine, installed, watch
 from svc_vision.domain.vision import VisionService
 from svc_vision.engine.base import Engine
+from svc_vision.installing import build_installs
 from svc_vision.settings import Settings
 
 
@@ -36,20 +37,27 @@ def create_app(
     store = media.MediaStore(settings.data_dir / "media", "upl")
     sweeper = Sweeper(lambda: store.sweep(settings.media_retention_days))
 
+    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    models = installed(built, catalogue, settings)
+    installs = build_installs(settings, built, models, catalogue)
+    queue = None if installs is None else hub.queue_for(settings, installs)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sweeper.start()
+        await hub.start(installs, queue)
         loading = watch(built, readiness)
         yield
         await loading
+        await hub.stop(queue)
         sweeper.stop()
         built.close()
 
     app = FastAPI(title="svc-vision", version=readiness.version, lifespan=lifespan, redoc_url=None)
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
-    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     app.include_router(looking.router(service, reader, store, settings.default_threshold))
     app.include_router(analysis.router(reader, store))
     app.include_router(media.router(store))
-    app.include_router(router(installed(built, catalogue, settings)))
+    for routes in hub.routers(models, installs, queue):
+        app.include_router(routes)
     return app

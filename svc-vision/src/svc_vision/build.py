@@ -10,7 +10,7 @@ from typing import Any
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, ServiceModels
-from svc_vision.engine.base import Engine
+from svc_vision.engine.base import Engine, VisionModel
 from svc_vision.engine.fake import FakeEngine
 from svc_vision.engine.folders import ModelFolder
 from svc_vision.engine.networks import Captioner, Classifier, Detector
@@ -45,20 +45,22 @@ def build_engine(settings: Settings) -> Engine:
 
 def installed(engine: Engine, catalogue: Catalogue, settings: Settings) -> ServiceModels:
     """Return what `/v1/models` tells."""
-    entries = [
-        InstalledModel(
-            id=model.id,
-            task=model.task,
-            builtin=model.builtin,
-            license=model.license,
-            size_bytes=model.size_bytes,
-            languages=(model.language,),
-        )
-        for model in engine.models
-    ]
+    entries = [entry_of(model) for model in engine.models]
     slots: dict[str, Any] = getattr(engine, "slots", {})
     return ServiceModels(
         settings.service, entries, slots=slots, catalogue=catalogue, folder=settings.data_dir
+    )
+
+
+def entry_of(model: VisionModel) -> InstalledModel:
+    """Return a model's entry in `/v1/models`."""
+    return InstalledModel(
+        id=model.id,
+        task=model.task,
+        builtin=model.builtin,
+        license=model.license,
+        size_bytes=model.size_bytes,
+        languages=(model.language,),
     )
 
 

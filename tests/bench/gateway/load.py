@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
+
 from tests.bench.gateway.traffic import KEY
 from tests.bench.processes import HttpServer, cpu_s
 
@@ -20,8 +22,8 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer {key}"
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('RESULT {{"requests":%d,"us":%d,"p50_us":%d,"p99_us":%d,"errors":%d}}\\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+  io.write(string.format('RESULT {{"requests":%d,"us":%d,"p50_us":%d,"p99_us":%d,"mean_us":%d,"errors":%d}}\\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.mean,
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
@@ -52,18 +54,28 @@ class Wrk:
     """wrk, with its script for one body."""
 
     def __init__(self, folder: Path, name: str, body: bytes):
-        self._script = folder / f"{name}.lua"
+        self._script, self._body = folder / f"{name}.lua", body
         self._script.write_text(_SCRIPT.format(body=body.decode(), key=KEY), encoding="utf-8")
         found = shutil.which("wrk")
         if found is None:
             raise SystemExit("wrk is needed: sudo apt-get install wrk nginx-light")
         self._wrk = found
 
+    async def warm_up(self, server: HttpServer, path: str) -> None:
+        """Have one call answered, so that what is made at the first call is made, however long that takes."""
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        async with aiohttp.ClientSession(headers=headers) as client:
+            for _ in range(3):
+                async with client.post(f"{server.url}{path}", data=self._body) as answer:
+                    await answer.read()
+                    if answer.status != 200:
+                        raise RuntimeError(f"{server.name} answered {answer.status}")
+
     async def load(self, server: HttpServer, path: str, *, connections: int, seconds: float) -> Calls:
         """POST on so many connections for so long, one thread.
 
         Raises:
-            RuntimeError: anything but answers of 200 came.
+            RuntimeError: anything but answers of 200 came, or many connections got none.
         """
         options = ["-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--timeout", "30s"]
         command = [self._wrk, *options, "-s", str(self._script), f"{server.url}{path}"]
@@ -73,6 +85,9 @@ class Wrk:
         told = json.loads(next(line[7:] for line in said.splitlines() if line.startswith("RESULT ")))
         if told["errors"] or not told["requests"]:
             raise RuntimeError(f"{server.name} did not answer every call: {told}")
+        answered = told["requests"] / told["us"] * told["mean_us"]  # Little's law: calls under way at a time
+        if answered < connections / 3:
+            raise RuntimeError(f"{server.name} answered on {answered:.0f} of {connections} connections only")
         return Calls(
             told["requests"] / (told["us"] / 1e6),
             told["requests"] / max(used_s, 0.01),

@@ -99,7 +99,7 @@ async def _rounds(
     """Load all in turn, after a short warming up."""
     found: dict[str, list[Calls]] = {server.name: [] for server in servers}
     for server in servers:
-        await bench.chat.load(server, path, connections=connections, seconds=1)
+        await bench.chat.warm_up(server, path)
     for number in range(bench.options.rounds):
         for server in in_turn(servers, number):
             calls = await bench.chat.load(server, path, connections=connections, seconds=seconds)

@@ -43,12 +43,16 @@ function Actions({ entry, actions }: Omit<Props, "taskName">) {
   const { t } = useTranslation();
   const action = entry.installed ? (entry.loaded ? actions.unload : actions.load) : actions.install;
   const label = entry.installed ? (entry.loaded ? t("models.unload") : t("models.load")) : t("models.install");
-  const mine = [actions.load, actions.unload, actions.install].find((one) => one.error && one.variables === entry.id);
+  const mine = [actions.load, actions.unload, actions.install, actions.remove].find((one) => one.error && one.variables === entry.id);
   return (
     <div className="model-foot">
       {mine && <ErrorNotice error={mine.error} onClose={mine.reset} />}
       <Button size="xs" variant={entry.loaded ? "default" : "light"} disabled={entry.fits === false && !entry.installed}
         loading={action.isPending && action.variables === entry.id} onClick={() => action.mutate(entry.id)} aria-label={`${label}: ${entry.id}`}>{label}</Button>
+      {entry.installed && !entry.builtin && (
+        <Button size="xs" variant="subtle" color="red" loading={actions.remove.isPending && actions.remove.variables === entry.id}
+          onClick={() => actions.remove.mutate(entry.id)} aria-label={`${t("common.delete")}: ${entry.id}`}>{t("common.delete")}</Button>
+      )}
     </div>
   );
 }

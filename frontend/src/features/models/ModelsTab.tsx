@@ -6,7 +6,9 @@ import { taskOf, useModels } from "@/shared/api/models";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Page } from "@/shared/components/Page";
+import { AnyModel } from "./AnyModel";
 import { joined, licensesOf, tasksOf, useCatalogue, useModelActions, type Entry } from "./catalogue";
+import { Installing } from "./Installing";
 import { ModelCard } from "./ModelCard";
 
 interface Filters {
@@ -16,7 +18,7 @@ interface Filters {
   commercial: boolean;
 }
 
-export default function ModelsTab() {
+export default function ModelsTab({ active }: { active: boolean }) {
   const { t, i18n } = useTranslation();
   const models = useModels();
   const catalogue = useCatalogue();
@@ -29,6 +31,7 @@ export default function ModelsTab() {
   const groups = [["installed", shown.filter((one) => one.installed)], ["available", shown.filter((one) => !one.installed)]] as const;
   return (
     <Page title={t("tabs.models")} text={t("models.text")}>
+      <Installing active={active} />
       <Group gap="sm" mb="lg" align="flex-end">
         <TextInput flex="2 1 220px" label={t("models.search")} value={filters.text} onChange={(event) => setFilters({ ...filters, text: event.target.value })} />
         <Select flex="1 1 130px" maw={200} label={t("models.taskLabel")} placeholder={t("models.all")} clearable value={filters.task} onChange={(task) => setFilters({ ...filters, task })}
@@ -46,6 +49,7 @@ export default function ModelsTab() {
           </div>
         </section>
       ))}
+      <AnyModel />
       {shown.length === 0 && models.isSuccess && catalogue.isSuccess && <EmptyState icon="models" title={t("models.none")} />}
     </Page>
   );

@@ -43,11 +43,13 @@ export function useModelActions() {
   const onSettled = async () => {
     await queries.invalidateQueries({ queryKey: ["models"] });
     await queries.invalidateQueries({ queryKey: ["catalogue"] });
+    await queries.invalidateQueries({ queryKey: ["jobs"] });
   };
   // Ids may hold slashes and colons ("org/name", "llama3.2:latest"), which stand for themselves in the path.
   const path = (id: string, what: string) => `/v1/models/${encodeURI(id).replace(/[?#]/g, encodeURIComponent)}/${what}`;
   const load = useMutation({ mutationFn: (id: string) => api(path(id, "load"), { method: "POST" }), onSettled });
   const unload = useMutation({ mutationFn: (id: string) => api(path(id, "unload"), { method: "POST" }), onSettled });
   const install = useMutation({ mutationFn: (id: string) => api("/v1/models/install", { method: "POST", json: { id } }), onSettled });
-  return { load, unload, install };
+  const remove = useMutation({ mutationFn: (id: string) => api(path(id, "").slice(0, -1), { method: "DELETE" }), onSettled });
+  return { load, unload, install, remove };
 }

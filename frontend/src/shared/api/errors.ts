@@ -84,7 +84,8 @@ export function asApiError(error: unknown): ApiError {
 /** Codes whose dictionary sentence would lose what the server says (which value, which limit). */
 const DETAIL_MATTERS = new Set([
   "invalid_value", "invalid_request", "model_not_found", "context_length_exceeded", "conflict", "unsupported_media",
-  "unsupported_media_type", "not_implemented", "payload_too_large",
+  "unsupported_media_type", "not_implemented", "payload_too_large", "repository_not_found", "repository_gated", "unsafe_model", "model_does_not_fit",
+  "hub_unreachable", "hash_mismatch",
 ]);
 
 export interface ErrorText {

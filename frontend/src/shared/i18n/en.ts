@@ -102,6 +102,8 @@ export const en: Dictionary = {
     text: "What answers now and what could answer.", search: "Search by name", taskLabel: "Task", license: "Licence", all: "all",
     commercial: "Commercial use only", installed: "Installed", available: "Catalogue", loaded: "loaded", noncommercial: "non-commercial",
     memory: "{{size}} of memory", builtinText: "Comes with the project; small, and limited to its world of shapes.", tooBig: "Does not fit this machine.",
+    installing: "Installing", pause: "Pause", any: "Another model of the hub", look: "See whether it fits", download: "{{size}} to fetch",
+    fit: { fits: "fits this machine", tight: "fits, with little to spare", does_not_fit: "does not fit" },
     load: "Load", unload: "Remove from memory", install: "Install", none: "No model matches the filters",
     task: {
       chat: "chat", image: "image", caption: "caption", detection: "objects", classification: "classes", translation: "translation",
@@ -140,6 +142,8 @@ export const en: Dictionary = {
     not_allowed: "Your account may not do this.", forbidden: "Your account may not do this.", not_found: "This is no longer there.", method_not_allowed: "The server does not accept this action.",
     invalid_value: "The server refused one of the values.", invalid_request: "The server refused the request.", invalid_path: "The server refused the request.", conflict: "This conflicts with what is already there.",
     payload_too_large: "The file or the text is too large.", unsupported_media_type: "This type of file is not accepted.", not_implemented: "This is not available in this version yet.",
+    repository_not_found: "The hub has no such repository, or it is private.", repository_gated: "The hub gives this repository only to those who accepted its terms.", unsafe_model: "The weights come only in formats that can run code.",
+    model_does_not_fit: "This model does not fit this machine.", hub_unreachable: "The hub does not answer.", hash_mismatch: "What the hub sent is not what it promised.",
     model_not_found: "This model is not installed.", model_not_loadable: "This model could not be loaded.", context_length_exceeded: "The conversation has become too long for the model. Start a new one.",
     chat_template_error: "The model does not accept this conversation.", invalid_image: "This picture cannot be read.", document_encrypted: "The document is protected by a password.",
     document_too_complex: "The document is too complex.", document_unreadable: "The document could not be read.", document_unsupported: "This type of document is not accepted.",

@@ -100,6 +100,8 @@ export const ptBR = {
     text: "O que responde agora e o que poderia responder.", search: "Buscar pelo nome", taskLabel: "Tarefa", license: "Licença", all: "todas",
     commercial: "Só com uso comercial", installed: "Instalados", available: "Catálogo", loaded: "carregado", noncommercial: "uso não comercial",
     memory: "{{size}} de memória", builtinText: "Vem com o projeto; pequeno e limitado ao seu mundo de formas.", tooBig: "Não cabe nesta máquina.",
+    installing: "Instalando", pause: "Pausar", any: "Outro modelo do hub", look: "Ver se cabe", download: "{{size}} para baixar",
+    fit: { fits: "cabe nesta máquina", tight: "cabe, mas sobra pouco", does_not_fit: "não cabe" },
     load: "Carregar", unload: "Tirar da memória", install: "Instalar", none: "Nenhum modelo corresponde aos filtros",
     task: {
       chat: "conversa", image: "imagem", caption: "legenda", detection: "objetos", classification: "classes", translation: "tradução",
@@ -138,6 +140,8 @@ export const ptBR = {
     not_allowed: "A sua conta não pode fazer isso.", forbidden: "A sua conta não pode fazer isso.", not_found: "Isto não existe mais.", method_not_allowed: "O servidor não aceita esta ação.",
     invalid_value: "O servidor recusou um dos valores.", invalid_request: "O servidor recusou o pedido.", invalid_path: "O servidor recusou o pedido.", conflict: "Isto entra em conflito com o que já existe.",
     payload_too_large: "O arquivo ou o texto é grande demais.", unsupported_media_type: "Este tipo de arquivo não é aceito.", not_implemented: "Isto ainda não está disponível nesta versão.",
+    repository_not_found: "O hub não tem este repositório, ou ele é privado.", repository_gated: "O hub só entrega este repositório a quem aceitou os seus termos.", unsafe_model: "Os pesos só existem em formatos que podem executar código.",
+    model_does_not_fit: "Este modelo não cabe nesta máquina.", hub_unreachable: "O hub não responde.", hash_mismatch: "O que veio do hub não é o que ele prometeu.",
     model_not_found: "Este modelo não está instalado.", model_not_loadable: "Este modelo não pôde ser carregado.", context_length_exceeded: "A conversa ficou longa demais para o modelo. Comece uma nova.",
     chat_template_error: "O modelo não aceita esta conversa.", invalid_image: "Esta imagem não pode ser lida.", document_encrypted: "O documento está protegido por senha.",
     document_too_complex: "O documento é complexo demais.", document_unreadable: "O documento não pôde ser lido.", document_unsupported: "Este tipo de documento não é aceito.",

@@ -51,8 +51,11 @@ class Exchange:
         self.path: str = scope["path"]
         self.seen: dict[bytes, str] = {}
         for name, value in scope["headers"]:
-            if name in _READ and name not in self.seen:
-                self.seen[name] = value.decode("latin-1")
+            if name in _READ:
+                if name not in self.seen:
+                    self.seen[name] = value.decode("latin-1")
+                elif name == b"host":
+                    self.seen[name] = ""  # of two, who knows which one others read: refused by the gate
         given = self.seen.get(b"x-request-id")
         # Not uuid4: an id is no secret, and a system call a request is dear.
         self.request_id = request_id_for(given) if given else f"{getrandbits(128):032x}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from gateway.parts import Parts
@@ -12,9 +12,12 @@ from servicekit.auth import Identity, identity_of
 
 
 class Install(BaseModel):
-    """The id of a model in the catalogue."""
+    """Body of `POST /v1/models/install` and `/plan`."""
 
-    id: str = Field(min_length=1, max_length=200)
+    id: str = Field(min_length=1, max_length=300)
+    """An id of a catalogue, or any repository of the hub as `owner/name`; then `service` says who runs it."""
+    service: Literal["chat", "image-gen", "vision", "translate", "tts", "rag"] | None = None
+    revision: str | None = Field(default=None, min_length=1, max_length=100)
 
 
 def router(parts: Parts) -> APIRouter:
@@ -32,11 +35,23 @@ def router(parts: Parts) -> APIRouter:
         return {"object": "list", "data": await parts.catalogue.public_models(caller.token)}
 
     @routes.post("/models/install")
-    async def install(asked: Install, caller: Identity = Depends(identity_of)) -> Any:
-        """Let the service whose catalogue names the model install it."""
-        service = await parts.catalogue.service_of(asked.id, caller.token)
+    async def install(asked: Install, response: Response, caller: Identity = Depends(identity_of)) -> Any:
+        """Let the service whose catalogue names the model, or the one asked for, install it as a job."""
+        job = await _ask(asked, "install", caller)
+        response.status_code = 202
+        response.headers["Location"] = f"/v1/jobs/{job['id']}"
+        return job
+
+    @routes.post("/models/plan")
+    async def plan(asked: Install, caller: Identity = Depends(identity_of)) -> Any:
+        """Let that service say what installing takes; no weights are fetched."""
+        return await _ask(asked, "plan", caller)
+
+    async def _ask(asked: Install, what: str, caller: Identity) -> Any:
+        service = asked.service or await parts.catalogue.service_of(asked.id, caller.token)
+        body = {"id": asked.id} | ({"revision": asked.revision} if asked.revision else {})
         return await parts.calls.json(
-            service, "POST", "/v1/models/install", token=caller.token, timeout_s=30, json={"id": asked.id}
+            service, "POST", f"/v1/models/{what}", token=caller.token, timeout_s=60, json=body
         )
 
     @routes.get("/models/{model_id:path}")

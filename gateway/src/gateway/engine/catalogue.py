@@ -15,8 +15,8 @@ _LIST_BYTES = 2 * 1024 * 1024
 """Longest list that is read: reading it as JSON keeps the event loop for some ten milliseconds."""
 _KEEP_S = 60.0
 _KEEP_MOST = 500
-JOB_SERVICES = ("chat", "image-gen", "rag")
-"""Services whose work can be a job."""
+JOB_SERVICES = SERVICES
+"""Services whose work can be a job: installing a model is one everywhere."""
 
 
 class Catalogue:

@@ -34,12 +34,21 @@ class Garbled(aiohttp.ClientError):
 
 
 class Answer:
-    """One answer under way: the head is here, the body comes."""
+    """One answer: first its head comes, then its body. It owns all that is known of the call.
 
-    def __init__(self, connection: Connection, status: int, raw_headers: list[tuple[bytes, bytes]]):
+    The connection knows it only until it is complete: from then on another call may have the connection.
+    """
+
+    def __init__(self, connection: Connection):
         self.connection: Connection | None = connection
-        self.status, self.raw_headers = status, raw_headers
+        """Where the rest comes from; None when nothing more comes."""
+        self.status = 0
+        self.raw_headers: list[tuple[bytes, bytes]] = []
         self.content = self
+        self._loop = asyncio.get_running_loop()
+        self.head: asyncio.Future[None] = self._loop.create_future()
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -66,9 +75,12 @@ class Answer:
             ClientError, TimeoutError: it will not come to its end.
         """
         while not self._parts:
+            if self._error is not None:
+                raise self._error
             if self.connection is None:
                 return b""
-            await self.connection.wait()
+            self._waiter = self._loop.create_future()
+            await self._waiter
         content = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
         self._size = 0
@@ -86,21 +98,38 @@ class Answer:
         parts = [content async for content in self.iter_any()]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def begin(self, status: int) -> None:
+        """Take in that the head is complete."""
+        self.status = status
+        if not self.head.done():
+            self.head.set_result(None)
+
     def add(self, content: bytes) -> bool:
         """Take in a part of the body; tell whether enough is here for now."""
         self._parts.append(content)
         self._size += len(content)
+        self._wake()
         return self._size > _BUFFER_BYTES
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Take in that nothing more comes: it is complete, or `error` cut it short."""
+        self.connection, self._error = None, error
+        if error is not None and not self.head.done():
+            self.head.set_exception(error)
+        self._wake()
 
     def close(self) -> None:
         """Cut it short: the service sees at once that nobody listens."""
         if self.connection is not None:
             self.connection.abort()
-            self.connection = None
 
     def release(self) -> None:
         """Done with it, at its end or not."""
         self.close()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class Connection(asyncio.Protocol):
@@ -111,39 +140,33 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
-        self._error: BaseException | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        """The answer that is under way."""
+        self._broken = False
         self._timer: asyncio.TimerHandle | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes, self._heard_at, self._silence_s = 0, 0.0, 0.0
-        self._asked = self._over = self._paused = self._bodiless = False
+        self._paused = self._bodiless = False
         self.idle_since = 0.0
 
     @property
     def usable(self) -> bool:
         """Whether another request can be sent."""
-        return self._error is None and self._loop.time() - self.idle_since < _KEEP_S
+        return not self._broken and self._loop.time() - self.idle_since < _KEEP_S
 
     async def ask(self, request: bytes, *, bodiless: bool, silence_s: float) -> Answer:
         """Send a request and return its answer when the head is here. Raises as `Wire.request`."""
-        assert self._transport is not None
-        self._answer, self._headers, self._head_bytes = None, [], 0
-        self._asked, self._over, self._bodiless = True, False, bodiless
+        if self._transport is None or self._broken:
+            raise aiohttp.ServerDisconnectedError()
+        answer = self._answer = Answer(self)
+        self._head_bytes, self._bodiless = 0, bodiless
         self._silence_s, self._heard_at = silence_s, self._loop.time()
         self._timer = self._loop.call_later(silence_s, self._look_for_silence)
         self._transport.write(request)
-        while self._answer is None:
-            await self.wait()
-        return self._answer
-
-    async def wait(self) -> None:
-        """Wait until something comes; raises what happened instead."""
-        if self._error is not None:
-            raise self._error
-        self._waiter = self._loop.create_future()
-        await self._waiter
-        if self._error is not None and not self._over:
-            raise self._error
+        try:
+            await answer.head
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
     def resume(self) -> None:
         """Read on: there is room again."""
@@ -160,94 +183,87 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        """Read what came."""
+        """Read what came; bytes that nobody asked for end the connection."""
         self._heard_at = self._loop.time()
-        if self._answer is None:
+        if self._answer is None or self._head_bytes > _HEAD_BYTES:
+            self._fail(Garbled())
+            return
+        if not self._answer.status:
             self._head_bytes += len(data)
-            if not self._asked or self._head_bytes > _HEAD_BYTES + len(data):
-                self._fail(Garbled())
-                return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(Garbled(type(error).__name__))
-            return
-        self._wake()
 
     def on_message_begin(self) -> None:
         """An answer begins; one that nobody asked for must not pass for the answer to the next request."""
-        if not self._asked:
+        if self._answer is None:
             self._fail(Garbled())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take in a header, or a trailer, which is dropped."""
-        if self._answer is None and self._error is None:
-            self._headers.append((name, value))
+        if self._answer is not None and not self._answer.status:
+            self._answer.raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is here."""
-        if self._error is not None:
-            return
+        """The head is here, or that of a hint that comes before it."""
         status = self._parser.get_status_code()
-        if status < 200:
-            self._headers = []
+        if self._answer is None:
             return
-        self._answer = Answer(self, status, self._headers)
+        if status < 200:
+            self._answer.raw_headers.clear()
+            return
+        self._head_bytes = 0
+        self._answer.begin(status)
         if self._bodiless:  # the parser does not know that nothing follows a HEAD
             self._finish(keep=False)
 
     def on_body(self, content: bytes) -> None:
         """Pass a part of the body on."""
-        if self._answer is not None and not self._over and self._answer.add(content) and not self._paused:
+        if self._answer is not None and self._answer.add(content) and not self._paused:
             self._paused = True
             assert self._transport is not None
             self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The answer has come to its end."""
-        if self._answer is not None and not self._over:
+        """The answer has come to its end; after a hint it is still to come."""
+        if self._answer is not None and self._answer.status:
             self._finish(keep=self._parser.should_keep_alive())
-
-    def eof_received(self) -> None:
-        """The service will send no more; `connection_lost` follows."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is under way: well where only the end of the connection tells the end of the answer."""
         answer = self._answer
-        if answer is not None and not self._over and exc is None and self._error is None:
+        if answer is not None and answer.status and exc is None and not self._broken:
             chunked = "chunked" in answer.headers.get("transfer-encoding", "").lower()
             if answer.content_length is None and not chunked:
                 self._finish(keep=False)
         self._fail(exc if isinstance(exc, OSError) else aiohttp.ServerDisconnectedError())
 
     def _finish(self, *, keep: bool) -> None:
-        self._over, self._asked = True, False
+        assert self._answer is not None
+        answer, self._answer = self._answer, None
         if self._timer is not None:
             self._timer.cancel()
-        assert self._answer is not None
-        self._answer.connection = None
-        if keep and self._error is None and len(self._idle) < _KEEP_MOST:
+        answer.end()
+        if keep and not self._broken and len(self._idle) < _KEEP_MOST:
             self.resume()
             self.idle_since = self._loop.time()
             self._idle.append(self)
         else:
             self._fail(aiohttp.ServerDisconnectedError())
-        self._wake()
 
     def _fail(self, error: BaseException) -> None:
-        if self._error is None:
-            self._error = error
+        if not self._broken:
+            self._broken = True
             if self in self._idle:
                 self._idle.remove(self)
             if self._timer is not None:
                 self._timer.cancel()
             if self._transport is not None:
                 self._transport.abort()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._answer is not None:
+            answer, self._answer = self._answer, None
+            answer.end(error)
 
     def _look_for_silence(self) -> None:
         left_s = self._heard_at + self._silence_s - self._loop.time()
@@ -285,11 +301,7 @@ class Wire:
         host, port, prefix = self._origins.get(base) or self._origin(base)
         request = _request(method, prefix + target, f"{host}:{port}", headers, body)
         connection = self._kept(base) or await self._connect(base, host, port)
-        try:
-            return await connection.ask(request, bodiless=method == "HEAD", silence_s=silence_s)
-        except BaseException:
-            connection.abort()
-            raise
+        return await connection.ask(request, bodiless=method == "HEAD", silence_s=silence_s)
 
     def close(self) -> None:
         """Close the idle connections."""

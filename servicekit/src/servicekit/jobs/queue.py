@@ -15,17 +15,20 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from servicekit.errors import InternalError, KeyReused, NewerDatabase, NotFound, ServiceError, TooBusy
 from servicekit.jobs.context import JobCancelled, JobContext, JobInterrupted
 from servicekit.jobs.model import Job, JobEvent
 from servicekit.jobs.notify import Notifier
-from servicekit.jobs.runtime import DbosRuntime
-from servicekit.jobs.store import JobStore
 from servicekit.logs import log_event
 from servicekit.retention import DAY_S, Removed
+
+if TYPE_CHECKING:
+    from servicekit.jobs.runtime import DbosRuntime
+    from servicekit.jobs.store import JobStore
 
 Handler = Callable[[JobContext, dict[str, Any]], dict[str, Any]]
 #: A reader hears at least this often of a job that is not final (the promise is 2 s).
@@ -43,6 +46,8 @@ class JobQueue:
             from its start after a crash; what it did in `context.step` is then not done again.
         concurrency: how many run at once.
         max_waiting: how many may wait; one more is refused with TooBusy.
+        seldom: a service that hardly ever has a job starts the queue with the first one, or at once where an earlier
+            process left a database: the queue's libraries take 50 MB of memory and a second.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class JobQueue:
         concurrency: int = 1,
         *,
         max_waiting: int = 64,
+        seldom: bool = False,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9-]{3,30}", name):
             raise ValueError(f"the queue name {name!r} must be 3 to 30 of a-z, 0-9 and '-'")
@@ -65,11 +71,24 @@ class JobQueue:
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
         self._stopping = threading.Event()
+        self._seldom = seldom
+        self._starting = threading.Lock()
         self._store: JobStore | None = None
         self._runtime: DbosRuntime | None = None
 
     def start(self) -> None:
         """Open the database, resume what a crash left and begin to work. Blocks for about a second."""
+        if (
+            not self._seldom
+            or not self._url.startswith("sqlite:///")
+            or Path(self._url.removeprefix("sqlite:///")).exists()
+        ):
+            self._start()
+
+    def _start(self) -> None:
+        from servicekit.jobs.runtime import DbosRuntime
+        from servicekit.jobs.store import JobStore
+
         self._stopping.clear()
         try:
             self._store = JobStore(self._url, self.name)
@@ -108,6 +127,9 @@ class JobQueue:
         """
         if kind not in self._handlers:
             raise ValueError(f"no handler for jobs of kind {kind!r}")
+        with self._starting:
+            if self._asleep():
+                self._start()
         fingerprint = _hash(kind, json.dumps(payload, sort_keys=True))
         job_id = f"job_{self.name}_{uuid.uuid4().hex}"
         if idempotency_key is not None:
@@ -140,14 +162,19 @@ class JobQueue:
 
     def get(self, job_id: str, owner: str) -> Job:
         """Give a job of `owner`. Raises NotFound, also for somebody else's."""
-        job = self._opened().get(job_id)
+        job = None if self._asleep() else self._opened().get(job_id)
         if job is None or job.owner != owner:
             raise NotFound(f"There is no job '{job_id[:100]}', or it was removed after its retention time.")
         return job
 
     def list(self, owner: str, limit: int = 100) -> list[Job]:
         """Give the jobs of `owner`, newest first."""
-        return self._opened().of_owner(owner, limit)
+        return [] if self._asleep() else self._opened().of_owner(owner, limit)
+
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        """Give every job of `kind` that waits or runs, whoever owns it."""
+        there = () if self._asleep() else self._opened().unfinished()
+        return [job for job in there if job.kind == kind]
 
     def cancel(self, job_id: str, owner: str) -> Job:
         """Cancel a job: at once if it waits, at its next check if it runs; a final one stays as it is."""
@@ -167,7 +194,7 @@ class JobQueue:
 
     def load(self) -> dict[str, int]:
         """Give `{"running", "waiting"}`."""
-        return self._opened().count()
+        return {"running": 0, "waiting": 0} if self._asleep() else self._opened().count()
 
     def sweep(self, max_age_days: float) -> dict[str, Removed]:
         """Remove final jobs older than `max_age_days`; give how many."""
@@ -201,6 +228,10 @@ class JobQueue:
                     job = await asyncio.to_thread(self.get, job_id, owner)
                     if job.seq == after and not job.final:
                         yield JobEvent(after, job.event_body(), heartbeat=True)
+
+    def events_after(self, job_id: str, after: int) -> Sequence[JobEvent]:
+        """Give the events of a job after number `after` that are there now; the caller may see the job. Blocks."""
+        return self._opened().events(job_id, after)
 
     async def wait(self, job_id: str) -> Job:
         """Wait until a job is final and return it; the caller knows that it may see it."""
@@ -240,7 +271,7 @@ class JobQueue:
             context = JobContext(
                 begun,
                 record=self._record,
-                run_step=DbosRuntime.run_step,
+                run_step=self._running_runtime().run_step,
                 cancelled=cancelled,
                 stopping=self._stopping,
             )
@@ -298,6 +329,10 @@ class JobQueue:
                 f"{waiting} jobs are waiting, and {self.max_waiting} may. Try again in a while.",
                 retry_after_s=10,
             )
+
+    def _asleep(self) -> bool:
+        """Whether this is a queue that waits for its first job."""
+        return self._seldom and self._store is None
 
     def _opened(self) -> JobStore:
         if self._store is None:

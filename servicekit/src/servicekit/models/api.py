@@ -1,4 +1,4 @@
-"""HTTP routes for models: list, catalogue, load, unload. Installing from the hub is not built yet."""
+"""HTTP routes for models: list, catalogue, load, unload; installing and removing are in `servicekit.hub`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from servicekit.errors import NotImplementedYet
 from servicekit.models.registry import ServiceModels
 
 
-def router(source: ServiceModels | Callable[[], Awaitable[ServiceModels]]) -> APIRouter:
+def router(
+    source: ServiceModels | Callable[[], Awaitable[ServiceModels]], installing: APIRouter | None = None
+) -> APIRouter:
     """Make the routes of one service. Model ids may hold slashes.
 
-    A callable is asked at each request: for a service whose models come and go.
+    Args:
+        source: a callable is asked at each request: for a service whose models come and go.
+        installing: the routes that install and remove; without them a service says that it cannot.
     """
     routes = APIRouter(tags=["models"])
 
@@ -33,13 +37,7 @@ def router(source: ServiceModels | Callable[[], Awaitable[ServiceModels]]) -> AP
         """List the public models this service can run, with whether they fit this machine."""
         return await asyncio.to_thread((await now()).catalogue_listing)
 
-    @routes.post("/v1/models/install")
-    async def install_model() -> dict[str, Any]:
-        """Install a model from the hub (501 for now)."""
-        raise NotImplementedYet(
-            "Installing models from the hub is not available yet. "
-            "Put the model's folder or file on the machine and name it in the service's settings."
-        )
+    routes.include_router(installing or _cannot_install())
 
     @routes.post("/v1/models/{model_id:path}/load")
     async def load_model(model_id: str, request: Request, response: Response) -> dict[str, Any]:
@@ -71,10 +69,23 @@ def router(source: ServiceModels | Callable[[], Awaitable[ServiceModels]]) -> AP
         entry = models.resolve(model_id)
         return models.describe(entry, alias=model_id if model_id != entry.id else None)
 
+    return routes
+
+
+def _cannot_install() -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/v1/models/install")
+    async def install_model() -> dict[str, Any]:
+        """Install a model from the hub (501: this service has one model)."""
+        raise NotImplementedYet(
+            "This service installs no models from the hub. "
+            "Put the model's folder or file on the machine and name it in the service's settings."
+        )
+
     @routes.delete("/v1/models/{model_id:path}")
     async def delete_model(model_id: str) -> dict[str, Any]:
-        """Remove a model (501 for now)."""
-        (await now()).resolve(model_id)
-        raise NotImplementedYet("Removing models is not available yet. Delete the model's folder instead.")
+        """Remove a model (501: this service has one model)."""
+        raise NotImplementedYet("This service removes no models. Delete the model's folder instead.")
 
     return routes

@@ -122,6 +122,20 @@ class ServiceModels:
         self.catalogue = catalogue or Catalogue()
         self.folder = folder
 
+    def add(self, entry: InstalledModel, slot: Loadable | None = None) -> None:
+        """Take a model in while the service runs; one of the same id is replaced."""
+        self.entries = (*(e for e in self.entries if e.id != entry.id), entry)
+        if slot is not None:
+            self.slots[entry.id] = slot
+        self.default = self.default or entry.id
+
+    def discard(self, model_id: str) -> None:
+        """Let a model go; another becomes the default if it was that."""
+        self.entries = tuple(e for e in self.entries if e.id != model_id)
+        self.slots.pop(model_id, None)
+        if self.default == model_id:
+            self.default = self.entries[0].id if self.entries else None
+
     def resolve(self, name: str | None) -> InstalledModel:
         return resolve(name, self.entries, self.aliases, self.default)
 

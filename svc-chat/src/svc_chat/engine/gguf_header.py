@@ -85,6 +85,18 @@ def read_header(path: Path) -> GgufHeader:
         raise ModelBroken(f"The model '{name}' cannot be used: {error.what}. {error.remedy}.") from error
 
 
+def read_opened(file: BinaryIO, size: int, name: str) -> GgufHeader:
+    """Return what a file of `size` bytes says that is open, here or far away; only its header is read.
+
+    Raises:
+        ModelBroken: it cannot be true.
+    """
+    try:
+        return _read(file, size)
+    except Malformed as error:
+        raise ModelBroken(f"The model '{name}' cannot be used: {error.what}. {error.remedy}.") from error
+
+
 def _read(file: BinaryIO, size: int) -> GgufHeader:
     reader = HeaderReader(file, size)
     tensor_count, key_count = _preamble(reader)

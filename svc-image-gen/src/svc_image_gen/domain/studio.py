@@ -40,6 +40,19 @@ class Studio:
         self.media = media
         self._preview_every_s = preview_every_s
 
+    def add(self, engine: Engine) -> None:
+        """Take an engine in while the service runs."""
+        self.engines[engine.model.id] = engine
+        self.models.add(engine.model, engine.slot)
+
+    def discard(self, model_id: str) -> None:
+        """Let an engine go. Raises Conflict while it draws."""
+        engine = self.engines[model_id]
+        engine.slot.unload()
+        self.models.discard(model_id)
+        del self.engines[model_id]
+        engine.close()
+
     def engine(self, name: str | None) -> Engine:
         """Find the engine of a model or alias. Raises ModelNotFound."""
         return self.engines[self.models.resolve(name).id]

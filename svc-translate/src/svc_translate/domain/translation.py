@@ -63,8 +63,15 @@ class TranslationService:
         self.engines = tuple(engines)
         self.detector = detector
         self.limits = limits or Limits()
-        self._engine_of = {model.id: engine for engine in self.engines for model in engine.models}
-        self.models: tuple[TranslationModel, ...] = tuple(m for e in self.engines for m in e.models)
+
+    @property
+    def models(self) -> tuple[TranslationModel, ...]:
+        """What can answer now: engines take models in and let them go while the service runs."""
+        return tuple(model for engine in self.engines for model in engine.models)
+
+    @property
+    def _engine_of(self) -> dict[str, Engine]:
+        return {model.id: engine for engine in self.engines for model in engine.models}
 
     @property
     def pairs(self) -> tuple[tuple[Pair, TranslationModel], ...]:

@@ -52,20 +52,36 @@ class MarianEngine:
         device: str = "cpu",
     ) -> None:
         self.device = device
-        self._folders = {folder.id: folder for folder in folders if folder.complete}
-        self.slots: dict[str, ModelSlot[Translator]] = {
-            folder.id: ModelSlot(
-                lambda folder=folder: load(folder),  # type: ignore[misc]
-                lambda translator: translator.close(),
-                idle_unload_s=idle_unload_s,
-                name=folder.id,
-            )
-            for folder in self._folders.values()
-        }
+        self._load, self._idle_unload_s = load, idle_unload_s
+        self._folders: dict[str, MarianFolder] = {}
+        self.slots: dict[str, ModelSlot[Translator]] = {}
+        self.models: tuple[TranslationModel, ...] = ()
+        for folder in folders:
+            if folder.complete:
+                self.add(folder)
         self._batcher: Batcher[Item, Done] = Batcher(
             self._run, window_s=window_s, queue_limit=queue_limit, name="marian"
         )
-        self.models = tuple(self._describe(folder) for folder in self._folders.values())
+
+    def add(self, folder: MarianFolder) -> TranslationModel:
+        """Take a model in, also while the engine runs; one of the same id is replaced."""
+        described = self._describe(folder)
+        self._folders[folder.id] = folder
+        self.slots[folder.id] = ModelSlot(
+            lambda: self._load(folder),
+            lambda translator: translator.close(),
+            idle_unload_s=self._idle_unload_s,
+            name=folder.id,
+        )
+        self.models = (*(m for m in self.models if m.id != folder.id), described)
+        return described
+
+    def discard(self, model_id: str) -> None:
+        """Let a model go. Raises Conflict while it translates."""
+        self.slots[model_id].unload()
+        self.models = tuple(model for model in self.models if model.id != model_id)
+        del self._folders[model_id]
+        self.slots.pop(model_id).close()
 
     def covers(self, model_id: str, pair: Pair, sentence: str) -> bool:
         return self._folders[model_id].covers(sentence)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from servicekit.errors import NotImplementedYet
 from servicekit.models import ServiceModels
 
 
@@ -20,13 +19,6 @@ def blueprint(models: ServiceModels) -> Blueprint:
     def list_catalogue() -> Response:
         return jsonify(models.catalogue_listing())
 
-    @routes.post("/v1/models/install")
-    def install_model() -> Response:
-        raise NotImplementedYet(
-            "Installing models from the hub is not available yet. "
-            "Put the model's folder on the machine and name it in the service's settings."
-        )
-
     @routes.post("/v1/models/<path:model_id>/load")
     def load_model(model_id: str) -> Response:
         return jsonify(models.describe(models.load(model_id)))
@@ -39,10 +31,5 @@ def blueprint(models: ServiceModels) -> Blueprint:
     def get_model(model_id: str) -> Response:
         entry = models.resolve(model_id)
         return jsonify(models.describe(entry, alias=model_id if model_id != entry.id else None))
-
-    @routes.delete("/v1/models/<path:model_id>")
-    def delete_model(model_id: str) -> Response:
-        models.resolve(model_id)
-        raise NotImplementedYet("Removing models is not available yet. Delete the model's folder instead.")
 
     return routes

@@ -20,6 +20,13 @@ _CALLS: tuple[tuple[str, str, str, str | None], ...] = (
     ("delete", "/media/{item_id}", "Remove a kept sound", None),
     ("get", "/v1/models", "List the models", None),
     ("get", "/v1/catalogue", "List public models", None),
+    ("post", "/v1/models/plan", "Say what installing a model takes", None),
+    ("post", "/v1/models/install", "Install a voice from the hub as a job", None),
+    ("delete", "/v1/models/{model_id}", "Remove an installed voice", None),
+    ("get", "/v1/jobs", "List your jobs", None),
+    ("get", "/v1/jobs/{job_id}", "Look at a job", None),
+    ("get", "/v1/jobs/{job_id}/events", "Follow a job", None),
+    ("delete", "/v1/jobs/{job_id}", "Cancel a job", None),
     ("post", "/v1/models/{model_id}/load", "Load a model", None),
     ("post", "/v1/models/{model_id}/unload", "Unload a model", None),
 )

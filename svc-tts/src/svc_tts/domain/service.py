@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from servicekit import deadline
 from servicekit.errors import BadRequest, ModelNotFound
-from servicekit.models import ServiceModels
+from servicekit.models import Loadable, ServiceModels
 from servicekit.timing import Timing
 from svc_tts.domain.clauses import clauses
 from svc_tts.domain.voices import choose
@@ -34,12 +34,23 @@ class SpeechService:
         max_chars: int,
         max_waiting: int,
     ):
-        self._engines: Mapping[str, SpeechEngine] = {engine.model.id: engine for engine in engines}
+        self._engines: dict[str, SpeechEngine] = {engine.model.id: engine for engine in engines}
         self.models, self._detect = models, detect
         self._max_chars, self._max_waiting = max_chars, max_waiting
         self._speaking = threading.Lock()
         self._counting = threading.Lock()
         self._pending = 0
+
+    def add(self, engine: SpeechEngine, slot: Loadable | None) -> None:
+        """Take an engine in while the service runs."""
+        self._engines = {**self._engines, engine.model.id: engine}
+        self.models.add(engine.model, slot)
+
+    def discard(self, model_id: str) -> None:
+        """Let an engine go. Raises Conflict while it speaks."""
+        self.models.unload(model_id)
+        self.models.discard(model_id)
+        self._engines = {name: engine for name, engine in self._engines.items() if name != model_id}
 
     def voices(self, model: str | None = None) -> list[Voice]:
         """List voices, those of the default model first."""

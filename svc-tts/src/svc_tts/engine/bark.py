@@ -19,13 +19,24 @@ _SPEAKERS = 10
 class BarkEngine:
     """Speaks with the Bark model in `folder`. `speed` is not something Bark can change: it is ignored."""
 
-    def __init__(self, folder: Path, *, threads: int = 2, idle_unload_s: float | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        model_id: str | None = None,
+        threads: int = 2,
+        idle_unload_s: float | None = None,
+    ):
         self._folder, self._threads = folder, threads
         self.model = InstalledModel(
-            folder.name, "speech", owned_by="suno", license="MIT", languages=tuple(_LANGUAGES.values())
+            model_id or folder.name,
+            "speech",
+            owned_by="suno",
+            license="MIT",
+            languages=tuple(_LANGUAGES.values()),
         )
         self.slot: ModelSlot[tuple[Any, Any]] = ModelSlot(
-            self._load, idle_unload_s=idle_unload_s, name=folder.name
+            self._load, idle_unload_s=idle_unload_s, name=self.model.id
         )
 
     def voices(self) -> Sequence[Voice]:

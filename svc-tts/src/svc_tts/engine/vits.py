@@ -19,15 +19,23 @@ _LANGUAGES = {"por": "pt-br", "eng": "en-us", "spa": "es", "fra": "fr", "deu": "
 class VitsEngine:
     """Speaks with the VITS model in `folder`; loads it at the first use."""
 
-    def __init__(self, folder: Path, *, threads: int = 1, idle_unload_s: float | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        model_id: str | None = None,
+        license: str | None = None,
+        threads: int = 1,
+        idle_unload_s: float | None = None,
+    ):
         self._folder, self._threads = folder, threads
         self._language = _language_of(folder)
         self.model = InstalledModel(
-            folder.name, "speech", owned_by="local", languages=(self._language,),
+            model_id or folder.name, "speech", owned_by="local", license=license, languages=(self._language,),
             size_bytes=sum(f.stat().st_size for f in folder.glob("*.safetensors")),
         )  # fmt: skip
         self.slot: ModelSlot[tuple[Any, Any]] = ModelSlot(
-            self._load, idle_unload_s=idle_unload_s, name=folder.name
+            self._load, idle_unload_s=idle_unload_s, name=self.model.id
         )
 
     def voices(self) -> Sequence[Voice]:
@@ -55,7 +63,7 @@ class VitsEngine:
             model = VitsModel.from_pretrained(self._folder, use_safetensors=True, local_files_only=True)
             return model.eval(), AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
-            raise EngineBroken(f"The voice model '{self._folder.name}' cannot be loaded.") from error
+            raise EngineBroken(f"The voice model '{self.model.id}' cannot be loaded.") from error
 
 
 def _language_of(folder: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from PIL.Image import Image
 
 from servicekit.models import ModelSlot
-from svc_vision.engine.base import Classification, Detection, Outcome
+from svc_vision.engine.base import Classification, Detection, Outcome, VisionModel
 from svc_vision.engine.batching import Batcher
 from svc_vision.engine.folders import ModelFolder
 
@@ -51,19 +51,30 @@ class TransformersEngine:
         window_s: float = 0.004,
     ) -> None:
         self.device = device
-        there = [folder for folder in folders if folder.complete]
-        self.models = tuple(folder.describe() for folder in there)
-        self.slots: dict[str, ModelSlot[Network]] = {
-            folder.id: ModelSlot(
-                lambda folder=folder: load(folder),  # type: ignore[misc]
-                idle_unload_s=idle_unload_s,
-                name=folder.id,
-            )
-            for folder in there
-        }
+        self._load, self._idle_unload_s = load, idle_unload_s
+        self.models: tuple[VisionModel, ...] = ()
+        self.slots: dict[str, ModelSlot[Network]] = {}
+        for folder in folders:
+            if folder.complete:
+                self.add(folder)
         self._batcher: Batcher[Item, Done] = Batcher(
             self._run, max_batch=max_batch, window_s=window_s, queue_limit=queue_limit, name="vision"
         )
+
+    def add(self, folder: ModelFolder) -> VisionModel:
+        """Take a model in, also while the engine runs; one of the same id is replaced."""
+        described = folder.describe()
+        self.slots[folder.id] = ModelSlot(
+            lambda: self._load(folder), idle_unload_s=self._idle_unload_s, name=folder.id
+        )
+        self.models = (*(m for m in self.models if m.id != folder.id), described)
+        return described
+
+    def discard(self, model_id: str) -> None:
+        """Let a model go. Raises Conflict while it is looking at a picture."""
+        self.slots[model_id].unload()
+        self.models = tuple(model for model in self.models if model.id != model_id)
+        self.slots.pop(model_id).close()
 
     async def caption(self, model_id: str, image: Image) -> Outcome[str]:
         return cast(Outcome[str], await self._submit(model_id, image))

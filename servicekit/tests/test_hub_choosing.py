@@ -1,0 +1,88 @@
+"""Of a repository's files those are fetched that the format needs, and nothing that can run code."""
+
+from __future__ import annotations
+
+import pytest
+
+from servicekit.errors import BadRequest, ServiceError
+from servicekit.hub.choosing import Format, RepoFile, choose
+from servicekit.hub.errors import RepositoryNotFound, UnsafeModel
+
+
+def files(*names: str) -> list[RepoFile]:
+    return [RepoFile(name, 10) for name in names]
+
+
+def chosen(form: Format, *names: str, **options: object) -> list[str]:
+    return sorted(file.name for file in choose(files(*names), form, **options))  # type: ignore[arg-type]
+
+
+def test_a_folder_of_transformers_is_taken_without_pickles_and_other_frameworks() -> None:
+    there = (
+        "config.json", "model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack", "source.spm",
+        "vocab.json", "onnx/model.onnx", "README.md", ".gitattributes", "original/consolidated.pth",
+    )  # fmt: skip
+    assert chosen(Format.TRANSFORMERS, *there) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "source.spm",
+        "vocab.json",
+    ]
+
+
+def test_weights_in_several_precisions_are_fetched_once() -> None:
+    there = ("config.json", "model.safetensors", "model.fp16.safetensors", "model.non_ema.safetensors")
+    assert chosen(Format.TRANSFORMERS, *there) == ["config.json", "model.safetensors"]
+    assert chosen(Format.TRANSFORMERS, "model.fp16.safetensors") == ["model.fp16.safetensors"]
+
+
+def test_shards_are_fetched_with_their_index_and_without_a_second_whole() -> None:
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    there = (*shards, "model.safetensors.index.json", "consolidated.safetensors")
+    assert chosen(Format.TRANSFORMERS, *there) == sorted([*shards, "model.safetensors.index.json"])
+
+
+def test_a_pipeline_is_fetched_by_its_components_without_the_single_file_and_the_checker() -> None:
+    there = (
+        "model_index.json", "v1-5-pruned.safetensors", "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.bin", "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors", "safety_checker/model.safetensors", "scheduler/scheduler_config.json",
+        "samples/a.json",
+    )  # fmt: skip
+    parts = {
+        "_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"], "safety_checker": ["x", "y"], "scheduler": ["diffusers", "DDIMScheduler"],
+        "feature_extractor": [None, None],
+    }  # fmt: skip
+    assert chosen(Format.DIFFUSERS, *there, components=parts) == [
+        "model_index.json", "scheduler/scheduler_config.json", "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors",
+    ]  # fmt: skip
+
+
+def test_of_several_gguf_files_a_small_good_one_is_taken_unless_one_is_named() -> None:
+    there = ("a-Q8_0.gguf", "a-Q4_K_M.gguf", "a-F16.gguf")
+    assert chosen(Format.GGUF, *there) == ["a-Q4_K_M.gguf"]
+    assert chosen(Format.GGUF, *there, named=("a-F16.gguf",)) == ["a-F16.gguf"]
+    with pytest.raises(BadRequest, match="several GGUF files"):
+        choose(files("x-IQ1.gguf", "y-IQ1.gguf"), Format.GGUF)
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "error"),
+    [
+        (("config.json", "pytorch_model.bin"), {}, UnsafeModel),
+        (("model.ckpt",), {"named": ("model.ckpt",)}, UnsafeModel),
+        (("config.json",), {}, RepositoryNotFound),
+        (("config.json", "model.safetensors"), {"named": ("other.safetensors",)}, RepositoryNotFound),
+        (("../evil.safetensors",), {}, BadRequest),
+        (("/etc/passwd.safetensors",), {}, BadRequest),
+        (("a\\..\\b.safetensors",), {}, BadRequest),
+    ],
+)
+def test_a_repository_without_safe_weights_is_refused(
+    names: tuple[str, ...], options: dict[str, object], error: type[ServiceError]
+) -> None:
+    with pytest.raises(error):
+        choose(files(*names), Format.TRANSFORMERS, **options)  # type: ignore[arg-type]

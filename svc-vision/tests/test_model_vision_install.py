@@ -1,0 +1,84 @@
+"""A captioner is installed from a hub while the service runs, used without a restart, and removed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image, ImageDraw
+
+from servicekit.hub.fake_hub import FakeHub, install, repository_of
+from svc_vision.app import create_app
+from svc_vision.settings import Settings
+
+pytestmark = pytest.mark.model
+MODELS = Settings().models_dir
+OTHER = {
+    "config.json": b'{"architectures": ["T5Model"]}',
+    "model.safetensors": (2).to_bytes(8, "little") + b"{}",
+}
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[FakeHub]:
+    served = {
+        "me/captions": repository_of(MODELS / "captioner"),
+        "me/boxes": repository_of(MODELS / "detector"),
+        "me/other": OTHER,
+    }
+    with FakeHub(served) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("vision")
+    settings = Settings(data_dir=folder, auth="off", allowed_hosts=("testserver",), hf_endpoint=hub.url)
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+def picture() -> dict:
+    image = Image.new("RGB", (96, 96), (40, 70, 200))
+    ImageDraw.Draw(image).ellipse((20, 20, 76, 76), fill=(210, 30, 30))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return {"files": {"image": ("scene.png", buffer.getvalue(), "image/png")}}
+
+
+def test_the_plan_tells_files_memory_and_licence(client: TestClient) -> None:
+    plan = client.post("/v1/models/plan", json={"id": "me/captions"}).json()
+    assert plan["fit"] == "fits" and plan["license"] == "mit" and plan["why_not"] is None
+    assert 400 * 2**20 < plan["memory_bytes"] < 440 * 2**20, "the miniature is almost all torch"
+    assert "model.safetensors" in {file["name"] for file in plan["files"]}
+
+
+def test_an_installed_captioner_answers_as_the_built_in_one_and_goes_again(client: TestClient) -> None:
+    said = client.post("/v1/vision/captions", **picture()).json()
+    assert install(client, "me/captions")["status"] == "completed"
+    assert "me/captions" in {row["id"] for row in client.get("/v1/models").json()["data"]}
+    answer = client.post("/v1/vision/captions", data={"model": "me/captions"}, **picture()).json()
+    assert (answer["model"], answer["text"]) == ("me/captions", said["text"])
+    assert client.delete("/v1/models/me/captions").json()["deleted"] is True
+    assert client.post("/v1/vision/captions", data={"model": "me/captions"}, **picture()).status_code == 404
+    assert client.post("/v1/vision/captions", **picture()).json()["model"] == "oficina-captioner"
+
+
+def test_a_detector_is_told_from_a_captioner_by_its_architecture(client: TestClient) -> None:
+    assert install(client, "me/boxes")["status"] == "completed"
+    assert client.get("/v1/models/me/boxes").json()["task"] == "detection"
+    found = client.post("/v1/vision/detections", data={"model": "me/boxes"}, **picture()).json()
+    assert found["model"] == "me/boxes" and found["detections"]
+
+
+def test_what_no_engine_here_runs_is_refused_with_what_does_and_leaves_nothing(client: TestClient) -> None:
+    job = install(client, "me/other")
+    assert job["status"] == "failed" and "T5Model" in job["error"]["message"]
+    assert client.get("/v1/models/me/other").status_code == 404
+
+
+def test_the_built_in_model_is_not_removed(client: TestClient) -> None:
+    answer = client.delete("/v1/models/oficina-captioner")
+    assert answer.status_code == 404 and "built in" in answer.json()["error"]["message"]
