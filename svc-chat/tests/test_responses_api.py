@@ -311,7 +311,7 @@ def test_top_k_reaches_the_model_though_openai_has_no_such_field(make_client: Ma
             "invalid_value",
             "input",
         ),
-        ({"input": "\ud800"}, 400, "invalid_value", None),
+        ({"input": "\ud800"}, 400, "invalid_request", None),
         ({"tools": [{"type": "web_search"}]}, 400, "invalid_value", "tools.0.type"),
         ({"tools": [{"type": "function"}]}, 400, "invalid_request", "tools.0.name"),
         ({"tool_choice": "required"}, 400, "invalid_value", "tool_choice"),

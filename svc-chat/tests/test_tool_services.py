@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from servicekit.errors import NotFound
+from servicekit.errors import BadRequest, Forbidden, NotFound, NotReady, UpstreamFailed
 from svc_chat.engine.code_service import CodeService
 from svc_chat.engine.rag_service import RagService
 from svc_chat.engine.tools_base import InputFile, OutputFile, Passage
@@ -48,6 +48,25 @@ async def test_svc_rag_is_asked_in_its_own_words() -> None:
     await rag.delete_store("vs_1", bearer)
     with pytest.raises(NotFound, match="gone"):
         await rag.forget("f", bearer)
+    await rag.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, Forbidden),
+        (403, Forbidden),
+        (404, NotFound),
+        (400, BadRequest),
+        (503, NotReady),
+        (500, UpstreamFailed),
+    ],
+)
+async def test_what_svc_rag_refuses_becomes_an_error_of_ours(status: int, error: type[Exception]) -> None:
+    refusal = httpx.Response(status, json={"error": {"message": "no"}})
+    rag = RagService("http://rag", httpx.AsyncClient(transport=httpx.MockTransport(lambda _: refusal)))
+    with pytest.raises(error):
+        await rag.add_file("vs_1", "f", {})
     await rag.close()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from openai import BadRequestError, NotFoundError, OpenAI
@@ -15,9 +16,10 @@ from openai.types import VectorStore, VectorStoreSearchResponse
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 
 from servicekit.contract import TestKeys
-from servicekit.errors import NotFound, NotReady
+from servicekit.errors import Forbidden, NotFound, NotReady, UpstreamFailed
 from svc_rag.app import create_app
 from svc_rag.domain.attributes import matches
+from svc_rag.engine.chat_files import ChatFiles
 from svc_rag.engine.fake import FakeChat
 from svc_rag.engine.vector_base import RemoteFile
 from svc_rag.settings import Settings
@@ -264,6 +266,37 @@ def test_after_a_restart_files_are_read_and_half_fetched_ones_say_so(
     found = {f.file_id: f for f in served.http.app.state.vector_stores._stores.files(store.id)}  # type: ignore[attr-defined]
     assert "restarted" in (found["file-bread"].error or "")
     assert found["file-ships"].error is None
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, Forbidden), (403, Forbidden), (404, NotFound), (503, NotReady), (500, UpstreamFailed)],
+)
+def test_what_svc_chat_refuses_becomes_an_error_of_ours(status: int, error: type[Exception]) -> None:
+    files = ChatFiles("http://chat", 5.0, httpx.MockTransport(lambda _: httpx.Response(status)))
+    for call in (files.look, files.open):
+        with pytest.raises(error):
+            call("file-1", {})
+    files.close()
+
+
+def test_content_is_read_as_it_comes_and_says_that_it_is_for_the_index() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if request.url.path.endswith("/content"):
+            return httpx.Response(200, content=iter([b"one ", b"", b"two"]))
+        return httpx.Response(200, json={"filename": "a.txt", "bytes": 7, "expires_at": None})
+
+    files = ChatFiles("http://chat", 5.0, httpx.MockTransport(answer))
+    assert files.look("file-1", {}) == RemoteFile("a.txt", 7, None)
+    with files.open("file-1", {"Authorization": "Bearer t"}) as content:
+        assert content.read() == b"one two"
+    assert seen[-1].headers["authorization"] == "Bearer t"
+    assert "x-oficina-index" in seen[-1].headers
+    assert "x-oficina-index" not in seen[0].headers
+    files.close()
 
 
 def test_a_file_that_has_expired_where_it_came_from_is_found_no_more(served: Served) -> None:

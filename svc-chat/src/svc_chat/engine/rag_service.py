@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from servicekit.errors import BadRequest, NotFound, NotReady, UpstreamFailed
+from servicekit.errors import BadRequest, Forbidden, NotFound, NotReady, UpstreamFailed
 from svc_chat.engine.tools_base import Passage
 
 READING_S = 60.0
@@ -85,6 +85,8 @@ class RagService:
             raise NotReady(_AWAY) from error
         if answer.status_code in (429, 503, 504):
             raise NotReady(_AWAY)
+        if answer.status_code in (401, 403):
+            raise Forbidden("Your key may not search files: it needs the scope 'documents'.")
         if answer.status_code == 404:
             raise NotFound(_message(answer))
         if answer.status_code == 400:

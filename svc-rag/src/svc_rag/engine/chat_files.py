@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from servicekit.errors import NotFound, NotReady, UpstreamFailed
+from servicekit.errors import Forbidden, NotFound, NotReady, UpstreamFailed
 from svc_rag.engine.vector_base import RemoteFile
 
 _FOR_INDEX = {"x-oficina-index": "1"}
@@ -56,6 +56,8 @@ class ChatFiles:
         answer.close()
         if answer.status_code == 404:
             raise NotFound(f"There is no file '{file_id[:80]}'. GET /v1/files lists yours.", param="file_id")
+        if answer.status_code in (401, 403):
+            raise Forbidden("Your key may not read the files that svc-chat keeps: it needs the scope 'chat'.")
         if answer.status_code in (429, 503, 504):
             raise NotReady("The service that keeps files (svc-chat) is not ready. Try again.")
         raise UpstreamFailed(f"svc-chat did not give the file (status {answer.status_code}).")
