@@ -35,6 +35,8 @@ FROM native-${NATIVE} AS native
 # ---- the packages of this service
 FROM tools AS packages
 ARG SERVICE
+# `[training]`, say: optional dependencies of the service
+ARG EXTRAS=""
 ARG TORCH=cpu
 WORKDIR /app
 COPY --from=native /native /native
@@ -43,7 +45,7 @@ COPY deploy/__init__.py deploy/torch_index.py deploy/docker_packages.py ./deploy
 COPY servicekit/pyproject.toml ./servicekit/
 COPY ${SERVICE}/pyproject.toml ./${SERVICE}/
 RUN --mount=type=cache,target=/root/.cache/uv \
-    python -m deploy.docker_packages --torch ${TORCH} --wheels /native 'servicekit[tracing]' ${SERVICE}
+    python -m deploy.docker_packages --torch ${TORCH} --wheels /native 'servicekit[tracing]' "${SERVICE}${EXTRAS}"
 
 # ---- what runs
 FROM ${PYTHON_IMAGE} AS runtime

@@ -137,16 +137,18 @@ def _write_model(
     context: int = 512,
     kind: str = "F32",
     template: str | None = None,
+    architecture: str = "llama",
+    kv_heads: int | None = None,
 ) -> Path:
     specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     tokens = [*specials, *_byte_tokens(), *(f"<filler{n}>" for n in range(vocabulary - 259))]
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(context)
     writer.add_embedding_length(width)
     writer.add_block_count(layers)
     writer.add_feed_forward_length(hidden)
     writer.add_head_count(heads)
-    writer.add_head_count_kv(heads)
+    writer.add_head_count_kv(kv_heads or heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(width // heads)
     writer.add_vocab_size(len(tokens))
@@ -160,8 +162,14 @@ def _write_model(
     writer.add_add_bos_token(False)
     if template is not None:
         writer.add_chat_template(template)
-    for name, shape in _shapes(width, layers, hidden, len(tokens)).items():
+    kv_width = width // heads * (kv_heads or heads)
+    for name, shape in _shapes(width, layers, hidden, len(tokens), kv_width).items():
         _add(writer, name, shape, kind)
+    if architecture == "qwen2":
+        for layer in range(layers):
+            for name, rows in (("q", width), ("k", kv_width), ("v", kv_width)):
+                bias = np.linspace(-0.5, 0.5, rows, dtype=np.float32)
+                writer.add_tensor(f"blk.{layer}.attn_{name}.bias", bias)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -176,9 +184,11 @@ def _byte_tokens() -> list[str]:
     return [chr(code) if code in plain else chr(256 + next(shifted)) for code in range(256)]
 
 
-def _shapes(width: int, layers: int, hidden: int, vocabulary: int) -> dict[str, tuple[int, ...]]:
+def _shapes(
+    width: int, layers: int, hidden: int, vocabulary: int, kv_width: int
+) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {"token_embd": (vocabulary, width), "output_norm": (width,)}
-    block = {"attn_q": (width, width), "attn_k": (width, width), "attn_v": (width, width),
+    block = {"attn_q": (width, width), "attn_k": (kv_width, width), "attn_v": (kv_width, width),
              "attn_output": (width, width), "ffn_gate": (hidden, width), "ffn_up": (hidden, width),
              "ffn_down": (width, hidden), "attn_norm": (width,), "ffn_norm": (width,)}  # fmt: skip
     shapes |= {f"blk.{layer}.{name}": shape for layer in range(layers) for name, shape in block.items()}

@@ -154,13 +154,6 @@ def test_api_chat_answers_at_once_without_stream(shared: TestClient) -> None:
     assert (body["response"], body["done"]) == ("echo: oi", True)
 
 
-def test_training_data_is_kept(client: TestClient) -> None:
-    answer = client.post("/train", json={"training_data": "Oficina abre às nove."})
-    assert answer.json()["message"] == "Dados de treinamento adicionados com sucesso!"
-    assert client.post("/train", json={"training_data": ""}).status_code == 400
-    assert client.post("/train", json={}).status_code == 400
-
-
 def test_a_persona_becomes_the_system_instruction(make_client: Callable[..., TestClient]) -> None:
     engine = FakeEngine()
     client = make_client(engine)

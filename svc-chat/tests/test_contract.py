@@ -30,7 +30,6 @@ class TestSvcChat(ServiceContract):
         "/v1/personas": {"name": "Ada", "description": "counts", "instructions": "count"},
         "/chat": {"msg": "hello"},
         "/api/chat": {"message": "hello", "model": "fake-chat", "stream": False},
-        "/train": {"training_data": "a text"},
     }  # fmt: skip
 
     @pytest.fixture

@@ -33,12 +33,6 @@ def test_an_empty_system_prompt_is_none(make_client: Make) -> None:
     assert [turn.role for turn in engine.requests[0].messages] == ["user"]
 
 
-def test_training_answers_the_documents_message(client: TestClient) -> None:
-    answer = client.post("/train", json={"training_data": "P: Horário? R: Das nove às seis."})
-    assert answer.status_code == 200
-    assert answer.json()["message"] == "Dados de treinamento adicionados com sucesso!"
-
-
 def test_the_models_path_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CHAT_MODEL_PATH", "MODEL_PATH"):
         monkeypatch.setenv(name, "/models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf")

@@ -20,13 +20,14 @@ from svc_chat.api import (
     completions,
     conversations,
     files,
-    later,
     models,
     personas,
     responses,
     runs,
     simple,
     threads,
+    train,
+    tuning,
 )
 from svc_chat.assistants import build_assistants
 from svc_chat.build import build_describer, build_engine, handles, watch
@@ -36,10 +37,12 @@ from svc_chat.engine.database import open_database
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
 from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
+from svc_chat.engine.tuning.base import Trainer
 from svc_chat.files import build_files, build_interpreter, build_rag
 from svc_chat.history import build_history
 from svc_chat.installing import build_installs
 from svc_chat.settings import Settings
+from svc_chat.tuning import build_trained, build_tuning
 
 
 def create_app(
@@ -48,16 +51,18 @@ def create_app(
     authenticator: Authenticator | None = None,
     describer: Describer | None = None,
     tools: tuple[FileSearch | None, CodeInterpreter | None] | None = None,
+    trainer: Trainer | None = None,
 ) -> FastAPI:
     """Return the app; tests pass a fake `engine`, `describer`, `tools` and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
-    built = build_engine(settings) if engine is None else engine
+    database = open_database(settings.sql_url)
+    trained = build_trained(database, settings)
+    built = build_engine(settings, trained.adapters) if engine is None else engine
     if isinstance(built, EngineGroup):
         readiness.on_drain(built.drain)
     describer = describer or build_describer(settings)
-    database = open_database(settings.sql_url)
     service = ChatService(
         built,
         SqlRecords(database),
@@ -65,11 +70,13 @@ def create_app(
         default=settings.default_model,
         max_tokens=settings.max_tokens,
         describer=describer,
+        visible=trained.visible,
     )
 
     rag, interpreter = build_rag(settings), build_interpreter(settings)
     kept_files = build_files(database, settings, rag)
     assistance = build_assistants(service, database, kept_files, tools or (rag, interpreter), settings)
+    trainings = build_tuning(service, database, kept_files, trained, settings, trainer)
     chores = (kept_files.sweep, assistance.runs.sweep)
     history = build_history(service, database, settings, chores, [assistance.writer])
 
@@ -83,7 +90,9 @@ def create_app(
         await hub.start(installs, queue)
         loading = await watch(built, readiness, settings)
         upkeep = await history.start(readiness)
+        await trainings.runner.start()
         yield
+        await trainings.runner.close()
         await hub.stop(queue)
         await history.close(upkeep)
         if loading is not None:
@@ -120,6 +129,9 @@ def create_app(
     app.include_router(runs.router(assistance.runs))
     app.include_router(threads.router(assistance.threads, assistance.runs))
     app.include_router(personas.router(service.records))
+    app.include_router(train.router(trainings.service))
+    app.include_router(tuning.router(trainings.service))
+    app.include_router(tuning.removal(trainings.service))
     app.include_router(
         models.router(
             service,
@@ -131,5 +143,4 @@ def create_app(
         )
     )
     app.include_router(jobs.router(queue))
-    app.include_router(later.router())
     return app

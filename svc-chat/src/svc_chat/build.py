@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -16,7 +16,7 @@ from servicekit.tracing import pass_on
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.gguf_header import GgufHeader
 from svc_chat.engine.group import EngineGroup
-from svc_chat.engine.library import ModelLibrary
+from svc_chat.engine.library import Adapter, ModelLibrary
 from svc_chat.engine.llama_backend import LlamaBackend
 from svc_chat.engine.llama_engine import RESCAN_S, LlamaEngine
 from svc_chat.engine.loop import EngineLoop
@@ -47,8 +47,8 @@ class LocalAndRemote(EngineGroup):
         return self.local.handles()
 
 
-def build_engine(settings: Settings) -> LocalAndRemote:
-    """Return the engines that `settings` ask for; loads nothing yet."""
+def build_engine(settings: Settings, trained: Callable[[], Iterable[Adapter]] = tuple) -> LocalAndRemote:
+    """Return the engines that `settings` ask for, with the `trained` adapters; loads nothing yet."""
     others: list[Engine] = []
     if settings.ollama_host:
         others.append(
@@ -70,14 +70,15 @@ def build_engine(settings: Settings) -> LocalAndRemote:
                 allow_hosts=settings.fetch_allow_hosts,
             )
         )
-    return LocalAndRemote(build_local(settings), others)
+    return LocalAndRemote(build_local(settings, trained), others)
 
 
-def build_local(settings: Settings) -> LlamaEngine:
+def build_local(settings: Settings, trained: Callable[[], Iterable[Adapter]] = tuple) -> LlamaEngine:
     """Return the engine for GGUF files; reads nothing yet."""
     places = [settings.model_path, *map(Path, settings.model_paths), settings.data_dir / "models"]
     builtin = settings.builtin_model_path
-    library = ModelLibrary(places, settings.adapters, builtin, functools.partial(need, settings=settings))
+    needed = functools.partial(need, settings=settings)
+    library = ModelLibrary(places, settings.adapters, builtin, needed, trained)
     environment = {"LD_LIBRARY_PATH": settings.ld_library_path} if settings.ld_library_path else {}
     prober = Prober(
         settings.data_dir / "tried-models.json",

@@ -86,6 +86,11 @@ class Settings(ServiceSettings):
     rag_timeout_s: float = 60.0
     """Seconds that it may take."""
 
+    train_base: str = ""
+    """Id of the model that `/train` trains on; empty: the default model."""
+    trainings_waiting: int = Field(default=8, ge=1)
+    """Trainings that may wait for their turn; one more is refused with 429."""
+
     ollama_host: str = ""
     """An Ollama server, such as `http://127.0.0.1:11434`; empty: none."""
     ollama_timeout: float = 300.0

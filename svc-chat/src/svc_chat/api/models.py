@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
+from servicekit.auth import Identity, identity_of
 from servicekit.models import Catalogue, Loadable, ServiceModels
 from servicekit.models import router as model_routes
 from svc_chat.domain.service import ChatService
+
+_caller: ContextVar[Identity] = ContextVar("caller of /v1/models")
 
 
 def router(
@@ -22,7 +27,7 @@ def router(
     """Return the routes of models; `handles` gives those that are loaded and freed here, `installing` brings more."""
 
     async def current() -> ServiceModels:
-        entries = await service.engine.models()
+        entries = await service.models(_caller.get().user_id)
         return ServiceModels(
             "svc-chat",
             entries,
@@ -32,4 +37,11 @@ def router(
             catalogue=catalogue,
         )
 
-    return model_routes(current, installing)
+    routes = APIRouter(dependencies=[Depends(_remember)])
+    routes.include_router(model_routes(current, installing))
+    return routes
+
+
+async def _remember(caller: Annotated[Identity, Depends(identity_of)]) -> None:
+    """Keep who calls for `current`: models that were trained are shown to their owner alone."""
+    _caller.set(caller)

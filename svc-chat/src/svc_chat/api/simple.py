@@ -1,8 +1,7 @@
-"""The documents' own calls: `/chat` (two bodies), `/api/chat` (JSON lines) and `/train`."""
+"""The documents' own calls: `/chat` (two bodies) and `/api/chat` (JSON lines)."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from fastapi.responses import PlainTextResponse
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import ServiceError
-from svc_chat.api.schemas import OllamaStyleChat, SimpleChat, TrainingData
+from svc_chat.api.schemas import OllamaStyleChat, SimpleChat
 from svc_chat.api.streams import streamed
 from svc_chat.domain.conversation import single_turn
 from svc_chat.domain.service import Ask, ChatService, Prepared
@@ -47,14 +46,6 @@ def router(service: ChatService, default_max_tokens: int) -> APIRouter:
             return await streamed(request, _lines(service, prepared), _error_line, "application/x-ndjson")
         answer = await unless_disconnected(request, service.answer(prepared))
         return {"model": prepared.model.id, "response": answer.text, "done": True}
-
-    @routes.post("/train")
-    async def train(body: TrainingData, caller: Caller) -> dict[str, str]:
-        """Keep training data; it is used by the next fine-tuning."""
-        given = body.training_data
-        text = given if isinstance(given, str) else orjson.dumps(given).decode()
-        kept = await asyncio.to_thread(service.records.add_training_text, caller.user_id, text)
-        return {"message": "Dados de treinamento adicionados com sucesso!", "id": kept, "status": "stored"}
 
     return routes
 

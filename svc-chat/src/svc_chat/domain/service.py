@@ -6,7 +6,7 @@ Knows no HTTP: `api/` turns its Deltas into OpenAI's, Ollama's and the older sha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -78,16 +78,23 @@ class ChatService:
         default: str,
         max_tokens: int,
         describer: Describer | None = None,
+        visible: Callable[[str, str], bool] = lambda model_id, owner: True,
     ):
         self.engine, self.records = engine, records
         self._aliases, self._default, self._max_tokens = dict(aliases), default, max_tokens
         self._describer = describer
+        self.visible = visible
+        """Tells of a model's id and a caller whether the model is there for him."""
         self.tokens = {"prompt": 0, "cached": 0, "completion": 0}
         """Tokens read, found read already, and written by the answers that have ended."""
 
-    async def resolve(self, name: str | None) -> InstalledModel:
+    async def models(self, owner: str) -> Sequence[InstalledModel]:
+        """List what `owner` may use."""
+        return [model for model in await self.engine.models() if self.visible(model.id, owner)]
+
+    async def resolve(self, name: str | None, owner: str) -> InstalledModel:
         """Return the model that `name` (or an alias, or nothing) means; raises ModelNotFound, NotReady."""
-        models = list(await self.engine.models())
+        models = await self.models(owner)
         away = self.engine.away() if isinstance(self.engine, Elsewhere) else ()
         if not models:
             raise NotReady(
@@ -108,7 +115,7 @@ class ChatService:
 
     async def prepare(self, ask: Ask, owner: str) -> Prepared:
         """Check an Ask before any work; raises BadRequest, NotFound, ModelNotFound, and what the describer raises."""
-        model = await self.resolve(ask.model)
+        model = await self.resolve(ask.model, owner)
         messages = ask.messages
         descriptions: tuple[Description, ...] = ()
         if ask.prompt is None:

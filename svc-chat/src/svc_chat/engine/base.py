@@ -237,10 +237,6 @@ class Records(Protocol):
         """Remove a persona; raises NotFound."""
         ...
 
-    def add_training_text(self, owner: str, text: str) -> str:
-        """Keep a text that the model is to be trained on; return its id."""
-        ...
-
     def close(self) -> None:
         """Close what is open."""
         ...

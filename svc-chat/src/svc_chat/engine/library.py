@@ -20,6 +20,16 @@ BUILTIN_LANGUAGES = ("pt-BR", "en")
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """A LoRA file on a base, under an id of its own. A `trained` one never changes, it only comes and goes."""
+
+    id: str
+    base: str
+    path: Path
+    trained: bool = False
+
+
+@dataclass(frozen=True)
 class Listing:
     """What there is now: for the pool, and for `/v1/models`, in one order, those that cannot be used last."""
 
@@ -42,6 +52,7 @@ class ModelLibrary:
     Args:
         places: GGUF files, and folders whose `.gguf` files count; the first file of a name wins.
         adapters: (base model's id, LoRA file) pairs.
+        trained: adapters that come and go while the service runs.
         builtin: the file that comes with the program.
         need: how much memory a model takes.
     """
@@ -52,13 +63,17 @@ class ModelLibrary:
         adapters: Sequence[tuple[str, Path]],
         builtin: Path,
         need: Callable[[GgufHeader], int],
+        trained: Callable[[], Iterable[Adapter]] = tuple,
     ):
-        self._places, self._adapters, self._builtin, self._need = places, adapters, builtin, need
+        self._places, self._builtin, self._need, self._trained = places, builtin, need, trained
+        self._fixed = [Adapter(f"{base}+{path.stem}", base, path) for base, path in adapters]
+        self._adapters: Sequence[Adapter] = self._fixed
         self._seen: dict[Path, _Seen] = {}
         self.listing = Listing()
 
     def scan(self) -> bool:
         """Look for files that came, went or changed, and read only their headers; True if there were any. Blocks."""
+        self._adapters = [*self._fixed, *self._trained()]
         found = {path: version for path in self._paths() if (version := _version(path)) is not None}
         known = {path: seen.version for path, seen in self._seen.items()}
         if found == known:
@@ -73,8 +88,8 @@ class ModelLibrary:
     def _paths(self) -> Iterator[Path]:
         for place in self._places:
             yield from _files_in(place)
-        for _, path in self._adapters:
-            yield path
+        for adapter in self._adapters:
+            yield adapter.path
 
     def _listed(self) -> Listing:
         files: dict[str, ModelFile] = {}
@@ -93,11 +108,12 @@ class ModelLibrary:
         return Listing(tuple(files[name] for name in order), tuple(models[name] for name in order))
 
     def _file(self, path: Path, seen: _Seen) -> ModelFile:
-        adapters = [self._seen[a] for base, a in self._adapters if base == path.stem and a in self._seen]
-        extra = sum(adapter.header.file_bytes for adapter in adapters if adapter.header is not None)
+        own = [a for a in self._adapters if a.base == path.stem and a.path in self._seen]
+        headers = (self._seen[a.path].header for a in own)
+        extra = sum(header.file_bytes for header in headers if header is not None)
         memory = self._need(seen.header) + extra if seen.header is not None else 0
         # a loaded base keeps its adapters open: it is loaded again when one of them changes
-        version = (seen.version, *(adapter.version for adapter in adapters))
+        version = (seen.version, *(self._seen[a.path].version for a in own if not a.trained))
         return ModelFile(path.stem, path, memory_bytes=memory, version=version, problem=seen.problem)
 
     def _installed(self, path: Path, seen: _Seen) -> InstalledModel:
@@ -118,11 +134,11 @@ class ModelLibrary:
         self, files: dict[str, ModelFile], models: dict[str, InstalledModel]
     ) -> Iterable[tuple[ModelFile, InstalledModel]]:
         """Give each adapter whose base is there a name of its own."""
-        for base, path in self._adapters:
+        for adapter in self._adapters:
+            base, path, name = adapter.base, adapter.path, adapter.id
             seen = self._seen.get(path)
             if seen is None or base not in files:
                 continue
-            name = f"{base}+{path.stem}"
             problem = files[base].problem or seen.problem or self._misfit(files[base].path, seen, name)
             file = replace(files[base], id=name, adapter_path=path, problem=problem)
             licence = seen.header.license if seen.header is not None else None
@@ -133,6 +149,8 @@ class ModelLibrary:
                     models[base],
                     id=name,
                     builtin=False,
+                    owned_by="user" if adapter.trained else models[base].owned_by,
+                    created=seen.version[1] // 1_000_000_000 if adapter.trained else models[base].created,
                     license=licence or models[base].license,
                     size_bytes=size,
                 ),

@@ -64,6 +64,18 @@ class LlamaEngine:
             async for delta in deltas:
                 yield delta
 
+    def look_again(self) -> None:
+        """Look for files at the next request, however soon it is. Any thread may call it."""
+        self._looked_at = float("-inf")
+
+    async def file_of(self, model_id: str) -> Path | None:
+        """Return the GGUF file of a model, None for an adapter or a model that is not here."""
+        await self.models()
+        file = next((f for f in self._library.listing.files if f.id == model_id), None)
+        return (
+            None if file is None or file.adapter_path is not None or file.problem is not None else file.path
+        )
+
     async def warm(self, model_id: str) -> None:
         """Load a model ahead of its first request; raises as `ModelPool.lend`."""
         async with self._pool.lend(model_id):

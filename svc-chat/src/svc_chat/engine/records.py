@@ -1,4 +1,4 @@
-"""Personas and training examples in the database, each with its owner.
+"""Personas in the database, each with its owner.
 
 All calls block; the service runs them in threads.
 """
@@ -16,11 +16,11 @@ from sqlalchemy.engine import Engine as Database
 
 from servicekit.errors import NotFound
 from svc_chat.engine.base import Persona
-from svc_chat.engine.tables import PERSONAS, TRAINING
+from svc_chat.engine.tables import PERSONAS
 
 
 class SqlRecords:
-    """Personas and training examples. Safe to use from several threads."""
+    """Personas. Safe to use from several threads."""
 
     def __init__(self, database: Database):
         self._database = database
@@ -67,14 +67,6 @@ class SqlRecords:
         persona = self.persona(owner, persona_id)
         with self._database.begin() as connection:
             connection.execute(PERSONAS.delete().where(PERSONAS.c.id == persona.id))
-
-    def add_training_text(self, owner: str, text: str) -> str:
-        """Keep a text that the model is to be trained on; return its id."""
-        example_id = f"train_{uuid.uuid4().hex}"
-        row = {"id": example_id, "owner": owner, "text": text, "created_at": time.time()}
-        with self._database.begin() as connection:
-            connection.execute(TRAINING.insert().values(**row))
-        return example_id
 
     def close(self) -> None:
         """Close the connections."""

@@ -127,7 +127,7 @@ class AssistantService:
     async def _resolved(self, owner: str, fields: Mapping[str, Any], bearer: Bearer) -> dict[str, Any]:
         kept = dict(fields)
         if "model" in kept:
-            await self._chat.resolve(kept["model"])
+            await self._chat.resolve(kept["model"], owner)
         if "tool_resources" in kept:
             kept["tool_resources"] = await self._resources.resolved(owner, kept["tool_resources"], bearer)
         return kept
