@@ -230,6 +230,28 @@ def test_a_store_is_made_where_files_are_named(start: Any) -> None:
 CODE = call("python", code="plot()")
 
 
+def test_the_model_is_told_how_to_read_files_and_which_columns_they_have(start: Any) -> None:
+    engine = Turns(call("python", code="print('São')"), "Done.")
+    openai = start(engine, None, Interpreter(CodeResult("São\n", ())))
+    table = openai.files.create(file=("vendas.csv", "região;valor\nsul;1,5\n".encode()), purpose="assistants")
+    other = openai.files.create(file=("notes.txt", b"Only words.\n"), purpose="assistants")
+    assistant = openai.beta.assistants.create(
+        model="gpt-4o",
+        instructions="Be brief.",
+        tools=[{"type": "code_interpreter"}],
+        tool_resources={"code_interpreter": {"file_ids": [table.id, other.id]}},
+    )
+    thread = openai.beta.threads.create(messages=[{"role": "user", "content": "Total?"}])
+    run = openai.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+    assert run.status == "completed", run.last_error
+    read = engine.requests[-1].messages
+    assert read[0].content == (
+        "Be brief.\n\nFiles, how to read them and their columns:\n"
+        "pd.read_csv('vendas.csv', sep=';', decimal=','): 'região' (text), 'valor' (number)\n'notes.txt'"
+    )
+    assert read[2].tool_calls[0]["function"]["arguments"] == '{"code": "print(\'São\')"}'
+
+
 def test_code_is_run_and_its_chart_is_a_file_in_the_answer(start: Any) -> None:
     made = (OutputFile("chart-1.png", PNG, True), OutputFile("out.csv", b"a,b"))
     interpreter = Interpreter(CodeResult("42\n", made))

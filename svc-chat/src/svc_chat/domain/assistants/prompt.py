@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from svc_chat.domain.analysis import PYTHON
 from svc_chat.domain.conversation import composed
 from svc_chat.engine.base import Message
 from svc_chat.engine.threads import Body
 
-PYTHON, SEARCH = "python", "file_search"
-"""Names under which models call the tools that are run here."""
+SEARCH = "file_search"
+"""Name under which models call the search that is made here; that of the function for code is PYTHON."""
 Language = Literal["en", "pt"]
 _CITE = {
     "en": "Answer only from the numbered passages. Cite them like [1]. If they do not hold the answer, say so.",
@@ -38,9 +39,9 @@ def language_of(text: str) -> Language:
     return "pt" if len(_PORTUGUESE.findall(text)) > len(_ENGLISH.findall(text)) else "en"
 
 
-def system(instructions: str | None, additional: str | None) -> tuple[Message, ...]:
+def system(*parts: str | None) -> tuple[Message, ...]:
     """Return the system's turn, if there is anything to say."""
-    told = "\n\n".join(part for part in (instructions, additional) if part and part.strip())
+    told = "\n\n".join(part for part in parts if part and part.strip())
     return (Message("system", told),) if told else ()
 
 
@@ -128,8 +129,13 @@ def _function(call: Body) -> dict[str, str]:
     if call["type"] == "function":
         return {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
     if call["type"] == "code_interpreter":
-        return {"name": PYTHON, "arguments": json.dumps({"code": call["code_interpreter"]["input"]})}
-    return {"name": SEARCH, "arguments": json.dumps({"query": call["_query"]}, ensure_ascii=False)}
+        return {"name": PYTHON, "arguments": _arguments(code=call["code_interpreter"]["input"])}
+    return {"name": SEARCH, "arguments": _arguments(query=call["_query"])}
+
+
+def _arguments(**values: str) -> str:
+    """Write a call as models write it: letters with accents as they are."""
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _told(call: Body) -> str:

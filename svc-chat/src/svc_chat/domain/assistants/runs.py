@@ -16,6 +16,7 @@ from svc_chat.domain.assistants.pictures import picture_files, picture_urls
 from svc_chat.domain.assistants.prompt import model_choice, model_tools, system, thread_turns
 from svc_chat.domain.assistants.service import ThreadService
 from svc_chat.domain.assistants.state import RunState
+from svc_chat.domain.assistants.tables import told_of
 from svc_chat.domain.assistants.work import AssistantRun, Grant
 from svc_chat.domain.assistants.writer import RunWriter
 from svc_chat.domain.files import FileService
@@ -235,7 +236,11 @@ class RunService:
         sampling = Sampling(temperature=body["temperature"], top_p=body["top_p"], seed=random.getrandbits(31))
         ask = Ask(
             messages=(
-                *system(body["instructions"], new.additional_instructions),
+                *system(
+                    body["instructions"],
+                    new.additional_instructions,
+                    await told_of(self._files, owner, files),
+                ),
                 *thread_turns(before, last, lambda file_id: pictures[file_id]),
             ),
             model=body["model"],

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from servicekit.errors import ServiceError
+from svc_chat.domain.analysis import PYTHON
 from svc_chat.domain.assistants.citations import SANDBOX, sources, window
-from svc_chat.domain.assistants.prompt import PYTHON, SEARCH
+from svc_chat.domain.assistants.prompt import SEARCH
 from svc_chat.domain.assistants.work import AssistantRun
 from svc_chat.domain.files import FileService
 from svc_chat.engine.threads import Body
