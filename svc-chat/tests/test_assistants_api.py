@@ -107,3 +107,13 @@ def test_threads_that_nobody_uses_are_removed_after_a_while(
     assert beta.threads.retrieve(used.id).id == used.id
     with pytest.raises(NotFoundError):
         beta.threads.retrieve(unused.id)
+
+
+def test_threads_are_listed_to_their_owner_newest_first(client: TestClient, beta: Any) -> None:
+    ids = [beta.threads.create(metadata={"title": str(n)}).id for n in range(3)]
+    rows = client.get("/v1/threads", params={"limit": 2}).json()
+    assert ([row["id"] for row in rows["data"]], rows["has_more"]) == ([ids[2], ids[1]], True)
+    assert rows["data"][0]["metadata"] == {"title": "2"}
+    more = client.get("/v1/threads", params={"after": ids[1]}).json()
+    assert [row["id"] for row in more["data"]] == [ids[0]]
+    assert client.get("/v1/threads", params={"after": "thread_none"}).status_code in (400, 404)

@@ -7,11 +7,12 @@ export interface TabProps {
   active: boolean;
 }
 
-export const TABS = ["chat", "images", "vision", "translate", "speech", "documents", "models", "status"] as const;
+export const TABS = ["chat", "assistants", "images", "vision", "translate", "speech", "documents", "models", "status"] as const;
 export type TabName = (typeof TABS)[number] & IconName;
 
 export const TAB_PAGES: Record<TabName, ComponentType<TabProps>> = {
   chat: lazy(() => import("@/features/chat/ChatTab")),
+  assistants: lazy(() => import("@/features/assistants/AssistantsTab")),
   images: lazy(() => import("@/features/images/ImagesTab")),
   vision: lazy(() => import("@/features/vision/VisionTab")),
   translate: lazy(() => import("@/features/translate/TranslateTab")),

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { Model } from "@/shared/api/types";
 import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
 import { Icon } from "@/shared/components/Icon";
-import { usePersonas } from "./personas";
+import { usePersonas } from "@/shared/api/personas";
 
 interface Props {
   models: Model[];

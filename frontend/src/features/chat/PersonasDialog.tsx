@@ -6,7 +6,7 @@ import { request } from "@/shared/api/client";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { downloadBlob } from "@/shared/download";
-import { usePersonaChanges, usePersonas, type PersonaDraft } from "./personas";
+import { usePersonaChanges, usePersonas, type PersonaDraft } from "@/shared/api/personas";
 
 const EMPTY: PersonaDraft = { name: "", description: "", instructions: "" };
 

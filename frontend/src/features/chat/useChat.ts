@@ -7,7 +7,7 @@ import { useSession } from "@/shared/session";
 import { itemsNow, lookAgain, rememberMade, useConversation, useConversationChanges, useConversationList } from "./conversations";
 import { useCurrent } from "./current";
 import { lastQuestion } from "./messages";
-import { usePersonas } from "./personas";
+import { usePersonas } from "@/shared/api/personas";
 import { wishesOf, type ChatSettings } from "./settings";
 import { Threads } from "./threads";
 import { DRAFT, Unsent } from "./unsent";

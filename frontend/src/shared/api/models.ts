@@ -7,6 +7,16 @@ export function useModels() {
   return useQuery({ queryKey: ["models"], queryFn: async () => (await api<List<Model>>("/v1/models")).data ?? [] });
 }
 
+/** The chat models; asked for again while there is none: a service that starts, or is slow, has none to tell yet. */
+export function useChatModels(): Model[] {
+  const query = useQuery({
+    queryKey: ["models"],
+    queryFn: async () => (await api<List<Model>>("/v1/models")).data ?? [],
+    refetchInterval: ({ state }) => (modelsFor(state.data, "chat").length > 0 ? false : 1500),
+  });
+  return modelsFor(query.data, "chat");
+}
+
 /** Real models of a task; aliases are names for other people's clients and not offered here. */
 export function modelsFor(models: Model[] | undefined, task: string): Model[] {
   return (models ?? []).filter((model) => taskOf(model) === task && !model.alias_of);

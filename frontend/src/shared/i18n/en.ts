@@ -3,7 +3,7 @@ import type { Dictionary } from "./pt-BR";
 
 export const en: Dictionary = {
   tabs: {
-    chat: "Chat", images: "Images", vision: "Vision", translate: "Translate", speech: "Speech", documents: "Documents",
+    chat: "Chat", assistants: "Assistants", images: "Images", vision: "Vision", translate: "Translate", speech: "Speech", documents: "Documents",
     models: "Models", status: "Status",
   },
   shell: {
@@ -51,6 +51,26 @@ export const en: Dictionary = {
     personaName: "Name", personaDescription: "Description", personaInstructions: "Instructions (optional)", createPersona: "Create persona",
     emptyTitle: "What shall we talk about?", emptyText: "The server keeps the conversations and finishes every answer, even when the page is closed.",
     examples: ["Hello! What can you do?", "My name is Ana. What is my name?", "Describe a scene with a blue circle and a yellow square", "What is 7 + 5?"],
+  },
+  assistants: {
+    new: "New assistant", list: "Assistants", edit: "Edit the assistant", options: "Options of the assistant {{name}}", import: "Import personas",
+    name: "Name", description: "Description", instructions: "Instructions", instructionsHint: "They tell the assistant who it is and how to work.", model: "Model",
+    persona: "Start from a persona", personaHint: "Copies a persona's instructions", save: "Save",
+    code: "Data analysis with Python", codeHint: "The assistant writes and runs code on the files and brings charts back.", codeFiles: "Files for the code",
+    search: "File search", searchHint: "The assistant looks for passages in the files and cites where they come from.", searchFiles: "Files to search",
+    searchKept: "The files indexed already stay.", functions: "Functions (JSON)", functionsHint: "A list of functions that you answer yourself when the assistant calls them.",
+    addFile: "Add a file", removeFile: "Take out the file {{name}}", attach: "Attach a file",
+    emptyTitle: "No assistants yet", emptyText: "An assistant has instructions, tools and files of its own, and keeps each conversation on the server.",
+    deleteTitle: "Delete the assistant?", deleteText: "“{{name}}” will be deleted from the server. Its conversations stay until they are deleted.",
+    thread: "Conversation", newThread: "New conversation", deleteThread: "Delete the conversation", threadEmpty: "Write the first message.",
+    deleteThreadText: "The conversation and all its messages will be deleted from the server. This cannot be undone.",
+    placeholder: "Write to the assistant", steps: "What the assistant did", chart: "Chart", sources: "Where it comes from", cut: "cut at the limit of tokens",
+    action: "The assistant waits for the results of these functions", answer: "Answer",
+    tool: { code_interpreter: "Python", file_search: "Search" },
+    run: {
+      queued: "Queued", in_progress: "Working", requires_action: "Waiting for you", cancelling: "Stopping", cancelled: "Stopped", failed: "Failed",
+      completed: "Done", incomplete: "Incomplete answer", expired: "Out of time",
+    },
   },
   images: {
     text: "Describe a picture and watch it appear step by step.", prompt: "What to draw", promptHint: "a large red circle on a blue background",

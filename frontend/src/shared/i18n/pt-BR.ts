@@ -1,7 +1,7 @@
 /** Owns the page's words in Brazilian Portuguese; `en.ts` has the same keys. */
 export const ptBR = {
   tabs: {
-    chat: "Conversa", images: "Imagens", vision: "Visão", translate: "Tradução", speech: "Fala", documents: "Documentos",
+    chat: "Conversa", assistants: "Assistentes", images: "Imagens", vision: "Visão", translate: "Tradução", speech: "Fala", documents: "Documentos",
     models: "Modelos", status: "Estado",
   },
   shell: {
@@ -49,6 +49,26 @@ export const ptBR = {
     personaName: "Nome", personaDescription: "Descrição", personaInstructions: "Instruções (opcional)", createPersona: "Criar persona",
     emptyTitle: "Sobre o que vamos conversar?", emptyText: "O servidor guarda as conversas e termina cada resposta, mesmo com a página fechada.",
     examples: ["Olá! O que você sabe fazer?", "Meu nome é Ana. Qual é o meu nome?", "Descreva uma cena com um círculo azul e um quadrado amarelo", "Quanto é 7 + 5?"],
+  },
+  assistants: {
+    new: "Novo assistente", list: "Assistentes", edit: "Editar o assistente", options: "Opções do assistente {{name}}", import: "Importar personas",
+    name: "Nome", description: "Descrição", instructions: "Instruções", instructionsHint: "Dizem ao assistente quem ele é e como trabalhar.", model: "Modelo",
+    persona: "Começar de uma persona", personaHint: "Copia as instruções de uma persona", save: "Salvar",
+    code: "Análise de dados com Python", codeHint: "O assistente escreve e executa código sobre os arquivos e devolve gráficos.", codeFiles: "Arquivos para o código",
+    search: "Busca nos arquivos", searchHint: "O assistente procura trechos nos arquivos e cita de onde vieram.", searchFiles: "Arquivos para a busca",
+    searchKept: "Os arquivos já indexados continuam.", functions: "Funções (JSON)", functionsHint: "Uma lista de funções que você mesmo responde quando o assistente as chamar.",
+    addFile: "Adicionar arquivo", removeFile: "Tirar o arquivo {{name}}", attach: "Anexar um arquivo",
+    emptyTitle: "Nenhum assistente ainda", emptyText: "Um assistente tem instruções, ferramentas e arquivos seus, e guarda cada conversa no servidor.",
+    deleteTitle: "Apagar o assistente?", deleteText: "“{{name}}” será apagado do servidor. As conversas dele continuam até serem apagadas.",
+    thread: "Conversa", newThread: "Nova conversa", deleteThread: "Apagar a conversa", threadEmpty: "Escreva a primeira mensagem.",
+    deleteThreadText: "A conversa e todas as suas mensagens serão apagadas do servidor. Isto não pode ser desfeito.",
+    placeholder: "Escreva ao assistente", steps: "O que o assistente fez", chart: "Gráfico", sources: "De onde vem", cut: "cortada no limite de tokens",
+    action: "O assistente espera o resultado destas funções", answer: "Responder",
+    tool: { code_interpreter: "Python", file_search: "Busca" },
+    run: {
+      queued: "Na fila", in_progress: "Trabalhando", requires_action: "Esperando você", cancelling: "Parando", cancelled: "Parado", failed: "Falhou",
+      completed: "Concluído", incomplete: "Resposta incompleta", expired: "O prazo terminou",
+    },
   },
   images: {
     text: "Descreva uma imagem e veja-a surgir passo a passo.", prompt: "O que desenhar", promptHint: "um círculo vermelho grande sobre um fundo azul",

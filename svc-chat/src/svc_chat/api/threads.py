@@ -26,6 +26,12 @@ def router(threads: ThreadService, runs: RunService) -> APIRouter:
         body = body or ThreadBody()
         return shown(await threads.create(caller.user_id, body.fields(), body.first(), caller.bearer))
 
+    @routes.get("")
+    async def list_threads(caller: Caller, page: AskedBothWays) -> dict[str, Any]:
+        """List your threads, newest first; OpenAI's API has no such call."""
+        found = await threads.listing(caller.user_id, page)
+        return listed(shown(found.rows), found.has_more)
+
     @routes.get("/{thread_id}")
     async def get(thread_id: str, caller: Caller) -> dict[str, Any]:
         """Give a thread without its messages."""

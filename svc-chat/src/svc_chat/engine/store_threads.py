@@ -82,6 +82,13 @@ class SqlThreads:
         with reading(self._database) as connection:
             return owned(connection, THREADS, owner, thread_id)
 
+    def listing(self, owner: str, page: Page) -> Listing[Body]:
+        """List the owner's by when they were made; raises NotFound for an unknown cursor."""
+        query = select(THREADS.c.body).where(THREADS.c.owner == owner)
+        with reading(self._database) as connection:
+            rows, more = paged(connection, query, (THREADS.c.created_at, THREADS.c.id), page, no_thread)
+        return Listing(tuple(orjson.loads(row.body) for row in rows), more)
+
     def change(self, owner: str, thread_id: str, change: Change) -> Body:
         """Replace one by what `change` makes of it; raises NotFound and what `change` raises."""
         with writing(self._database) as connection:

@@ -94,6 +94,10 @@ class Threads(Protocol):
         """Return one; raises NotFound."""
         ...
 
+    def listing(self, owner: str, page: Page) -> Listing[Body]:
+        """List the owner's by when they were made; raises NotFound for an unknown cursor."""
+        ...
+
     def change(self, owner: str, thread_id: str, change: Callable[[Body], Body]) -> Body:
         """Replace one by what `change` makes of it, and return that; raises NotFound and what `change` raises."""
         ...

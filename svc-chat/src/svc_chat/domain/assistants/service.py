@@ -164,6 +164,10 @@ class ThreadService:
         """Return one."""
         return await asyncio.to_thread(self._store.get, owner, thread_id)
 
+    async def listing(self, owner: str, page: Page) -> Listing[Body]:
+        """List the owner's, which OpenAI's API cannot."""
+        return await asyncio.to_thread(self._store.listing, owner, page)
+
     async def change(self, owner: str, thread_id: str, fields: Mapping[str, Any], bearer: Bearer) -> Body:
         """Replace the metadata or the resources of its tools."""
         kept = dict(fields)

@@ -1,7 +1,7 @@
 /** Owns the personas of svc-chat as the page sees them. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { api } from "@/shared/api/client";
-import type { List } from "@/shared/api/types";
+import { api } from "./client";
+import type { List } from "./types";
 
 export interface Persona {
   id: string;
