@@ -27,14 +27,18 @@ KNOWN: Phrases = {
         frames="What is {n}?|Calculate {n}|Compute {n}.|Show me {n}|Give me {n}.|Tell me {n}|Find {n}|I need {n}.|"
         "I want to know {n}|Can you calculate {n}?|What's {n}?|Please give me {n}|Get {n}.|{n}|{n}?|{n}, please|"
         "Could you tell me {n}?|Do you know {n}?|Using the file, what is {n}?|Use python to find {n}",
-        by="by {g}|for each {g}|per {g}|grouped by {g}|of each {g}|by each {g}|for every {g}",
-        of="in {f}|of {f}|from {f}|in the file {f}|of the table {f}|using {f}",
+        by="by {g}|for each {g}|per {g}|grouped by {g}|of each {g}|by each {g}|for every {g}|split by {g}|divided by {g}|by the {g} column|within each {g}|in every {g}|"
+        "grouped by the column {g}|according to {g}|for each of the {g}|broken down by {g}|for the column {g}",
+        of="in {f}|of {f}|from {f}|in the file {f}|of the table {f}|using {f}|from my file {f}|in the table {f}|with the file {f}|of my table {f}|"
+        "inside the file {f}",
         greater="where {c} is greater than {v}|with {c} above {v}|where {c} > {v}|with {c} over {v}|where {c} is more than {v}|"
-        "with {c} greater than {v}|where {c} is above {v}|with {c} larger than {v}|with {c} > {v}",
+        "with {c} greater than {v}|where {c} is above {v}|with {c} larger than {v}|with {c} > {v}|which have {c} above {v}|"
+        "in which {c} is greater than {v}|having {c} over {v}",
         less="where {c} is less than {v}|with {c} below {v}|where {c} < {v}|with {c} under {v}|where {c} is smaller than {v}|"
-        "with {c} less than {v}|where {c} is below {v}|with {c} lower than {v}|with {c} < {v}",
+        "with {c} less than {v}|where {c} is below {v}|with {c} lower than {v}|with {c} < {v}|which have {c} below {v}|"
+        "in which {c} is less than {v}|having {c} under {v}",
         equal="where {c} is {v}|with {c} equal to {v}|where {c} = {v}|where {c} equals {v}|with {c} = {v}|where {c} is equal to {v}|"
-        "whose {c} is {v}",
+        "whose {c} is {v}|which have {c} equal to {v}|in which {c} is equal to {v}|having {c} equal to {v}",
         how_many="How many rows are there{w}?|How many rows{w}?|Count the rows{w}|How many lines{w}?|Number of rows{w}|"
         "Count the lines{w}.|How many rows does it have{w}?|How many records{w}?|Tell me how many rows there are{w}|Count rows{w}",
         show="Show the rows{w}|Show me the rows{w}|List the rows{w}|Filter the rows{w}|Show the lines{w}|Display the rows{w}|"
@@ -67,14 +71,18 @@ KNOWN: Phrases = {
         frames="Qual é {n}?|Calcule {n}|Me diga {n}|Mostre {n}.|Me mostre {n}|Quero saber {n}.|Qual {n}?|Encontre {n}|"
         "Você pode calcular {n}?|Me dê {n}|Preciso saber {n}|Diga {n}.|{n}|{n}?|{n}, por favor|Quanto é {n}?|Pode me dizer {n}?|"
         "Ache {n}|Usando o arquivo, qual é {n}?|Use python para achar {n}",
-        by="por {g}|para cada {g}|de cada {g}|agrupado por {g}|em cada {g}|agrupando por {g}|por cada {g}",
-        of="em {f}|de {f}|do arquivo {f}|no arquivo {f}|da tabela {f}|usando {f}",
+        by="por {g}|para cada {g}|de cada {g}|agrupado por {g}|em cada {g}|agrupando por {g}|por cada {g}|dividido por {g}|segundo {g}|"
+        "por coluna {g}|conforme a coluna {g}|dentro de {g}|agrupado pela coluna {g}|de acordo com {g}|para a coluna {g}|separando por {g}",
+        of="em {f}|de {f}|do arquivo {f}|no arquivo {f}|da tabela {f}|usando {f}|do meu arquivo {f}|em meu arquivo {f}|com o arquivo {f}|"
+        "na minha tabela {f}|dentro do arquivo {f}",
         greater="onde {c} é maior que {v}|com {c} acima de {v}|em que {c} > {v}|com {c} maior que {v}|onde {c} > {v}|"
-        "com {c} maior do que {v}|onde {c} é maior do que {v}|em que {c} é superior a {v}|com {c} > {v}",
+        "com {c} maior do que {v}|onde {c} é maior do que {v}|em que {c} é superior a {v}|com {c} > {v}|que tenham {c} maior que {v}|"
+        "cujos {c} são maiores que {v}|tendo {c} acima de {v}",
         less="onde {c} é menor que {v}|com {c} abaixo de {v}|em que {c} < {v}|com {c} menor que {v}|onde {c} < {v}|"
-        "com {c} menor do que {v}|onde {c} é menor do que {v}|em que {c} é inferior a {v}|com {c} < {v}",
+        "com {c} menor do que {v}|onde {c} é menor do que {v}|em que {c} é inferior a {v}|com {c} < {v}|que tenham {c} menor que {v}|"
+        "cujos {c} são menores que {v}|tendo {c} abaixo de {v}",
         equal="onde {c} é {v}|com {c} igual a {v}|em que {c} = {v}|onde {c} é igual a {v}|com {c} = {v}|onde {c} = {v}|"
-        "em que {c} é {v}",
+        "em que {c} é {v}|que tenham {c} igual a {v}|cujos {c} são iguais a {v}|tendo {c} igual a {v}",
         how_many="Quantas linhas há{w}?|Quantas linhas{w}?|Conte as linhas{w}|Quantas linhas existem{w}?|Número de linhas{w}|"
         "Quantas linhas tem{w}?|Quantos registros há{w}?|Me diga quantas linhas há{w}|Qual é o número de linhas{w}?|Contar linhas{w}",
         show="Mostre as linhas{w}|Me mostre as linhas{w}|Liste as linhas{w}|Filtre as linhas{w}|Exiba as linhas{w}|"

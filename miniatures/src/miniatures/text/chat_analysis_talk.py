@@ -88,6 +88,9 @@ def _float(rng: random.Random) -> str:
 def turns_of(rng: random.Random, made: Request, language: str, *, name_file: bool) -> Turns:
     """Ask, call, hear what came out and tell it; one time in thirty the code fails."""
     asked = ask(rng, made, Manner(language), name_file=name_file)
+    if rng.random() < 0.2:  # what stands around a request may be anything
+        noise = " ".join(words.common_word(rng, language) for _ in range(rng.randint(1, 4)))
+        asked = f"{noise} {asked}" if made.condition or rng.random() < 0.8 else f"{asked}. {noise}"
     output, said = printed(rng, made, language), ""
     if rng.random() < 0.03:
         lost = rng.choice(_ERRORS).format(repr(words.common_word(rng, language)))

@@ -64,7 +64,7 @@ class Recipe:
     code_weight: float = 1.0
 
 
-FURTHER = Recipe(lr=2.0e-3, seed=2, steps=3200, choices_from=0, analysis_share=0.55, code_weight=5.0)
+FURTHER = Recipe(lr=2.5e-3, seed=3, steps=2200, choices_from=0, analysis_share=0.5, code_weight=5.0)
 """How a trained model goes on."""
 
 
