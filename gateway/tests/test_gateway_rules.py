@@ -62,6 +62,7 @@ def test_models_are_acted_on_where_they_are():
     assert decide("POST", "/v1/models/org/name/load").kind is Kind.MODEL
     assert decide("DELETE", "/v1/models/tiny").kind is Kind.MODEL
     assert decide("POST", "/v1/models/install").kind is Kind.OWN
+    assert decide("POST", "/v1/models/plan").kind is Kind.OWN
     assert decide("GET", "/v1/models/org/name").kind is Kind.OWN
     assert model_of("/v1/models/org/name/load") == "org/name"
     assert model_of("/v1/models/org/name") == "org/name"

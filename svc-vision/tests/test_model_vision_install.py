@@ -73,10 +73,10 @@ def test_a_detector_is_told_from_a_captioner_by_its_architecture(client: TestCli
     assert found["model"] == "me/boxes" and found["detections"]
 
 
-def test_what_no_engine_here_runs_is_refused_with_what_does_and_leaves_nothing(client: TestClient) -> None:
-    job = install(client, "me/other")
-    assert job["status"] == "failed" and "T5Model" in job["error"]["message"]
-    assert client.get("/v1/models/me/other").status_code == 404
+def test_what_no_engine_here_runs_is_refused_before_it_is_fetched(client: TestClient, hub: FakeHub) -> None:
+    answer = client.post("/v1/models/install", json={"id": "me/other"})
+    assert answer.status_code == 400 and "T5Model" in answer.json()["error"]["message"]
+    assert not [asked for asked in hub.asked if "me/other" in asked.path and "safetensors" in asked.path]
 
 
 def test_the_built_in_model_is_not_removed(client: TestClient) -> None:

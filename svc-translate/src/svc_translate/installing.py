@@ -37,9 +37,22 @@ def build_installs(
         models.discard(model_id)
 
     return hub.connect(
-        settings, catalogue, hub.Format.TRANSFORMERS, memory_need, task="translation", arrived=arrived,
+        settings, catalogue, hub.Format.TRANSFORMERS, estimate, task="translation", arrived=arrived,
         leaving=leaving,
     )  # fmt: skip
+
+
+def estimate(needs: hub.Needs) -> int:
+    """Return the memory of a model that runs here; raises BadRequest for another, before it is fetched."""
+    kind = str(needs.json("config.json").get("model_type"))
+    names = {file.name for file in needs.files}
+    if kind != "marian" or not {"source.spm", "target.spm", "vocab.json", "model.safetensors"} <= names:
+        raise BadRequest(
+            f"'{needs.listing.repo}' is a {kind[:40]} model, or lacks its SentencePiece files. Marian models "
+            "(opus-mt) with safetensors run here.",
+            param="id",
+        )
+    return memory_need(needs)
 
 
 def folder_of(model: hub.ShelfModel) -> MarianFolder:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import Any
 
 from servicekit import hub
 from servicekit.errors import BadRequest
@@ -23,9 +25,26 @@ def build_installs(settings: Settings, service: SpeechService) -> hub.Installs:
         service.add(engine, engine.slot)
 
     return hub.connect(
-        settings, service.models.catalogue, hub.Format.TRANSFORMERS, memory_need, task="speech", arrived=arrived,
+        settings, service.models.catalogue, hub.Format.TRANSFORMERS, estimate, task="speech", arrived=arrived,
         leaving=service.discard,
     )  # fmt: skip
+
+
+def estimate(needs: hub.Needs) -> int:
+    """Return the memory of a voice that speaks here; raises BadRequest for another, before it is fetched."""
+    kind_of(needs.json("config.json"), needs.listing.repo)
+    return memory_need(needs)
+
+
+def kind_of(config: Mapping[str, Any], name: str) -> str:
+    """Return `vits` or `bark`; raises BadRequest for anything else."""
+    kind = str(config.get("model_type"))
+    if kind not in ("vits", "bark"):
+        raise BadRequest(
+            f"'{name[:100]}' is a {kind[:40]} model, which does not speak here. VITS (MMS-TTS) and Bark do.",
+            param="id",
+        )
+    return kind
 
 
 def engine_of(model: hub.ShelfModel, settings: Settings) -> VitsEngine | BarkEngine:
@@ -35,14 +54,7 @@ def engine_of(model: hub.ShelfModel, settings: Settings) -> VitsEngine | BarkEng
         BadRequest: it is neither VITS nor Bark. EngineBroken: torch is not installed beside this service.
     """
     file = model.path / "config.json"
-    kind = (
-        str(json.loads(file.read_text(encoding="utf-8")).get("model_type")) if file.is_file() else "unknown"
-    )
-    if kind not in ("vits", "bark"):
-        raise BadRequest(
-            f"'{model.id}' is a {kind[:40]} model, which does not speak here. VITS (MMS-TTS) and Bark do.",
-            param="id",
-        )
+    kind = kind_of(json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, model.id)
     if find_spec("torch") is None or find_spec("transformers") is None:
         raise EngineBroken("Neural voices need torch and transformers: install svc-tts[neural].")
     idle = settings.idle_unload_s or None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from servicekit import hub
 from servicekit.errors import BadRequest
@@ -30,7 +33,9 @@ def build_installs(
         return None
 
     def arrived(model: hub.ShelfModel) -> None:
-        folder = ModelFolder(model.id, task_of(model), model.path, license=model.license)
+        folder = ModelFolder(
+            model.id, task_of(_config(model.path), model.id), model.path, license=model.license
+        )
         models.add(entry_of(engine.add(folder)), engine.slots[folder.id])
 
     def leaving(model_id: str) -> None:
@@ -41,29 +46,40 @@ def build_installs(
         settings,
         catalogue,
         hub.Format.TRANSFORMERS,
-        memory_need,
+        estimate,
         task="caption",
         arrived=arrived,
         leaving=leaving,
     )
 
 
-def task_of(model: hub.ShelfModel) -> Task:
+def estimate(needs: hub.Needs) -> int:
+    """Return the memory of a model that runs here; raises BadRequest for another, before it is fetched."""
+    task_of(needs.json("config.json"), needs.listing.repo)
+    return memory_need(needs)
+
+
+def task_of(config: Mapping[str, Any], name: str) -> Task:
     """Read what a model does from its architecture.
 
     Raises:
         BadRequest: it is none that runs here.
     """
-    try:
-        config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
-        names = [str(name) for name in config.get("architectures") or ()]
-    except (OSError, ValueError, AttributeError):
-        names = []
+    told = config.get("architectures")
+    names = [str(one) for one in told] if isinstance(told, list) else []
     for ending, task in _TASKS:
-        if any(name.endswith(ending) for name in names):
+        if any(one.endswith(ending) for one in names):
             return task
     raise BadRequest(
-        f"'{model.id}' is a {', '.join(names)[:80] or 'model without a named architecture'}, which does not run here. "
-        "VisionEncoderDecoder (captions), ...ForObjectDetection and ...ForImageClassification do.",
+        f"'{name[:100]}' is a {', '.join(names)[:80] or 'model without a named architecture'}, which does not run "
+        "here. VisionEncoderDecoder (captions), ...ForObjectDetection and ...ForImageClassification do.",
         param="id",
     )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -39,7 +39,7 @@ export function AnyModel() {
           data={SERVICES.map(([value, task]) => ({ value, label: t(`models.task.${task}`) }))} />
         <Button type="submit" variant="default" loading={look.isPending} disabled={!json.id}>{t("models.look")}</Button>
       </Group>
-      <div aria-live="polite">
+      <div aria-live="polite" className="rows" style={{ marginTop: 12 }}>
         {(look.error ?? install.error) && <ErrorNotice error={look.error ?? install.error} onClose={() => { look.reset(); install.reset(); }} />}
         {look.data && <PlanText plan={look.data} busy={install.isPending} onInstall={() => install.mutate()} />}
       </div>
@@ -55,7 +55,7 @@ function PlanText({ plan, busy, onInstall }: { plan: Plan; busy: boolean; onInst
     plan.license, t(`models.fit.${plan.fit}`),
   ];
   return (
-    <Group justify="space-between" mt="sm" data-fit={plan.fit}>
+    <Group justify="space-between" data-fit={plan.fit}>
       <Text size="sm">{facts.filter(Boolean).join(" · ")}{plan.why_not ? ` (${plan.why_not})` : ""}{plan.nearest && plan.fit === "does_not_fit" ? ` → ${plan.nearest}` : ""}</Text>
       <Button size="xs" loading={busy} disabled={plan.fit === "does_not_fit"} onClick={onInstall}>{t("models.install")}</Button>
     </Group>

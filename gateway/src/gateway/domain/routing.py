@@ -117,6 +117,7 @@ _TABLE = _table()
 _PAGE = Route(Kind.PAGE, "page", open=True)
 _UNKNOWN = Route(Kind.UNKNOWN, "unmatched", open=False)
 _MODEL = Route(Kind.MODEL, "/v1/models/{id}", scope=MODELS)
+_MODEL_CALLS = frozenset({"/v1/models/install", "/v1/models/plan"})
 _PIPELINE = Route(Kind.OWN, "/v1/pipelines", heavy=True)
 
 
@@ -162,7 +163,7 @@ def _own(method: str, path: str, route: Route) -> Route:
         job = _JOB.fullmatch(path)
         if job:
             return Route(Kind.SERVICE, "/v1/jobs/{id}" + (job[2] or ""), job[1], "")
-    if route.name == "/v1/models" and method in ("POST", "DELETE") and path != "/v1/models/install":
+    if route.name == "/v1/models" and method in ("POST", "DELETE") and path not in _MODEL_CALLS:
         return _MODEL if path != "/v1/models" else route
     if route.name == "/v1/pipelines":
         return _PIPELINE

@@ -7,6 +7,7 @@ shape, 16-bit files, bf16: 3,973 MiB at 512 x 512, 3,734 at 256 x 256 (told: 4,0
 
 from __future__ import annotations
 
+from servicekit.errors import BadRequest
 from servicekit.hub import Estimate, Needs, numbers_in
 from svc_image_gen.engine.precision import choose_dtype
 
@@ -20,6 +21,10 @@ def memory_need(precision: str, device: str) -> Estimate:
     """Return the estimate for models loaded in `precision` on `device`."""
 
     def estimate(needs: Needs) -> int:
+        if all(file.name != "model_index.json" for file in needs.files):
+            raise BadRequest(
+                f"'{needs.listing.repo}' has no model_index.json: it is no pipeline of diffusers.", param="id"
+            )
         dtype = choose_dtype(precision, "cpu" if device == "auto" else device, needs.weights_bytes)
         return int(BASE_BYTES + numbers_in(needs) * dtype.itemsize + FILE_PART * needs.weights_bytes)
 
