@@ -177,13 +177,6 @@ def test_personas_are_imported_exported_changed_and_gone(client: TestClient) -> 
     assert client.post("/v1/personas", json={"name": "  "}).status_code == 400
 
 
-@pytest.mark.parametrize("call", ["fine_tuning", "fine_tuning/jobs"])
-def test_calls_for_later_say_so(shared: TestClient, call: str) -> None:
-    answer = shared.post(f"/v1/{call}", json={})
-    assert answer.status_code == 501
-    assert_error(answer, "not_implemented")
-
-
 def test_a_text_is_continued(shared: TestClient) -> None:
     body = shared.post("/v1/completions", json={"prompt": "Once", "max_tokens": 9, "echo": True}).json()
     assert body["choices"][0]["text"] == "Onceecho: Once"

@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from svc_chat.api import responses as api
+from svc_chat.api import streams
 from svc_chat.engine.base import GenerationRequest
 from svc_chat.engine.fake import FakeEngine
 from svc_chat.errors import QueueFull
@@ -254,7 +254,7 @@ def test_a_late_error_is_told_in_the_answer(serve: Serve, store: bool) -> None:
 
 
 def test_a_silent_stream_says_that_it_is_alive(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "KEEP_ALIVE_S", 0.1)
+    monkeypatch.setattr(streams, "KEEP_ALIVE_S", 0.1)
     served = serve(FakeEngine("late", delay_s=1.3))
     body = {"input": "x", "stream": True}
     lines = httpx.post(f"{served.url}/v1/responses", json=body, timeout=30).text.splitlines()

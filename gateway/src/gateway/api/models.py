@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from gateway.parts import Parts
 from servicekit.auth import Identity, identity_of
+from servicekit.errors import UpstreamFailed
 
 
 class Install(BaseModel):
@@ -38,6 +39,8 @@ def router(parts: Parts) -> APIRouter:
     async def install(asked: Install, response: Response, caller: Identity = Depends(identity_of)) -> Any:
         """Let the service whose catalogue names the model, or the one asked for, install it as a job."""
         job = await _ask(asked, "install", caller)
+        if not isinstance(job, dict) or not isinstance(job.get("id"), str):
+            raise UpstreamFailed("The service answered with something that is no job.")
         response.status_code = 202
         response.headers["Location"] = f"/v1/jobs/{job['id']}"
         return job
