@@ -71,6 +71,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     limit = ("--timeout", str(START_TIMEOUT_S))
     environment = {
         **os.environ,
+        # nothing is fetched from the real hub, whatever the network of this machine
+        "HF_ENDPOINT": "http://127.0.0.1:9",
         "GATEWAY_RATE_LIMIT": "100000/minute",
         "GATEWAY_RATE_LIMIT_HEAVY": "10000/minute",
     }

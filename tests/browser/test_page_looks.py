@@ -41,10 +41,10 @@ def test_tabs_are_links_that_the_keyboard_reaches(page: Page, site: Site) -> Non
     page.get_by_role("link", name="Conversa").focus()
     page.keyboard.press("Tab")
     focused = page.locator(":focus")
-    expect(focused).to_have_attribute("href", "#/images")
+    expect(focused).to_have_attribute("href", "#/assistants")
     assert focused.evaluate("link => getComputedStyle(link).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Imagens", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Assistentes", level=1)).to_be_attached()
     page.go_back()
     expect(page.get_by_role("heading", name="Estado", level=1)).to_be_visible()
 

@@ -4,7 +4,9 @@ import { useDisclosure, useMediaQuery } from "@mantine/hooks";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useChatModels } from "@/shared/api/models";
+import { api } from "@/shared/api/client";
+import { modelsFor, useChatModels } from "@/shared/api/models";
+import type { List, Model } from "@/shared/api/types";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
@@ -30,7 +32,8 @@ export default function AssistantsTab({ active }: { active: boolean }) {
   const [listOpened, list] = useDisclosure(false);
   const importing = useMutation({
     mutationFn: async (file: File) => {
-      for (const draft of personasOf(await file.text(), models[0]?.id ?? "")) await save.mutateAsync({ id: null, draft });
+      const model = models[0] ?? modelsFor((await api<List<Model>>("/v1/models")).data, "chat")[0];
+      for (const draft of personasOf(await file.text(), model?.id ?? "")) await save.mutateAsync({ id: null, draft });
     },
   });
   const all = assistants.data ?? [];

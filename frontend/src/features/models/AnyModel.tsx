@@ -35,7 +35,7 @@ export function AnyModel() {
     <form className="card" onSubmit={submit} style={{ marginTop: 24 }}>
       <Group gap="sm" align="flex-end">
         <TextInput flex="2 1 220px" label={t("models.any")} placeholder="owner/name" value={id} onChange={(event) => { setId(event.target.value); look.reset(); }} />
-        <Select flex="1 1 130px" maw={200} label={t("models.taskLabel")} allowDeselect={false} value={service} onChange={(value) => { setService(value ?? "chat"); look.reset(); }}
+        <Select flex="1 1 130px" maw={200} label={t("models.runAs")} allowDeselect={false} value={service} onChange={(value) => { setService(value ?? "chat"); look.reset(); }}
           data={SERVICES.map(([value, task]) => ({ value, label: t(`models.task.${task}`) }))} />
         <Button type="submit" variant="default" loading={look.isPending} disabled={!json.id}>{t("models.look")}</Button>
       </Group>

@@ -122,7 +122,7 @@ export const en: Dictionary = {
     text: "What answers now and what could answer.", search: "Search by name", taskLabel: "Task", license: "Licence", all: "all",
     commercial: "Commercial use only", installed: "Installed", available: "Catalogue", loaded: "loaded", noncommercial: "non-commercial",
     memory: "{{size}} of memory", builtinText: "Comes with the project; small, and limited to its world of shapes.", tooBig: "Does not fit this machine.",
-    installing: "Installing", pause: "Pause", any: "Another model of the hub", look: "See whether it fits", download: "{{size}} to fetch",
+    installing: "Installing", pause: "Pause", any: "Another model of the hub", runAs: "Use it for", look: "See whether it fits", download: "{{size}} to fetch",
     fit: { fits: "fits this machine", tight: "fits, with little to spare", does_not_fit: "does not fit" },
     load: "Load", unload: "Remove from memory", install: "Install", none: "No model matches the filters",
     task: {

@@ -120,7 +120,7 @@ export const ptBR = {
     text: "O que responde agora e o que poderia responder.", search: "Buscar pelo nome", taskLabel: "Tarefa", license: "Licença", all: "todas",
     commercial: "Só com uso comercial", installed: "Instalados", available: "Catálogo", loaded: "carregado", noncommercial: "uso não comercial",
     memory: "{{size}} de memória", builtinText: "Vem com o projeto; pequeno e limitado ao seu mundo de formas.", tooBig: "Não cabe nesta máquina.",
-    installing: "Instalando", pause: "Pausar", any: "Outro modelo do hub", look: "Ver se cabe", download: "{{size}} para baixar",
+    installing: "Instalando", pause: "Pausar", any: "Outro modelo do hub", runAs: "Usar para", look: "Ver se cabe", download: "{{size}} para baixar",
     fit: { fits: "cabe nesta máquina", tight: "cabe, mas sobra pouco", does_not_fit: "não cabe" },
     load: "Carregar", unload: "Tirar da memória", install: "Instalar", none: "Nenhum modelo corresponde aos filtros",
     task: {

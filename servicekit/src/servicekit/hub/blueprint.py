@@ -38,9 +38,11 @@ def blueprint(installs: Installs, queue: JobQueue) -> Blueprint:
 
 
 def _wanted() -> Wanted:
-    body: Any = request.get_json(silent=True)
     try:
+        body: Any = request.get_json(silent=True)
         return Wanted.model_validate(body)
+    except RecursionError as error:
+        raise InvalidBody('The body is nested too deeply. Send {"id": "owner/name"}.') from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
