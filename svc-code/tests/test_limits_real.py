@@ -38,6 +38,24 @@ async def test_a_fork_bomb_stays_small_and_is_killed_whole(sandbox: PipedSandbox
     assert len(usage._tree(sandbox._pid, usage.PROC)) <= 3
 
 
+async def test_processes_that_outlive_their_stopped_code_end_with_it(sandbox: PipedSandbox) -> None:
+    code = "import os, time\nfor _ in range(3):\n    os.fork() or (time.sleep(900), os._exit(0))\ntime.sleep(900)"
+    done = await sandbox.execute(code, 4)
+    assert done.stopped == "timeout"
+    assert done.error is not None and done.error.name == "KeyboardInterrupt"
+    assert done.restarted
+    await goes_on(sandbox)
+    assert len(usage._tree(sandbox._pid, usage.PROC)) <= 3
+
+
+async def test_stopped_code_without_other_processes_keeps_its_variables(sandbox: PipedSandbox) -> None:
+    await sandbox.execute("import time\nkept = 42", 60)
+    done = await sandbox.execute("time.sleep(900)", 4)
+    assert done.stopped == "timeout"
+    assert not done.restarted
+    assert (await sandbox.execute("print(kept)", 60)).stdout == "42\n"
+
+
 async def test_more_memory_than_there_is_to_have_is_an_error_of_the_code(sandbox: PipedSandbox) -> None:
     done = await sandbox.execute("kept = bytearray(4 * 1024 ** 3)", 60)
     assert done.error is not None

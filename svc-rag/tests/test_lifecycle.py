@@ -36,8 +36,7 @@ def test_documents_and_their_chunks_outlive_a_restart(start):
     first = start()
     document_id = first.add(TEXT)
     again = start(FakeChat())
-    hits = again.call("POST", "/v1/search", json={"query": "museum paintings"}).json()["hits"]
-    assert hits[0]["document_id"] == document_id
+    until_found(again, "museum paintings", document_id)
 
 
 def test_without_the_search_store_the_service_starts_and_says_so(start):

@@ -236,11 +236,13 @@ def test_a_question_is_answered_from_a_document_with_citations(stack: Stack, way
         sent = client.post("/v1/documents", files={"file": (f"{name}.txt", text.encode(), "text/plain")})
         assert sent.status_code == 202
         assert finished_job(client, sent.json()["id"])["status"] == "completed"
-        body = client.post("/ask/question", json={"question": f"When is the lathe {name} serviced?"}).json()
+        own = sent.json()["document_id"]
+        question = {"question": f"When is the lathe {name} serviced?", "filter": {"document_ids": [own]}}
+        body = client.post("/ask/question", json=question).json()
         cited = body["citations"][0]
-        whole = client.get(f"/v1/documents/{cited['document_id']}/text").json()["text"]
+        whole = client.get(f"/v1/documents/{own}/text").json()["text"]
         hits = client.post("/v1/search", json={"query": name, "top_k": 3}).json()["hits"]
-        gone = client.delete(f"/v1/documents/{cited['document_id']}")
+        gone = client.delete(f"/v1/documents/{own}")
         after = client.post("/v1/search", json={"query": name, "top_k": 3}).json()["hits"]
     assert body["found"] is True
     assert whole[cited["start"] : cited["end"]] == cited["quote"]

@@ -72,6 +72,9 @@ class PipedSandbox:
             with contextlib.suppress(SandboxLost):
                 run.saw(await self._used())
                 done = replace(done, usage=run.usage())
+                if _left_processes(done, run):
+                    await self._asked("restart", why=done.stopped)
+                    done = replace(done, restarted=True)
         except asyncio.CancelledError:
             # nobody hears it now; the next execution tells
             self._restarted = self._restarted or run.restarted
@@ -193,6 +196,12 @@ class PipedSandbox:
         self._restarted = True
         with contextlib.suppress(SandboxLost):
             await self._asked("restart", why=why)
+
+
+def _left_processes(done: Execution, run: Run) -> bool:
+    """Tell whether stopped code ended by itself, but not the processes that it had started."""
+    stopped = done.stopped in ("timeout", "interrupted") and not done.restarted
+    return stopped and run.used.processes > run.started.processes
 
 
 def _disk_error(number: Any, name: str, limits: Limits) -> ServiceError:
