@@ -23,11 +23,12 @@ from sqlalchemy import (
 )
 
 from servicekit.schema import bring_up_to_date
+from servicekit.sqlite import write_ahead
 
 METADATA = MetaData()
-_PRAGMAS = (
-    "journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "synchronous=NORMAL", "secure_delete=ON",
-)  # fmt: skip
+_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "secure_delete=ON")
+BUSY_S = 5.0
+"""Seconds that SQLite waits for another writer."""
 
 USERS = Table(
     "users",
@@ -102,6 +103,7 @@ def connect(url: str) -> Engine:
 
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _: Any) -> None:
+            write_ahead(connection, BUSY_S)
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from servicekit.jobs.model import FINAL, Job, JobEvent
 from servicekit.schema import bring_up_to_date
+from servicekit.sqlite import write_ahead
 
 _metadata = sa.MetaData()
 _jobs = sa.Table(
@@ -51,6 +52,8 @@ _events = sa.Table(
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("body", sa.Text, nullable=False),
 )
+BUSY_S = 30.0
+"""Seconds that SQLite waits for another writer."""
 _JSON = ("payload", "result", "error")
 _FIELDS = [field.name for field in fields(Job)]
 
@@ -177,9 +180,8 @@ def _driver(url: str) -> str:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
+    write_ahead(connection, BUSY_S)
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA busy_timeout=30000")
 
 
 def _stored(name: str, value: Any) -> Any:

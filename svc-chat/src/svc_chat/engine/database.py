@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine as Database
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from servicekit.errors import BadRequest, NewerDatabase
+from servicekit.sqlite import write_ahead
 from svc_chat.errors import HistoryAway
 
 _MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
@@ -23,6 +24,8 @@ _BEFORE_MIGRATIONS = "0001"
 """What a database holds that was made before there were migrations."""
 VERSION_TABLE = "svc_chat_version"
 """Where Alembic keeps which step the tables have seen (`migrations/env.py` says it too)."""
+BUSY_S = 5.0
+"""Seconds that SQLite waits for another writer."""
 _LOCK = 0x0F1C1A
 """Number of the advisory lock that lets one of several starting processes migrate."""
 
@@ -106,16 +109,9 @@ def _refuse_newer(connection: Connection, ours: ScriptDirectory) -> None:
 
 def _sqlite_connection(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where `_sqlite_begin` says so
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "busy_timeout=5000",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    write_ahead(connection, BUSY_S)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -12,6 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from servicekit.errors import NewerDatabase
+from servicekit.sqlite import write_ahead
+
+BUSY_S = 10.0
+"""Seconds that SQLite waits for another process's writing."""
 
 
 class Database:
@@ -28,11 +32,9 @@ class Database:
         """Return this thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(
-                self._path, timeout=10.0, check_same_thread=False, isolation_level=None
-            )
+            connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode=WAL")
+            write_ahead(connection, BUSY_S)
             # FULL: what was acknowledged survives a power cut, not only a killed process.
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
