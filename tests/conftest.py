@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ import pytest
 from deploy import machine
 
 ROOT = Path(__file__).resolve().parents[1]
-PORT_OFFSET = 20_000
 PORTS = {
     "gateway": 8001,
     "svc-chat": 8002,
@@ -34,6 +34,27 @@ PORTS = {
 if machine.sandbox_missing() is None:
     PORTS["svc-code"] = 8008
 START_TIMEOUT_S = 300
+_GIVEN_OFFSET = 20_000
+_OFFSETS = range(11_000, 24_000, 1000)
+"""Ports of two suites that run at once differ; all lie below those that a system gives to clients."""
+
+
+def _free_offset() -> int:
+    if os.environ.get("OFICINA_STACK_DATA"):
+        return _GIVEN_OFFSET
+    first = os.getpid() % len(_OFFSETS)
+    for offset in (*_OFFSETS[first:], *_OFFSETS[:first]):
+        if not any(_listening(port + offset) for port in PORTS.values()):
+            return offset
+    return _GIVEN_OFFSET
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+PORT_OFFSET = _free_offset()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""Half an hour of everyday calls: no process of the stack grows, no file stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import itertools
+import os
+import statistics
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+import psutil
+import pytest
+from PIL import Image
+
+from tests.conftest import PORT_OFFSET, PORTS, Stack
+
+MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
+WARM_PART = 1 / 3
+"""Part of the time after which caches, pools and allocators are as large as they get."""
+LOOK_S = 5.0
+CALLS_PER_S = 4.0
+GROWTH_MIB_H = {"gateway": 1.0}
+OTHERS_GROWTH_MIB_H = 8.0
+"""The models' libraries keep what they allocated: a bound that a leak of 100 bytes a call would break in a day."""
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(MINUTES * 60 + 900)]
+
+
+@dataclass
+class Seen:
+    """What one process used: (hours since the first look, anonymous memory in MiB, open files)."""
+
+    looks: list[tuple[float, float, int]] = field(default_factory=list)
+
+    def growth_mib_h(self) -> float:
+        """Return the median slope between looks half the time apart (Theil and Sen's, thinned)."""
+        half = len(self.looks) // 2
+        pairs = zip(self.looks[:half], self.looks[half:], strict=False)
+        return statistics.median((b[1] - a[1]) / (b[0] - a[0]) for a, b in pairs)
+
+    def files_more(self) -> int:
+        """Return by how many the open files of the last tenth differ from those of the first."""
+        tenth = max(1, len(self.looks) // 10)
+        first = statistics.median(look[2] for look in self.looks[:tenth])
+        return round(statistics.median(look[2] for look in self.looks[-tenth:]) - first)
+
+
+def processes() -> dict[str, psutil.Process]:
+    """Return the process that listens on each service's port."""
+    names = {port + PORT_OFFSET: name for name, port in PORTS.items()}
+    found = {}
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in names and connection.pid:
+            found[names[connection.laddr.port]] = psutil.Process(connection.pid)
+    return found
+
+
+def anonymous_mib(process: psutil.Process) -> float:
+    """Return the memory of a process that is no file's."""
+    status = open(f"/proc/{process.pid}/status", encoding="utf-8").read()  # noqa: SIM115
+    return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:")) / 1024
+
+
+async def watch(seen: dict[str, Seen], found: dict[str, psutil.Process]) -> None:
+    """Look at every process until cancelled."""
+    began = time.monotonic()
+    while True:
+        for name, process in found.items():
+            hours = (time.monotonic() - began) / 3600
+            seen.setdefault(name, Seen()).looks.append((hours, anonymous_mib(process), process.num_fds()))
+        await asyncio.sleep(LOOK_S)
+
+
+Call = Callable[[aiohttp.ClientSession, int], Awaitable[int]]
+
+
+def chat(body: dict) -> dict:
+    """Return a short question to the chat model."""
+    return {"messages": [{"role": "user", "content": "Olá!"}], "max_tokens": 8, **body}
+
+
+def posted(path: str, body: Callable[[int], dict]) -> Call:
+    """Return a call that posts JSON and reads the answer."""
+
+    async def call(client: aiohttp.ClientSession, number: int) -> int:
+        async with client.post(path, json=body(number)) as answer:
+            await answer.read()
+            return answer.status
+
+    return call
+
+
+def got(path: str) -> Call:
+    """Return a call that reads an address."""
+
+    async def call(client: aiohttp.ClientSession, _: int) -> int:
+        async with client.get(path) as answer:
+            await answer.read()
+            return answer.status
+
+    return call
+
+
+async def left_stream(client: aiohttp.ClientSession, number: int) -> int:
+    """Begin a stream and leave it."""
+    body = chat({"stream": True, "max_tokens": 64, "seed": number, "temperature": 1})
+    async with client.post("/v1/chat/completions", json=body) as answer:
+        with contextlib.suppress(aiohttp.ClientError):
+            await answer.content.readany()
+        return answer.status
+
+
+async def described(client: aiohttp.ClientSession, number: int) -> int:
+    """Have a picture described that nobody has sent before."""
+    picture = io.BytesIO()
+    Image.new("RGB", (96, 96), (number % 256, number // 256 % 256, 90)).save(picture, "PNG")
+    form = aiohttp.FormData()
+    form.add_field("file", picture.getvalue(), filename="a.png", content_type="image/png")
+    async with client.post("/v1/vision/caption", data=form) as answer:
+        await answer.read()
+        return answer.status
+
+
+async def document(client: aiohttp.ClientSession, number: int) -> int:
+    """Add a document, and delete it again."""
+    form = aiohttp.FormData()
+    form.add_field(
+        "file", f"The lathe {number} is red.".encode(), filename="a.txt", content_type="text/plain"
+    )
+    async with client.post("/v1/documents", data=form) as answer:
+        document_id = (await answer.json())["document_id"]
+    async with client.delete(f"/v1/documents/{document_id}") as answer:
+        return answer.status
+
+
+EVERYDAY: tuple[Call, ...] = (
+    posted("/v1/chat/completions", lambda n: chat({"seed": n, "temperature": 1})),
+    posted("/v1/chat/completions", lambda n: chat({"stream": True})),
+    left_stream,
+    posted("/v1/translations", lambda n: {"text": f"a red circle {n}", "target": "pt"}),
+    described,
+    posted("/text-to-audio", lambda n: {"text": f"Bom dia {n}."}),
+    document,
+    posted("/v1/search", lambda n: {"query": f"lathe {n}"}),
+    got("/api/status"),
+    got("/v1/models"),
+    posted("/v1/chat/completions", lambda n: {"messages": "no list"}),
+    got("/nothing/here"),
+)
+
+
+async def test_half_an_hour_of_everyday_calls_leaves_every_process_as_it_was(stack: Stack, capsys) -> None:
+    found, seen, answered = processes(), {}, Counter()
+    assert set(PORTS) <= set(found)
+    headers = {"Authorization": f"Bearer {stack.api_key}"}
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(stack.url, headers=headers, timeout=timeout) as client:
+        watching, running = None, set[asyncio.Task[None]]()
+
+        async def one(number: int) -> None:
+            call = EVERYDAY[number % len(EVERYDAY)]
+            try:
+                answered[await call(client, number)] += 1
+            except (TimeoutError, aiohttp.ClientError) as error:
+                answered[type(error).__name__] += 1
+
+        began = time.monotonic()
+        for number in itertools.count():
+            past_s = time.monotonic() - began
+            if past_s > MINUTES * 60:
+                break
+            if watching is None and past_s > MINUTES * 60 * WARM_PART:
+                watching = asyncio.create_task(watch(seen, found))
+            task = asyncio.create_task(one(number))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            await asyncio.sleep(max(0.0, (number + 1) / CALLS_PER_S - (time.monotonic() - began)))
+        await asyncio.gather(*running)
+        assert watching is not None
+        watching.cancel()
+    lines = {name: (each.looks[-1][1], each.growth_mib_h(), each.files_more()) for name, each in seen.items()}
+    with capsys.disabled():
+        print(f"\n{sum(answered.values())} calls: {dict(answered)}")
+        for name, (mib, growth, files) in sorted(lines.items()):
+            print(f"{name:16} {mib:7.1f} MiB  {growth:+6.2f} MiB/h  {files:+d} files")
+    assert all(status in (200, 201, 202, 204, 400, 404, 422) for status in answered), answered
+    for name, (_, growth, files) in lines.items():
+        assert growth < GROWTH_MIB_H.get(name, OTHERS_GROWTH_MIB_H), name
+        assert abs(files) <= 5, name
