@@ -239,3 +239,34 @@ async def test_one_request_id_is_in_both_logs_and_in_the_answer(fake, tmp_path):
     said = {(line["module"], line.get("request_id")) for line in lines if line["message"] == "request"}
     for request_id in ("one-id-for-all", made, "merged-id"):
         assert {("edge", request_id), ("asgi", request_id)} <= said
+
+
+async def test_the_catalogue_of_all_services_is_searched_at_once(fake, tmp_path):
+    rows = [
+        {"id": "a", "task": "chat", "license": "MIT", "languages": ["pt-BR"], "runnable": True},
+        {
+            "id": "b",
+            "task": "speech",
+            "license": "CC-BY-NC-4.0",
+            "noncommercial": True,
+            "languages": ["pt-BR"],
+        },
+    ]
+    fake.routes["/v1/catalogue"] = lambda _: _json({"data": rows})
+    async with serve_gateway(fake, tmp_path) as gateway:
+
+        async def found(query: str) -> set[tuple[str, str]]:
+            async with gateway.get(f"/v1/catalogue?{query}") as answer:
+                return {(row["service"], row["id"]) for row in (await answer.json())["data"]}
+
+        assert await found("service=svc-chat") == {("svc-chat", "a"), ("svc-chat", "b")}
+        assert await found("service=svc-tts&language=pt&commercial=true&runnable=true") == {("svc-tts", "a")}
+        assert await found("service=svc-tts&q=nothing") == set()
+        for wrong in ("colour=red", "max_size_bytes=much", "service=svc-code"):
+            async with gateway.get(f"/v1/catalogue?{wrong}") as answer:
+                error = (await answer.json())["error"]
+                assert answer.status == 400 and wrong.partition("=")[0] in error["message"], error
+
+
+async def _json(body: object) -> web.Response:
+    return web.json_response(body)

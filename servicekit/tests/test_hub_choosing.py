@@ -61,6 +61,13 @@ def test_a_pipeline_is_fetched_by_its_components_without_the_single_file_and_the
     ]  # fmt: skip
 
 
+def test_a_catalogue_that_names_a_pipelines_folders_gets_its_components() -> None:
+    there = ("model_index.json", "unet/config.json", "unet/model.safetensors", "notes/model.safetensors")
+    parts = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
+    named = ("model_index.json", "unet/")
+    assert chosen(Format.DIFFUSERS, *there, components=parts, named=named) == list(there[:3])
+
+
 def test_of_several_gguf_files_a_small_good_one_is_taken_unless_one_is_named() -> None:
     there = ("a-Q8_0.gguf", "a-Q4_K_M.gguf", "a-F16.gguf")
     assert chosen(Format.GGUF, *there) == ["a-Q4_K_M.gguf"]

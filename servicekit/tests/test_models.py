@@ -137,7 +137,14 @@ def test_a_model_id_may_hold_a_slash(client: TestClient) -> None:
 
 def test_the_catalogue_says_what_fits(client: TestClient) -> None:
     row = client.get("/v1/catalogue").json()["data"][0]
-    assert row["fits"] is True and row["why_not"] is None and row["service"] == "svc-x"
+    assert row["fits"] is True and row["service"] == "svc-x"
+    assert row["runnable"] is False and "installs no models" in row["why_not"]
+
+
+def test_the_catalogue_is_searched_and_a_wrong_parameter_refused(client: TestClient) -> None:
+    assert client.get("/v1/catalogue", params={"task": "chat"}).json()["data"] == []
+    assert len(client.get("/v1/catalogue", params={"q": "c", "task": "image"}).json()["data"]) == 1
+    assert client.get("/v1/catalogue", params={"colour": "red"}).status_code == 422
 
 
 def test_a_service_with_one_model_installs_and_removes_none(client: TestClient) -> None:

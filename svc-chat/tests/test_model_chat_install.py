@@ -65,3 +65,8 @@ def test_an_installed_model_answers_without_a_restart_and_goes_again(client: Tes
     assert answer["choices"][0]["message"]["content"] == ours["choices"][0]["message"]["content"]
     assert client.delete("/v1/models/mini-Q4_K_M").json()["deleted"] is True
     assert listed(client, "mini-Q4_K_M", there=False)
+
+
+def test_the_catalogue_tells_which_of_its_models_run_here(client: TestClient) -> None:
+    rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
+    assert rows["Qwen2.5-1.5B-Instruct-Q4_K_M"]["runnable"] is True

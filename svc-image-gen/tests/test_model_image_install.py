@@ -64,3 +64,9 @@ def test_a_repository_that_is_no_pipeline_is_said_to_be_none(client: TestClient,
     hub.repositories["me/bare"] = {"model_index.json": b"{}", "unet.safetensors": b"x"}
     answer = client.post("/v1/models/install", json={"id": "me/bare"})
     assert answer.status_code == 404 and "safetensors" in answer.json()["error"]["message"]
+
+
+def test_the_catalogue_tells_which_of_its_models_run_here(client: TestClient) -> None:
+    rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
+    assert rows["sd-turbo"]["runnable"] is True
+    assert rows["taesd"]["runnable"] is False and "part of a pipeline" in rows["taesd"]["why_not"]

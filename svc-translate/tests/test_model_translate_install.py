@@ -53,3 +53,8 @@ def test_a_model_whose_direction_cannot_be_told_says_how_to_name_it(client: Test
 def test_the_estimate_counts_the_numbers_of_the_weights(client: TestClient) -> None:
     plan = client.post("/v1/models/plan", json={"id": "me/mini-en-pt"}).json()
     assert 45 * 2**20 < plan["memory_bytes"] < 60 * 2**20
+
+
+def test_the_catalogue_tells_which_of_its_models_run_here(client: TestClient) -> None:
+    rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
+    assert rows["opus-mt-tc-big-en-pt"]["runnable"] is True

@@ -107,3 +107,8 @@ def test_jobs_of_installs_are_listed_followed_and_checked(client: Client) -> Non
     assert client.get("/v1/jobs/job_x").status_code == 404
     assert client.post("/v1/models/install", json={"name": "me/voice"}).status_code == 400
     assert client.post("/v1/models/plan", json={"id": "nothing"}).status_code == 404
+
+
+def test_the_catalogue_tells_which_of_its_models_run_here(client: Client) -> None:
+    rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
+    assert rows["mms-tts-por"]["runnable"] is True

@@ -82,3 +82,8 @@ def test_what_no_engine_here_runs_is_refused_before_it_is_fetched(client: TestCl
 def test_the_built_in_model_is_not_removed(client: TestClient) -> None:
     answer = client.delete("/v1/models/oficina-captioner")
     assert answer.status_code == 404 and "built in" in answer.json()["error"]["message"]
+
+
+def test_the_catalogue_tells_which_of_its_models_run_here(client: TestClient) -> None:
+    rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
+    assert rows["vit-base-patch16-224"]["runnable"] is True

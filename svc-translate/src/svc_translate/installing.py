@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from servicekit import hub
 from servicekit.errors import BadRequest
@@ -38,21 +39,31 @@ def build_installs(
 
     return hub.connect(
         settings, catalogue, hub.Format.TRANSFORMERS, estimate, task="translation", arrived=arrived,
-        leaving=leaving,
+        leaving=leaving, runs=check_kind,
     )  # fmt: skip
 
 
 def estimate(needs: hub.Needs) -> int:
     """Return the memory of a model that runs here; raises BadRequest for another, before it is fetched."""
-    kind = str(needs.json("config.json").get("model_type"))
+    check_kind(needs.json("config.json"), needs.listing.repo)
     names = {file.name for file in needs.files}
-    if kind != "marian" or not {"source.spm", "target.spm", "vocab.json", "model.safetensors"} <= names:
+    if not {"source.spm", "target.spm", "vocab.json", "model.safetensors"} <= names:
         raise BadRequest(
-            f"'{needs.listing.repo}' is a {kind[:40]} model, or lacks its SentencePiece files. Marian models "
-            "(opus-mt) with safetensors run here.",
+            f"'{needs.listing.repo}' lacks its SentencePiece files. Marian models (opus-mt) with safetensors run here.",
             param="id",
         )
     return memory_need(needs)
+
+
+def check_kind(config: Mapping[str, Any], name: str) -> None:
+    """Raise BadRequest if a model of that configuration does not translate here."""
+    kind = str(config.get("model_type"))
+    if kind != "marian":
+        raise BadRequest(
+            f"'{name[:100]}' is a {kind[:40]} model, which does not translate here. Marian models (opus-mt) with "
+            "safetensors do.",
+            param="id",
+        )
 
 
 def folder_of(model: hub.ShelfModel) -> MarianFolder:

@@ -26,7 +26,7 @@ def build_installs(settings: Settings, service: SpeechService) -> hub.Installs:
 
     return hub.connect(
         settings, service.models.catalogue, hub.Format.TRANSFORMERS, estimate, task="speech", arrived=arrived,
-        leaving=service.discard,
+        leaving=service.discard, runs=kind_of,
     )  # fmt: skip
 
 

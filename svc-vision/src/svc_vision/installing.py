@@ -50,6 +50,7 @@ def build_installs(
         task="caption",
         arrived=arrived,
         leaving=leaving,
+        runs=task_of,
     )
 
 

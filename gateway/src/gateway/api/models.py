@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from gateway.parts import Parts
 from servicekit.auth import Identity, identity_of
 from servicekit.errors import UpstreamFailed
+from servicekit.models import CatalogueQuery
 
 
 class Install(BaseModel):
@@ -19,6 +21,18 @@ class Install(BaseModel):
     """An id of a catalogue, or any repository of the hub as `owner/name`; then `service` says who runs it."""
     service: Literal["chat", "image-gen", "vision", "translate", "tts", "rag"] | None = None
     revision: str | None = Field(default=None, min_length=1, max_length=100)
+
+
+class CatalogueSearch(CatalogueQuery):
+    """What a service's catalogue is searched by, and the service."""
+
+    service: Literal["svc-chat", "svc-image-gen", "svc-vision", "svc-translate", "svc-tts", "svc-rag", ""] = (
+        ""
+    )
+
+    def keep(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the entries that are so, in their order."""
+        return super().keep(row for row in rows if self.service in ("", row.get("service")))
 
 
 def router(parts: Parts) -> APIRouter:
@@ -31,9 +45,11 @@ def router(parts: Parts) -> APIRouter:
         return {"object": "list", "data": await parts.catalogue.models(caller.token)}
 
     @routes.get("/catalogue")
-    async def list_catalogue(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
-        """List the public models that the services can run."""
-        return {"object": "list", "data": await parts.catalogue.public_models(caller.token)}
+    async def list_catalogue(
+        wanted: Annotated[CatalogueSearch, Query()], caller: Identity = Depends(identity_of)
+    ) -> dict[str, Any]:
+        """Search the public models of all services."""
+        return {"object": "list", "data": wanted.keep(await parts.catalogue.public_models(caller.token))}
 
     @routes.post("/models/install")
     async def install(asked: Install, response: Response, caller: Identity = Depends(identity_of)) -> Any:

@@ -9,7 +9,7 @@ from servicekit.hub.api import router
 from servicekit.hub.choosing import Format
 from servicekit.hub.connecting import connect, queue_for, routers, start, stop
 from servicekit.hub.installs import KIND, Installs
-from servicekit.hub.plan import Estimate, Needs, Plan, Planner, Target
+from servicekit.hub.plan import Estimate, Needs, Plan, Planner, Runs, Target
 from servicekit.hub.repository import HubRepository, Repository
 from servicekit.hub.shelf import Shelf, ShelfModel
 from servicekit.hub.weights import numbers_in
@@ -24,6 +24,7 @@ __all__ = [
     "Plan",
     "Planner",
     "Repository",
+    "Runs",
     "Shelf",
     "ShelfModel",
     "Target",

@@ -59,7 +59,8 @@ def choose(
     """Return the files to fetch.
 
     Args:
-        named: file names that a catalogue or the caller asks for; empty: what the format needs.
+        named: file names that a catalogue or the caller asks for; empty, or with folders among them (`unet/`):
+            what the format needs.
         components: content of `model_index.json`, for DIFFUSERS.
 
     Raises:
@@ -72,7 +73,7 @@ def choose(
     by_name = {file.name: file for file in files}
     if form is Format.GGUF:
         chosen = [_gguf(by_name, named)]
-    elif named:
+    elif named and not any(name.endswith("/") for name in named):
         chosen = [by_name[name] for name in _known(named, by_name)]
     elif form is Format.DIFFUSERS:
         chosen = _diffusers(files, components or {})
@@ -143,7 +144,8 @@ def _variant(name: str) -> bool:
     return any(f".{kind}" in stem for kind in ("fp16", "fp32", "bf16", "non_ema", "ema"))
 
 
-def _known(named: Sequence[str], by_name: Mapping[str, RepoFile]) -> list[str]:
+def check_safe(named: Sequence[str]) -> None:
+    """Raise UnsafeModel if a pickle is among the names."""
     unsafe = [name for name in named if name.endswith(_PICKLES)]
     if unsafe:
         raise UnsafeModel(
@@ -151,6 +153,10 @@ def _known(named: Sequence[str], by_name: Mapping[str, RepoFile]) -> list[str]:
             "Choose a repository with safetensors or GGUF.",
             param="id",
         )
+
+
+def _known(named: Sequence[str], by_name: Mapping[str, RepoFile]) -> list[str]:
+    check_safe(named)
     missing = [name for name in named if name not in by_name]
     if missing:
         there = ", ".join(sorted(by_name)[:20])

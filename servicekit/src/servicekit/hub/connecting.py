@@ -11,8 +11,9 @@ from servicekit import jobs, models
 from servicekit.hub.api import router
 from servicekit.hub.choosing import Format
 from servicekit.hub.installs import KIND, Installs
-from servicekit.hub.plan import Estimate, Planner
+from servicekit.hub.plan import Estimate, Planner, Runs
 from servicekit.hub.repository import HubRepository
+from servicekit.hub.running import judge
 from servicekit.hub.shelf import Shelf, ShelfModel
 from servicekit.models.catalogue import Catalogue, Machine
 from servicekit.models.registry import ServiceModels
@@ -28,8 +29,14 @@ def connect(
     task: str,
     arrived: Callable[[ShelfModel], None],
     leaving: Callable[[str], None],
+    runs: Runs = lambda config, name: None,
 ) -> Installs:
-    """Return what installs for a service; models stand in `data_dir/models`. Fetches nothing yet."""
+    """Return what installs for a service; models stand in `data_dir/models`. Fetches nothing yet.
+
+    `runs` looks at a model's configuration and raises BadRequest for one that no engine of the service runs; by it
+    the catalogue tells which of its entries are `runnable`.
+    """
+    catalogue.judge = judge(runs)
     shelf = Shelf(settings.data_dir / "models")
     repository = HubRepository(settings.hf_endpoint or None, settings.hf_token or None)
     planner = Planner(repository, catalogue, form, estimate, lambda: Machine.measure(shelf.root), task)

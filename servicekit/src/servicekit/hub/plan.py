@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -63,6 +63,8 @@ class Needs:
 
 Estimate = Callable[[Needs], int | None]
 """Bytes of memory that the model takes at most while it answers; None: it cannot be told."""
+Runs = Callable[[Mapping[str, Any], str], object]
+"""Looks at a model's configuration and its name; raises ServiceError if no engine here runs it."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from servicekit.models.aliases import DEFAULT_ALIASES
 from servicekit.models.api import router
 from servicekit.models.catalogue import Catalogue, CatalogueEntry, Machine
 from servicekit.models.registry import InstalledModel, Loadable, ServiceModels, resolve
+from servicekit.models.search import CatalogueQuery
 from servicekit.models.slot import ModelSlot
 
 __all__ = [
     "DEFAULT_ALIASES",
     "Catalogue",
     "CatalogueEntry",
+    "CatalogueQuery",
     "InstalledModel",
     "Loadable",
     "Machine",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from servicekit.errors import NotImplementedYet
 from servicekit.models.registry import ServiceModels
+from servicekit.models.search import CatalogueQuery
 
 
 def router(
@@ -33,9 +34,9 @@ def router(
         return (await now()).listing()
 
     @routes.get("/v1/catalogue")
-    async def list_catalogue() -> dict[str, Any]:
-        """List the public models this service can run, with whether they fit this machine."""
-        return await asyncio.to_thread((await now()).catalogue_listing)
+    async def list_catalogue(wanted: Annotated[CatalogueQuery, Query()]) -> dict[str, Any]:
+        """Search the public models for this service; each tells whether it runs here and fits this machine."""
+        return await asyncio.to_thread((await now()).catalogue_listing, wanted)
 
     routes.include_router(installing or _cannot_install())
 

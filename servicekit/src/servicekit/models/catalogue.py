@@ -6,7 +6,7 @@ Owns the YAML format and the fits arithmetic. Knows nothing about installed or l
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,10 @@ class CatalogueEntry:
     size_bytes: int | None = None
     memory_bytes: int | None = None
     publisher: str | None = None
+    published: str | None = None
+    """When its publisher gave it out: `2024-09`, or the year alone."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """What the model's own configuration says, as far as engines decide by it whether they run it."""
     good_for: Mapping[str, str] = field(default_factory=dict)
     builtin: bool = False
 
@@ -75,7 +79,8 @@ class CatalogueEntry:
             )
         return None
 
-    def as_dict(self, machine: Machine) -> dict[str, Any]:
+    def as_dict(self, machine: Machine, cannot_run: str | None = None) -> dict[str, Any]:
+        """Give the API's entry; `cannot_run` says why nothing here runs the model."""
         reason = self.why_not(machine)
         return {
             "id": self.id,
@@ -90,18 +95,30 @@ class CatalogueEntry:
             "size_bytes": self.size_bytes,
             "memory_bytes": self.memory_bytes,
             "publisher": self.publisher,
+            "published": self.published,
             "good_for": dict(self.good_for),
             "builtin": self.builtin,
             "fits": reason is None,
-            "why_not": reason,
+            "runnable": cannot_run is None,
+            "why_not": cannot_run or reason,
         }
 
 
-@dataclass(frozen=True)
+Judge = Callable[[CatalogueEntry], str | None]
+"""Says why no engine of the service runs an entry, None if one does; asks nobody on the network."""
+
+
+def runs_nothing(entry: CatalogueEntry) -> str | None:
+    """Judge for a service that installs nothing: what is not built in does not run."""
+    return None if entry.builtin else "this service installs no models from a hub"
+
+
+@dataclass
 class Catalogue:
-    """The entries of one service, recommended ones first."""
+    """The entries of one service, recommended ones first; `judge` is set by what installs them."""
 
     entries: tuple[CatalogueEntry, ...] = ()
+    judge: Judge = runs_nothing
 
     @classmethod
     def from_yaml(cls, path: Path) -> Catalogue:
@@ -123,7 +140,9 @@ class Catalogue:
         return next((entry for entry in self.entries if entry.id == model_id), None)
 
     def as_dict(self, machine: Machine, service: str) -> dict[str, Any]:
-        return {"object": "list", "data": [e.as_dict(machine) | {"service": service} for e in self.entries]}
+        """Give the body of `/v1/catalogue`."""
+        rows = [entry.as_dict(machine, self.judge(entry)) | {"service": service} for entry in self.entries]
+        return {"object": "list", "data": rows}
 
 
 def _entry(row: Mapping[str, Any]) -> CatalogueEntry:
@@ -136,5 +155,6 @@ def _entry(row: Mapping[str, Any]) -> CatalogueEntry:
     values = dict(row)
     for name in ("files", "languages"):
         values[name] = tuple(values.get(name) or ())
-    values["good_for"] = dict(values.get("good_for") or {})
+    for name in ("good_for", "config"):
+        values[name] = dict(values.get(name) or {})
     return CatalogueEntry(**values)

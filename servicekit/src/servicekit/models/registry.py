@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from servicekit.errors import ModelNotFound
 from servicekit.models.catalogue import Catalogue, Machine
+from servicekit.models.search import CatalogueQuery
 from servicekit.models.slot import SlotState
 
 
@@ -194,5 +195,7 @@ class ServiceModels:
                 rows.append(self.describe(found, alias=alias))
         return {"object": "list", "data": rows}
 
-    def catalogue_listing(self) -> dict[str, Any]:
-        return self.catalogue.as_dict(Machine.measure(self.folder), self.service)
+    def catalogue_listing(self, wanted: CatalogueQuery | None = None) -> dict[str, Any]:
+        """Give the `/v1/catalogue` body: what is `wanted`, or all."""
+        told = self.catalogue.as_dict(Machine.measure(self.folder), self.service)
+        return told if wanted is None else told | {"data": wanted.keep(told["data"])}

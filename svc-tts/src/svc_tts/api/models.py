@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
-from servicekit.models import ServiceModels
+from servicekit.models import CatalogueQuery, ServiceModels
 
 
 def blueprint(models: ServiceModels) -> Blueprint:
@@ -17,7 +17,7 @@ def blueprint(models: ServiceModels) -> Blueprint:
 
     @routes.get("/v1/catalogue")
     def list_catalogue() -> Response:
-        return jsonify(models.catalogue_listing())
+        return jsonify(models.catalogue_listing(CatalogueQuery.read(request.args)))
 
     @routes.post("/v1/models/<path:model_id>/load")
     def load_model(model_id: str) -> Response:
