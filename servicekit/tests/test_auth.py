@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ class Gateway:
     def __init__(self, keys: TestKeys):
         self._keys, self.valid, self.away, self.asked = keys, {"ofi_good"}, False, 0
         self.full = False
+        self.more: dict[str, object] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if self.away:
@@ -33,7 +35,7 @@ class Gateway:
         token = json.loads(request.content)["token"]
         if token in self.valid:
             claims = {"sub": "ana", "name": "ana", "role": "member", "scopes": ["chat"]}
-            return httpx.Response(200, json={"claims": claims})
+            return httpx.Response(200, json={"claims": claims | self.more})
         return httpx.Response(401, json={})
 
 
@@ -117,6 +119,37 @@ def test_a_very_long_key_is_refused_without_asking_or_being_kept(check, gateway)
 def test_a_revoked_access_token_is_refused(check, keys) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(Unauthorized):
         check(keys.token(typ="access"))
+
+
+def test_a_delegated_token_is_asked_about(check, keys, gateway) -> None:  # type: ignore[no-untyped-def]
+    token = keys.token("ana", typ="delegated", admitted=True)
+    with pytest.raises(Unauthorized):
+        check(token)
+    gateway.valid.add(other := keys.token("bia", typ="delegated", admitted=True))
+    assert not check(other).admitted, "the gateway says how far it goes, not the token"
+    gateway.more = {"admitted": True}
+    gateway.valid.add(third := keys.token("caio", typ="delegated"))
+    assert check(third).admitted
+
+
+def test_a_service_without_network_takes_only_what_another_service_was_given(
+    keys: TestKeys, tmp_path: Path
+) -> None:
+    def away(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no network")
+
+    (file := tmp_path / "jwks.json").write_text(json.dumps(keys._jwks))
+    client = httpx.Client(transport=httpx.MockTransport(away))
+    alone = Authenticator(ServiceSettings(jwks_file=str(file)), client)
+    found = alone.authenticate(keys.token("ana", typ="delegated", admitted=True))
+    assert (found.user_id, found.admitted) == ("ana", True)
+    for claims in ({}, {"admitted": "yes"}, {"admitted": 1}):
+        with pytest.raises(NotReady):
+            alone.authenticate(keys.token("ana", typ="delegated", **claims))
+    with pytest.raises(Unauthorized):
+        alone.authenticate(keys.token("ana", typ="delegated", admitted=True, exp=1))
+    with pytest.raises(NotReady):
+        alone.authenticate(keys.token("ana", typ="access", admitted=True))
 
 
 @pytest.mark.parametrize("bearer", [None, "", "ofi_bad", "a.b.c", "..", "x" * 5000])

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -57,6 +58,8 @@ class Interpreter:
     async def run(self, session_id, code, files, bearer):
         with open(f"{folder}/ran", "a") as ran:
             ran.write(session_id + "\\n")
+        with open(f"{folder}/bearers", "a") as bearers:
+            bearers.write(json.dumps(bearer) + "\\n")
         await asyncio.sleep(0.15)
         return CodeResult("42", (OutputFile("chart.png", b"\\x89PNG" + session_id.encode(), True),))
 
@@ -66,8 +69,13 @@ class Interpreter:
     async def close(self):
         pass
 
+class Delegation:
+    async def for_work(self, bearer, seconds):
+        return {"Authorization": "Bearer kept"}
+
 settings = Settings(data_dir=folder, port=port, auth="off", drain_s=1.0, vision_url="", rag_url="")
-serve(create_app(settings, EngineGroup([Engine(delay_s=0.02)]), tools=(None, Interpreter())), settings)
+engine, tools = EngineGroup([Engine(delay_s=0.02)]), (None, Interpreter())
+serve(create_app(settings, engine, tools=tools, delegation=Delegation()), settings)
 """
 FINAL = " ".join(f"w{n}" for n in range(40))
 TOOLS = [WEATHER, {"type": "code_interpreter"}]
@@ -188,6 +196,16 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_done_twice(service: Se
         assert told.count("thread.run.step.completed") == told.count("thread.run.step.created") == 5
         assert told.count("thread.message.completed") == 3
     assert kills > 0
+    permissions = (service.folder / "bearers").read_text().splitlines()
+    assert set(permissions) == {'{"Authorization": "Bearer kept"}'}, "a run lost its permission"
+    assert kept_permissions(service.folder) == (0, ROUNDS)
+
+
+def kept_permissions(folder: Path) -> tuple[int, int]:
+    """Return in how many runs a permission is kept, and how many runs there are."""
+    with contextlib.closing(sqlite3.connect(folder / "service.db")) as db:
+        bodies = [body for (body,) in db.execute("SELECT body FROM runs")]
+    return sum("_delegated" in body or "Bearer kept" in body for body in bodies), len(bodies)
 
 
 def follow(service: Service, thread_id: str, run_id: str) -> list[tuple[int, str]]:

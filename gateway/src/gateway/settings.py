@@ -54,6 +54,8 @@ class Settings(ServiceSettings):
     """Life of an access token in seconds."""
     identity_token_s: int = 300
     """Life of the token that a service gets in seconds."""
+    delegated_token_s: int = 24 * 3600
+    """Longest life of the token with which a service does long work for its caller."""
     session_s: int = 7 * 24 * 3600
     """Life of a page's login in seconds."""
     link_s: int = 24 * 3600

@@ -1,12 +1,14 @@
 """Who is calling: identity tokens are verified here, so a service's own port is no back door.
 
-A bearer is one of three things:
+A bearer is one of four things:
 - an identity token (EdDSA JWT, `typ: identity`) that the gateway signs for each forwarded call;
 - an access token (EdDSA JWT, `typ: access`) from `POST /auth/login`;
+- a delegated token (EdDSA JWT, `typ: delegated`) from `POST /auth/delegate`, for work that goes on;
 - an API key (`ofi_…`).
 The first never leaves the machines of the system: no answer holds one. It is verified with the
-gateway's public keys alone. The other two are in clients' hands and can be revoked, so the gateway is
-asked about them, at most twice a second each; while it cannot be asked they are refused with 503.
+gateway's public keys alone. The others last and can be revoked, so the gateway is asked about them, at
+most twice a second each; while it cannot be asked they are refused with 503. A service without network
+(`jwks_file`) takes a delegated token that a service got on its signature.
 """
 
 from __future__ import annotations
@@ -136,6 +138,7 @@ class Authenticator:
     def __init__(self, settings: ServiceSettings, client: httpx.Client | None = None):
         self._enabled = settings.auth == "on"
         self._gateway = settings.gateway_url.rstrip("/")
+        self._alone = bool(settings.jwks_file)
         self._client = client or httpx.Client(timeout=httpx.Timeout(2.0, connect=1.0))
         self._keys = KeySet(f"{self._gateway}/.well-known/jwks.json", self._client, settings.jwks_file)
         self._known: OrderedDict[bytes, tuple[float, Identity | ServiceError]] = OrderedDict()
@@ -157,7 +160,7 @@ class Authenticator:
             raise Unauthorized(f"This key has {len(bearer)} characters; {MAX_BEARER_CHARS} is the most.")
         if bearer.count(".") == 2:
             identity, kind = self._verified(bearer)
-            if kind == "identity":
+            if kind == "identity" or (kind == "delegated" and identity.admitted and self._alone):
                 return identity
         return self._introspected(bearer)
 
@@ -187,10 +190,11 @@ class Authenticator:
             raise Unauthorized("This token has expired. Log in again.") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthorized("This token is not valid. Log in again.") from error
-        if claims["typ"] not in ("identity", "access"):
-            raise Unauthorized("This token is for something else. Log in again.")
         kind = claims["typ"]
-        return identity_from_claims(claims, token, admitted=kind == "identity"), kind
+        if kind not in ("identity", "access", "delegated"):
+            raise Unauthorized("This token is for something else. Log in again.")
+        admitted = kind == "identity" or (kind == "delegated" and claims.get("admitted") is True)
+        return identity_from_claims(claims, token, admitted=admitted), kind
 
     def _introspected(self, bearer: str) -> Identity:
         cached = self._cached(bearer)
@@ -209,7 +213,8 @@ class Authenticator:
         elif answer.status_code != 200:
             raise NotReady("The gateway could not check this key. Try again.")
         else:
-            found = identity_from_claims(answer.json()["claims"], bearer)
+            claims = answer.json()["claims"]
+            found = identity_from_claims(claims, bearer, admitted=claims.get("admitted") is True)
         with self._lock:
             self._known[_name(bearer)] = (asked_at, found)
             while len(self._known) > _MAX_CACHED:

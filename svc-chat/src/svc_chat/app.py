@@ -36,9 +36,9 @@ from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.database import open_database
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
-from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
+from svc_chat.engine.tools_base import CodeInterpreter, Delegation, FileSearch
 from svc_chat.engine.tuning.base import Trainer
-from svc_chat.files import build_files, build_interpreter, build_rag
+from svc_chat.files import build_delegation, build_files, build_interpreter, build_rag
 from svc_chat.history import build_history
 from svc_chat.installing import build_installs
 from svc_chat.settings import Settings
@@ -52,6 +52,7 @@ def create_app(
     describer: Describer | None = None,
     tools: tuple[FileSearch | None, CodeInterpreter | None] | None = None,
     trainer: Trainer | None = None,
+    delegation: Delegation | None = None,
 ) -> FastAPI:
     """Return the app; tests pass a fake `engine`, `describer`, `tools` and an authenticator with keys of their own."""
     settings = settings or Settings()
@@ -74,8 +75,11 @@ def create_app(
     )
 
     rag, interpreter = build_rag(settings), build_interpreter(settings)
+    delegating = build_delegation(settings)
     kept_files = build_files(database, settings, rag)
-    assistance = build_assistants(service, database, kept_files, tools or (rag, interpreter), settings)
+    assistance = build_assistants(
+        service, database, kept_files, tools or (rag, interpreter), settings, delegation or delegating
+    )
     trainings = build_tuning(service, database, kept_files, trained, settings, trainer)
     chores = (kept_files.sweep, assistance.runs.sweep)
     history = build_history(service, database, settings, chores, [assistance.writer])
@@ -100,7 +104,7 @@ def create_app(
         await built.close()
         if describer is not None:
             await describer.close()
-        for neighbour in (rag, interpreter):
+        for neighbour in (rag, interpreter, delegating):
             if neighbour is not None:
                 await neighbour.close()
         database.dispose()

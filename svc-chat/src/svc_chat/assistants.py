@@ -14,7 +14,7 @@ from svc_chat.domain.files import FileService
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.store_runs import SqlRuns
 from svc_chat.engine.store_threads import SqlAssistants, SqlThreads
-from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
+from svc_chat.engine.tools_base import CodeInterpreter, Delegation, FileSearch
 from svc_chat.settings import Settings
 
 
@@ -34,6 +34,7 @@ def build_assistants(
     files: FileService,
     tools: tuple[FileSearch | None, CodeInterpreter | None],
     settings: Settings,
+    delegation: Delegation | None = None,
 ) -> Assistants:
     """Return what keeps assistants and threads in `database` and works on their runs."""
     search, interpreter = tools
@@ -48,5 +49,5 @@ def build_assistants(
     resources = Resources(files, search, interpreter)
     threads = ThreadService(stores[1], resources)
     limits = RunLimits(settings.run_life_s, settings.runs_max, settings.history_retention_days * 86_400)
-    runs = RunService(chat, writer, stores, threads, files, limits)
+    runs = RunService(chat, writer, stores, threads, files, limits, delegation)
     return Assistants(AssistantService(stores[2], resources, chat), threads, runs, writer)

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Engine as Database
 from svc_chat.domain.files import FileLimits, FileService
 from svc_chat.engine.code_service import CodeService
 from svc_chat.engine.file_folder import FileFolder
+from svc_chat.engine.gateway_delegation import GatewayDelegation
 from svc_chat.engine.rag_service import RagService
 from svc_chat.engine.store_files import SqlFiles
 from svc_chat.settings import Settings
@@ -30,3 +31,9 @@ def build_rag(settings: Settings) -> RagService | None:
 def build_interpreter(settings: Settings) -> CodeService | None:
     """Return who runs code, None for nobody."""
     return CodeService(settings.code_url, settings.code_timeout_s) if settings.code_url else None
+
+
+def build_delegation(settings: Settings) -> GatewayDelegation | None:
+    """Return who makes callers' permissions last as long as their runs, None for nobody."""
+    needed = settings.auth == "on" and (settings.rag_url or settings.code_url)
+    return GatewayDelegation(settings.gateway_url) if needed else None

@@ -12,7 +12,7 @@ from gateway.api.gate import CSRF_COOKIE, SESSION_COOKIE, session_cookie
 from gateway.api.session import is_https, open_session, set_cookies, set_csrf
 from gateway.errors import WrongPassword
 from gateway.parts import Parts
-from servicekit.auth import Identity, identity_of
+from servicekit.auth import Identity, bearer_of, identity_of
 from servicekit.errors import InvalidBody, Unauthorized, UnsupportedMedia
 
 
@@ -27,6 +27,12 @@ class Token(BaseModel):
     """An API key, a token, or the token of a one-time link."""
 
     token: str = Field(min_length=1, max_length=4096)
+
+
+class Delegation(BaseModel):
+    """For how long somebody's work goes on."""
+
+    seconds: int = Field(ge=1, le=10**9)
 
 
 def router(parts: Parts) -> APIRouter:
@@ -97,7 +103,26 @@ def router(parts: Parts) -> APIRouter:
         except Unauthorized:
             parts.limiter.take("open", f"introspect {_address(request)}")
             raise
-        return {"active": True, "claims": parts.signer.verify(caller.identity.token)}
+        claims = parts.signer.verify(caller.identity.token)
+        if _claims(parts, asked.token).get("admitted"):
+            claims["admitted"] = True
+        return {"active": True, "claims": claims}
+
+    @routes.post("/delegate")
+    async def delegate(request: Request, asked: Delegation) -> dict[str, Any]:
+        """Give a token for work that outlives the call: it ends with its time, or with the credential behind it.
+
+        A service that asks with the identity token of a call goes on with what that call was let in for.
+        """
+        credential_id = request.scope.get("oficina.credential", "")
+        credential = await parts.resolver.in_thread(parts.credentials.find_by_id, credential_id)
+        if credential is None:
+            raise Unauthorized("This call has no key or login behind it to go on with. Log in.")
+        life_s = min(asked.seconds, parts.settings.delegated_token_s)
+        claims = _claims(parts, bearer_of(request.headers.get("authorization")) or "")
+        admitted = claims.get("typ") == "identity" or claims.get("admitted") is True
+        token, _ = parts.signer.sign(credential, "delegated", life_s, admitted=admitted)
+        return {"token": token, "expires_in": life_s}
 
     async def _logged_in(request: Request, user_id: str) -> Response:
         session, credential = await open_session(parts, user_id)
@@ -108,6 +133,10 @@ def router(parts: Parts) -> APIRouter:
         return response
 
     return routes
+
+
+def _claims(parts: Parts, bearer: str) -> dict[str, Any]:
+    return parts.signer.verify(bearer) if bearer.count(".") == 2 else {}
 
 
 def _address(request: Request) -> str:

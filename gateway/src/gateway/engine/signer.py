@@ -46,8 +46,10 @@ class Signer:
         """Write the public keys where services without network read them; old or new, never half."""
         atomic.write(file, orjson.dumps(self.jwks()), mode=0o644)
 
-    def sign(self, credential: Credential, kind: str, life_s: float) -> tuple[str, dict[str, Any]]:
-        """Return a token of `kind` (access or identity) and its claims; `cid` names the credential."""
+    def sign(
+        self, credential: Credential, kind: str, life_s: float, *, admitted: bool = False
+    ) -> tuple[str, dict[str, Any]]:
+        """Return a token of `kind` (access, identity, delegated) and its claims; `cid` names the credential."""
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": ISSUER,
@@ -60,6 +62,7 @@ class Signer:
             "cid": credential.id,
             "iat": now,
             "exp": now + int(life_s),
+            **({"admitted": True} if admitted else {}),
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self.kid}), claims
 
@@ -84,7 +87,7 @@ class Signer:
             raise Unauthorized("This token has expired. Log in again.") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthorized("This token is not valid. Log in again.") from error
-        if claims["typ"] not in ("access", "identity"):
+        if claims["typ"] not in ("access", "identity", "delegated"):
             raise Unauthorized("This token is for something else. Log in again.")
         return claims
 

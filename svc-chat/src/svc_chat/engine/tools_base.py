@@ -11,6 +11,14 @@ Bearer = Mapping[str, str]
 """Headers by which something is done in the caller's name."""
 
 
+class Delegation(Protocol):
+    """Makes a caller's permission outlive its call."""
+
+    async def for_work(self, bearer: Bearer, seconds: float) -> Bearer | None:
+        """Return headers that hold for `seconds`, also after a restart, or None when there can be none."""
+        ...
+
+
 @dataclass(frozen=True)
 class Passage:
     """A piece of a file's text that was found; `score` is in [0, 1]."""

@@ -25,11 +25,13 @@ from svc_chat.domain.service import Ask, ChatService
 from svc_chat.engine.base import Sampling
 from svc_chat.engine.history import Event, Listing, Page
 from svc_chat.engine.threads import ACTIVE, WORKING, Assistants, Body, Runs, StoredRun, Threads, WholeRun
-from svc_chat.engine.tools_base import Bearer
+from svc_chat.engine.tools_base import Bearer, Delegation
 from svc_chat.errors import RunActive, TooManyRuns
 
 _POLL_S = 0.25
 """Between two looks at a run that another process works on."""
+_SPARE_S = 60.0
+"""How much longer than a run its permission holds: clocks differ."""
 _SEARCH = "Find passages in the user's files."
 
 
@@ -69,10 +71,11 @@ class RunService:
         threads: ThreadService,
         files: FileService,
         limits: RunLimits,
+        delegation: Delegation | None = None,
     ):
         self._chat, self._writer, self._threads_api = chat, writer, threads
         self._runs, self._threads, self._assistants = stores
-        self._files, self._limits = files, limits
+        self._files, self._limits, self._delegation = files, limits, delegation
 
     async def create(self, new: NewRun, owner: str, thread_id: str) -> AssistantRun:
         """Begin a run on a thread that is there; raises RunActive, TooManyRuns, what is wrong with the request."""
@@ -259,6 +262,8 @@ class RunService:
             "_builtin": model.builtin,
             "_question": asked[-1][:2000] if asked else "",
         }
+        if self._delegation is not None and _acts(body):
+            body["_delegated"] = await self._delegation.for_work(new.bearer, self._limits.life_s + _SPARE_S)
         ask = replace(ask, messages=prepared.request.messages, model=prepared.model.id)
         now = time.time()
         return StoredRun(
@@ -295,6 +300,11 @@ def _offered(body: Body, builtin: bool) -> list[Body]:
     """Return the tools that a model is offered: the built-in one reads passages, and never asks for them."""
     forced = body["tool_choice"] in ("required", {"type": "file_search"})
     return [tool for tool in body["tools"] if tool["type"] != "file_search" or not builtin or forced]
+
+
+def _acts(body: Body) -> bool:
+    """Tell whether a run may ask other services in its caller's name."""
+    return any(tool["type"] in ("file_search", "code_interpreter") for tool in body["tools"])
 
 
 def _schema(response_format: Any) -> Mapping[str, Any] | None:

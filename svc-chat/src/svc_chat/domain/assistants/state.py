@@ -258,6 +258,7 @@ class RunState:
 
     def _ended(self, kind: str) -> dict[str, Any]:
         self.body["usage"] = added(self.body.get("_usage"), usage_json(None))
+        self.body.pop("_delegated", None)
         return self._run(kind)
 
     def _open_message(self, pictures: Sequence[str]) -> tuple[Events, dict[str, Any]]:

@@ -68,7 +68,7 @@ class ToolBox:
         options = next((t.get("file_search") or {} for t in body["tools"] if t["type"] == "file_search"), {})
         threshold = (options.get("ranking_options") or {}).get("score_threshold") or 0.0
         limit = options.get("max_num_results") or RESULTS_MAX
-        found = await self._search.search(store_ids, call["_query"], limit, threshold, run.grant.bearer)
+        found = await self._search.search(store_ids, call["_query"], limit, threshold, run.bearer)
         number = len(sources(run.state.steps))
         small = bool(body["_builtin"])
         results: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ class ToolBox:
             return _logs(INTERPRETER_OFF), INTERPRETER_OFF, {}
         inputs = await self._inputs(run)
         code, session = call["code_interpreter"]["input"], run.stored.thread_id
-        result = await self._interpreter.run(session, code, inputs, run.grant.bearer)
+        result = await self._interpreter.run(session, code, inputs, run.bearer)
         kept = [(made, await self._kept(run.stored.owner, made)) for made in result.files]
         text = _cut(result.text)
         if result.timed_out:

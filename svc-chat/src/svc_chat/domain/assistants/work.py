@@ -28,7 +28,7 @@ class _Text:
 
 @dataclass
 class Grant:
-    """What lets this process act for the caller of a run; never written down, so a restart ends it."""
+    """What the call that began a run, or went on with it, lets this process do; never written down."""
 
     bearer: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,6 +60,11 @@ class AssistantRun(Telling):
     def ends(self) -> bool:
         """Whether the last change came already."""
         return self._ends
+
+    @property
+    def bearer(self) -> Mapping[str, str]:
+        """What lets this process act for the run's caller: what was kept for it, or what its call had."""
+        return self.state.body.get("_delegated") or self.grant.bearer
 
     @property
     def snapshot(self) -> Mapping[str, Any]:
