@@ -57,7 +57,7 @@ def test_a_pipeline_is_fetched_by_its_components_without_the_single_file_and_the
     }  # fmt: skip
     assert chosen(Format.DIFFUSERS, *there, components=parts) == [
         "model_index.json", "scheduler/scheduler_config.json", "unet/config.json",
-        "unet/diffusion_pytorch_model.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors",
     ]  # fmt: skip
 
 

@@ -46,6 +46,22 @@ def test_a_picture_tells_in_its_file_how_it_was_made(client: TestClient) -> None
     assert (told["seed"], told["num_inference_steps"], told["native_size"]) == (5, 3, [64, 64])
 
 
+def test_what_has_no_effect_is_told_and_not_written_into_the_picture(client: TestClient) -> None:
+    told = generate(client, negative_prompt="blur", guidance_scale=1.0).json()["parameters"]
+    assert (told["negative_prompt"], told["ignored"]) == ("", ["negative_prompt"])
+    heeded = generate(client, negative_prompt="blur", guidance_scale=1.5).json()["parameters"]
+    assert (heeded["negative_prompt"], heeded["ignored"]) == ("blur", [])
+
+
+def test_the_consistency_sampler_takes_fifty_steps_at_most(client: TestClient) -> None:
+    assert generate(client, scheduler="lcm", steps=50).status_code == 200
+    answer = generate(client, scheduler="lcm", steps=51)
+    assert answer.status_code == 400 and answer.json()["error"]["param"] == "steps"
+    older = {"prompt": "x", "scheduler": "lcm", "num_inference_steps": 51}
+    answer = client.post("/api/generate-image", json=older)
+    assert answer.status_code == 400 and answer.json()["error"]["param"] == "num_inference_steps"
+
+
 def test_n_pictures_have_seeds_one_after_the_other(client: TestClient) -> None:
     body = generate(client, n=3, seed=7).json()
     assert [row["seed"] for row in body["data"]] == [7, 8, 9]
@@ -104,6 +120,8 @@ def test_the_older_call_answers_in_its_own_shape(client: TestClient) -> None:
         ({"guidance_scale": -1}, "guidance_scale"),
         ({"seed": -1}, "seed"),
         ({"scheduler": "magic"}, "scheduler"),
+        ({"decoder": "tiny"}, "decoder"),
+        ({"decoder": "small"}, "decoder"),
         ({"response_format": "jpeg"}, "response_format"),
         ({"quality": "best"}, "quality"),
         ({"stream": True}, "stream"),
@@ -118,7 +136,14 @@ def test_a_wrong_field_is_named(client: TestClient, fields: dict[str, Any], para
 
 @pytest.mark.parametrize(
     "fields",
-    [{"width": 513}, {"height": 32}, {"width": 10**9}, {"num_inference_steps": 101}, {"prompt": None}],
+    [
+        {"width": 513},
+        {"width": 0},
+        {"height": 32},
+        {"width": 10**9},
+        {"num_inference_steps": 101},
+        {"prompt": None},
+    ],
 )
 def test_a_wrong_field_of_the_older_call_is_named(client: TestClient, fields: dict[str, Any]) -> None:
     answer = client.post("/api/generate-image", json={"prompt": "x", **fields})
@@ -143,6 +168,8 @@ def test_the_aliases_are_listed_as_such(client: TestClient) -> None:
     rows = {row["id"]: row for row in client.get("/v1/models").json()["data"]}
     assert rows["dall-e-3"]["alias_of"] == "fake" and rows["fake"]["task"] == "image"
     assert client.get("/v1/catalogue").json()["data"][0]["license"] == "MIT"
+    steps = rows["fake"]["options"]["steps"]
+    assert (steps["default"], steps["minimum"], steps["maximum"]) == (4, 1, 100)
 
 
 @pytest.mark.parametrize("call", ["edits", "variations"])

@@ -8,16 +8,22 @@ from pathlib import Path
 import pytest
 
 from svc_image_gen.build import build_engines, service_models
-from svc_image_gen.engine.diffusers_engine import read_recommended
+from svc_image_gen.engine.pipeline_kind import SUPPORTED, read_kind
 from svc_image_gen.engine.precision import choose_dtype
 from svc_image_gen.settings import Settings
+
+_CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+INDEX = json.dumps(
+    {"_class_name": "StableDiffusionPipeline"}
+    | {part: ["diffusers", _CLASSES.get(part, "X")] for part in SUPPORTED["StableDiffusionPipeline"]}
+)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    (folder / "model_index.json").write_text("{}")
+    (folder / "model_index.json").write_text(INDEX)
     (folder / "weights.safetensors").write_bytes(b"x" * 100)
     return folder
 
@@ -34,7 +40,7 @@ def test_the_documents_model_is_an_alias_while_it_is_not_installed(folder: Path,
 def test_a_folder_named_by_the_documents_setting_draws_by_default(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    (other / "model_index.json").write_text("{}")
+    (other / "model_index.json").write_text(INDEX)
     settings = Settings(model_path=folder, stable_diffusion_model=str(other))
     models = service_models(settings, build_engines(settings))
     assert models.default == "other" and models.resolve("pictures").size_bytes == 100
@@ -58,9 +64,10 @@ def test_no_model_at_all_is_no_crash(tmp_path: Path) -> None:
 
 
 def test_a_model_recommends_its_own_steps(folder: Path) -> None:
-    assert read_recommended(folder).steps == 20
+    assert read_kind(folder).recommended.steps == 20
     (folder / "recommended.json").write_text(json.dumps({"steps": 4, "guidance_scale": 1.0, "more": 1}))
-    assert (read_recommended(folder).steps, read_recommended(folder).guidance_scale) == (4, 1.0)
+    told = read_kind(folder).recommended
+    assert (told.steps, told.guidance_scale) == (4, 1.0)
 
 
 @pytest.mark.model

@@ -18,6 +18,7 @@ from svc_image_gen.api.orders import Orders
 from svc_image_gen.build import build_engines, service_models, watch
 from svc_image_gen.domain.studio import KIND, Studio
 from svc_image_gen.engine.base import Engine
+from svc_image_gen.engine.decoders import Decoders
 from svc_image_gen.installing import build_installs
 from svc_image_gen.settings import Settings
 
@@ -31,10 +32,11 @@ def create_app(
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
-    engines = build_engines(settings) if engine is None else {engine.model.id: engine}
+    decoders = Decoders()
+    engines = build_engines(settings, decoders) if engine is None else {engine.model.id: engine}
     names = service_models(settings, engines)
     store = media.MediaStore(settings.data_dir / "media", "img")
-    studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s)
+    studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s, decoders=decoders)
     installs = build_installs(settings, studio)
     handlers = {KIND: studio.draw, hub.KIND: installs.run}
     queue = jobs.JobQueue(settings.service, settings.sql_url, handlers, max_waiting=settings.max_waiting)
@@ -47,7 +49,7 @@ def create_app(
         await asyncio.to_thread(queue.start)
         readiness.watch_queue(queue.load)
         sweeper.start()
-        loading = asyncio.create_task(watch(names, engines, readiness))
+        loading = asyncio.create_task(watch(names, studio.engines, readiness))
         yield
         await loading
         await asyncio.to_thread(sweeper.stop)

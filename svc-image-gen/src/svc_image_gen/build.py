@@ -12,13 +12,14 @@ from servicekit.health import Readiness
 from servicekit.logs import log_event
 from servicekit.models import Catalogue, ServiceModels
 from svc_image_gen.engine.base import Engine
+from svc_image_gen.engine.decoders import Decoders
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from
 from svc_image_gen.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-def build_engines(settings: Settings) -> dict[str, Engine]:
+def build_engines(settings: Settings, decoders: Decoders | None = None) -> dict[str, Engine]:
     """Return the engines that `settings` ask for, the default one first; loads nothing yet."""
     options = load_options(settings)
     wanted: list[tuple[str | None, Path | None]] = []
@@ -36,7 +37,7 @@ def build_engines(settings: Settings) -> dict[str, Engine]:
         except ServiceError as error:
             log_event(log, "model not installed", level=logging.WARNING, model=name, reason=error.message)
             continue
-        engines.setdefault(model.id, DiffusersEngine(model, folder, options))
+        engines.setdefault(model.id, DiffusersEngine(model, folder, options, decoders))
     return engines
 
 
@@ -50,6 +51,7 @@ def load_options(settings: Settings) -> LoadOptions:
         vae_slicing=settings.enable_vae_slicing,
         memory_efficient_attention=settings.enable_memory_efficient_attention,
         idle_unload_s=settings.idle_unload_s or None,
+        decoder=settings.decoder,
     )
 
 

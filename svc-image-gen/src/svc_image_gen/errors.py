@@ -13,6 +13,30 @@ class InvalidSize(BadRequest):
     code = "invalid_size"
 
 
+class UnsupportedPipeline(BadRequest):
+    """The repository or folder is of something that does not draw here."""
+
+    code = "unsupported_pipeline"
+
+
+class TooManySteps(BadRequest):
+    """The model's scheduler has no such number of steps."""
+
+    code = "too_many_steps"
+
+
+class SchedulerDoesNotFit(BadRequest):
+    """The model draws with another scheduler than the one asked for."""
+
+    code = "scheduler_does_not_fit"
+
+
+class DecoderNotInstalled(BadRequest):
+    """No small decoder is installed that knows this model's latents."""
+
+    code = "decoder_not_installed"
+
+
 class DrawingCancelled(Conflict):
     """Somebody cancelled the job that this call waits for."""
 

@@ -1,4 +1,4 @@
-"""Brings pipelines from the hub into the studio while it runs. Part of `app`."""
+"""Brings pipelines and small decoders from the hub into the studio while it runs. Part of `app`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from dataclasses import replace
 from typing import Any
 
 from servicekit import hub
-from servicekit.errors import BadRequest
+from servicekit.models import InstalledModel
 from svc_image_gen.build import load_options
 from svc_image_gen.domain.studio import Studio
+from svc_image_gen.engine.decoders import CLASS, TASK
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, installed_from
 from svc_image_gen.engine.memory_need import memory_need
+from svc_image_gen.engine.pipeline_kind import check_class
 from svc_image_gen.settings import Settings
 
 
 def build_installs(settings: Settings, studio: Studio) -> hub.Installs:
-    """Return what installs diffusers folders; they draw as soon as they are verified."""
+    """Return what installs diffusers folders and small decoders; they are used as soon as they are verified."""
     options = load_options(settings)
 
     def arrived(model: hub.ShelfModel) -> None:
+        if model.task == TASK:
+            size = sum(file.size for file in model.files if file.is_weights)
+            told = InstalledModel(model.id, TASK, license=model.license, size_bytes=size)
+            studio.add_decoder(told, model.repo, model.path)
+            return
         described = installed_from(model.path, builtin=False, model_id=model.id)
         told = replace(described, license=model.license, languages=model.languages or described.languages)
-        studio.add(DiffusersEngine(told, model.path, options))
+        studio.add(DiffusersEngine(told, model.path, options, studio.decoders))
 
     return hub.connect(
         settings,
@@ -32,16 +39,11 @@ def build_installs(settings: Settings, studio: Studio) -> hub.Installs:
         task="image",
         arrived=arrived,
         leaving=studio.discard,
-        runs=check_pipeline,
+        runs=check_runs,
     )
 
 
-def check_pipeline(index: Mapping[str, Any], name: str) -> None:
-    """Raise BadRequest if a `model_index.json` is of something that does not draw by itself."""
-    kind = str(index.get("_class_name"))
-    if not kind.endswith("Pipeline"):
-        raise BadRequest(
-            f"'{name[:100]}' is a {kind[:40]}, which is a part of a pipeline and does not draw by itself. Choose a "
-            "pipeline of diffusers.",
-            param="id",
-        )
+def check_runs(config: Mapping[str, Any], name: str) -> None:
+    """Raise UnsupportedPipeline if a configuration is neither of a pipeline that draws here nor of a small decoder."""
+    if config.get("_class_name") != CLASS:
+        check_class(config, name)

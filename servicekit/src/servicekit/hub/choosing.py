@@ -117,13 +117,21 @@ def _diffusers(files: Sequence[RepoFile], components: Mapping[str, object]) -> l
     chosen = [f for f in files if f.name == "model_index.json"]
     for name in sorted(wanted):
         inside = [f for f in files if f.name.startswith(name + "/") and f.name.count("/") == 1 and _useful(f)]
-        chosen += _one_variant(inside)
+        chosen += _half_precision(inside) or _one_variant(inside)
     return chosen
 
 
 def _useful(file: RepoFile) -> bool:
     name = PurePosixPath(file.name).name
     return name.endswith((*WEIGHTS, *_BESIDE)) and name not in _NEVER
+
+
+def _half_precision(files: Sequence[RepoFile]) -> list[RepoFile]:
+    """Of a component whose weights are there in 16 bits too keep those: half to fetch, and models run in 16 bits anyway."""
+    if not any(f.is_weights and ".fp16" in f.name for f in files):
+        return []
+    kept = [f for f in files if not f.is_weights or (".fp16" in f.name and ".non_ema" not in f.name)]
+    return [f for f in kept if not f.name.endswith(".safetensors.index.json")]
 
 
 def _one_variant(files: Sequence[RepoFile]) -> list[RepoFile]:

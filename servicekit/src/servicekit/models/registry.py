@@ -6,7 +6,7 @@ Owns name resolution and the `/v1/models` entries. Knows nothing about HTTP or f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,8 @@ class InstalledModel:
     languages: tuple[str, ...] = ()
     memory_bytes: int | None = None
     """Memory that it takes at most when it is loaded."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What a request may choose with this model, by the request's fields: `default`, `minimum`, `maximum`, `choices`."""
 
 
 class Loadable(Protocol):
@@ -179,6 +181,7 @@ class ServiceModels:
             "license": entry.license,
             "size_bytes": entry.size_bytes,
             "languages": list(entry.languages),
+            "options": dict(entry.options),
             "service": self.service,
         }
         if alias is not None:

@@ -11,28 +11,68 @@ from svc_image_gen.domain.pictures import (
     MAX_SEED,
     MAX_STEPS,
     PictureSpec,
+    checked_scheduler,
     checked_size,
+    checked_steps,
+    chosen_decoder,
     chosen_seed,
     chosen_steps,
     parse_size,
 )
-from svc_image_gen.engine.base import Engine, Scheduler
+from svc_image_gen.engine.base import MOST_GUIDANCE, Decoder, Engine, Scheduler, heeds_negative_prompt
 
 MAX_PROMPT_CHARS = 4000
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARS, pattern=r"\S")]
 Negative = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARS)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Guidance = Annotated[float, Field(ge=0, le=30, allow_inf_nan=False)]
+Guidance = Annotated[float, Field(ge=0, le=MOST_GUIDANCE, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
 
 
-class GenerationBody(BaseModel):
-    """`POST /v1/images/generations`. Fields of OpenAI's that mean nothing here are ignored."""
+class _Drawn(BaseModel):
+    """What both ways of asking share: fields that OpenAI does not know."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
     prompt: Prompt
     model: Name | None = None
+    negative_prompt: Negative = ""
+    guidance_scale: Guidance | None = None
+    seed: Seed | None = None
+    scheduler: Scheduler | None = None
+    decoder: Decoder | None = None
+
+    def spec(
+        self, engine: Engine, key: str | None, size: tuple[int, int], steps: int, param: str, n: int = 1
+    ) -> PictureSpec:
+        """Return our PictureSpec, the model's recommendations where nothing was sent.
+
+        Args:
+            param: the field that `steps` came in, for messages.
+        """
+        model, limits = engine.model.id, engine.limits
+        guidance = engine.recommended.guidance_scale if self.guidance_scale is None else self.guidance_scale
+        heeded = heeds_negative_prompt(limits, guidance)
+        scheduler = checked_scheduler(self.scheduler, limits, model)
+        return PictureSpec(
+            model=model,
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt if heeded else "",
+            width=size[0],
+            height=size[1],
+            steps=checked_steps(steps, scheduler, limits, model, param),
+            guidance_scale=guidance,
+            seed=chosen_seed(self.seed, key),
+            scheduler=scheduler,
+            n=n,
+            decoder=chosen_decoder(self.decoder, engine),
+            ignored=("negative_prompt",) if self.negative_prompt and not heeded else (),
+        )
+
+
+class GenerationBody(_Drawn):
+    """`POST /v1/images/generations`. Fields of OpenAI's that mean nothing here are ignored."""
+
     n: int = Field(1, ge=1, le=MAX_PICTURES)
     size: Annotated[str, StringConstraints(max_length=40)] | None = None
     response_format: Literal["url", "b64_json"] | None = None
@@ -40,11 +80,7 @@ class GenerationBody(BaseModel):
     quality: Literal["auto", "low", "medium", "standard", "high", "hd"] | None = None
     style: Literal["vivid", "natural"] | None = None
     stream: Literal[False] | None = None
-    negative_prompt: Negative = ""
     steps: Steps | None = None
-    guidance_scale: Guidance | None = None
-    seed: Seed | None = None
-    scheduler: Scheduler | None = None
 
     @property
     def wants_base64(self) -> bool:
@@ -52,53 +88,31 @@ class GenerationBody(BaseModel):
         return (self.response_format or ("b64_json" if self.model == "gpt-image-1" else "url")) == "b64_json"
 
     def to_domain(self, engine: Engine, key: str | None = None) -> PictureSpec:
-        """Return our PictureSpec, the model's recommendations where nothing was sent."""
-        width, height = parse_size(self.size)
-        guidance = engine.recommended.guidance_scale if self.guidance_scale is None else self.guidance_scale
-        return PictureSpec(
-            model=engine.model.id,
-            prompt=self.prompt,
-            negative_prompt=self.negative_prompt,
-            width=width,
-            height=height,
-            steps=chosen_steps(self.steps, self.quality, engine.recommended),
-            guidance_scale=guidance,
-            seed=chosen_seed(self.seed, key),
-            scheduler=self.scheduler,
-            n=self.n,
-        )
+        """Return our PictureSpec."""
+        size = parse_size(self.size, engine.recommended.size)
+        steps = chosen_steps(self.steps, self.quality, engine.recommended)
+        return self.spec(engine, key, size, steps, "steps", self.n)
 
 
-class GenerateImageBody(BaseModel):
+class GenerateImageBody(_Drawn):
     """`POST /api/generate-image`, with that document's names.
 
-    Its defaults, 20 steps and guidance 7.5, are those of Stable Diffusion: what is not sent is what the
+    Its defaults, 512 x 512, 20 steps and guidance 7.5, are those of Stable Diffusion: what is not sent is what the
     model recommends, and for Stable Diffusion that is the same.
     """
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
-    prompt: Prompt
-    negative_prompt: Negative = ""
-    width: int = 512
-    height: int = 512
+    width: int | None = None
+    height: int | None = None
     num_inference_steps: Steps | None = None
-    guidance_scale: Guidance | None = None
-    model: Name | None = None
-    seed: Seed | None = None
-    scheduler: Scheduler | None = None
 
     def to_domain(self, engine: Engine, key: str | None = None) -> PictureSpec:
         """Return our PictureSpec."""
-        width, height = checked_size(self.width, self.height, "width", "height")
-        guidance = engine.recommended.guidance_scale if self.guidance_scale is None else self.guidance_scale
-        return PictureSpec(
-            model=engine.model.id,
-            prompt=self.prompt,
-            negative_prompt=self.negative_prompt,
-            width=width,
-            height=height,
-            steps=chosen_steps(self.num_inference_steps, None, engine.recommended),
-            guidance_scale=guidance,
-            seed=chosen_seed(self.seed, key),
-            scheduler=self.scheduler,
+        width, height = engine.recommended.size
+        size = checked_size(
+            width if self.width is None else self.width,
+            height if self.height is None else self.height,
+            "width",
+            "height",
         )
+        steps = chosen_steps(self.num_inference_steps, None, engine.recommended)
+        return self.spec(engine, key, size, steps, "num_inference_steps")

@@ -9,12 +9,20 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from svc_image_gen.engine.base import DrawRequest, Recommended, Scheduler
-from svc_image_gen.errors import InvalidSize
+from svc_image_gen.engine.base import (
+    MOST_STEPS,
+    Decoder,
+    DrawRequest,
+    Engine,
+    Limits,
+    Recommended,
+    Scheduler,
+)
+from svc_image_gen.engine.pipeline_kind import most_steps
+from svc_image_gen.errors import DecoderNotInstalled, InvalidSize, SchedulerDoesNotFit, TooManySteps
 
 MIN_SIDE, MAX_SIDE, SIDE_STEP = 64, 1024, 8
-DEFAULT_SIZE = (512, 512)
-MAX_STEPS = 100
+MAX_STEPS = MOST_STEPS
 MAX_PICTURES = 4
 MAX_SEED = 2**32 - 1
 #: OpenAI's `quality` as a factor on the recommended steps.
@@ -23,7 +31,10 @@ QUALITY = {"low": 0.5, "medium": 1.0, "standard": 1.0, "auto": 1.0, "high": 1.5,
 
 @dataclass(frozen=True)
 class PictureSpec:
-    """What a job draws: `n` pictures of one prompt. Everything is decided: drawing it again repeats it."""
+    """What a job draws: `n` pictures of one prompt. Everything is decided: drawing it again repeats it.
+
+    `ignored` names what was sent and has no effect on this model, such as a negative prompt without guidance.
+    """
 
     model: str
     prompt: str
@@ -35,6 +46,8 @@ class PictureSpec:
     seed: int
     scheduler: Scheduler | None = None
     n: int = 1
+    decoder: Decoder = "full"
+    ignored: tuple[str, ...] = ()
 
     def request(self, index: int) -> DrawRequest:
         """Give the request of picture number `index`, whose seed is so much higher."""
@@ -47,6 +60,7 @@ class PictureSpec:
             guidance_scale=self.guidance_scale,
             seed=(self.seed + index) % (MAX_SEED + 1),
             scheduler=self.scheduler,
+            decoder=self.decoder,
         )
 
     def as_payload(self) -> dict[str, Any]:
@@ -62,6 +76,8 @@ class PictureSpec:
             "guidance_scale": self.guidance_scale,
             "seed": self.seed,
             "scheduler": self.scheduler,
+            "decoder": self.decoder,
+            "ignored": list(self.ignored),
         }
 
 
@@ -69,10 +85,10 @@ def from_payload(payload: dict[str, Any]) -> PictureSpec:
     return PictureSpec(**payload)
 
 
-def parse_size(size: str | None) -> tuple[int, int]:
-    """Read OpenAI's `size`, such as `512x512`; None and `auto` mean DEFAULT_SIZE."""
+def parse_size(size: str | None, usual: tuple[int, int]) -> tuple[int, int]:
+    """Read OpenAI's `size`, such as `512x512`; None and `auto` mean the model's `usual` one."""
     if size is None or size == "auto":
-        return DEFAULT_SIZE
+        return usual
     match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", size)
     if match is None:
         raise InvalidSize(f"The size '{size[:40]}' cannot be read. Write it as '512x512'.", param="size")
@@ -96,6 +112,47 @@ def chosen_steps(wanted: int | None, quality: str | None, recommended: Recommend
     if wanted is not None:
         return wanted
     return max(1, min(MAX_STEPS, round(recommended.steps * QUALITY[quality or "auto"])))
+
+
+def checked_steps(steps: int, scheduler: str | None, limits: Limits, model: str, param: str) -> int:
+    """Return the steps if the model takes so many with this scheduler; raises TooManySteps."""
+    most = most_steps(limits, scheduler)
+    if steps > most:
+        raise TooManySteps(
+            f"{steps} steps are more than '{model}' takes{' with the scheduler lcm' if scheduler == 'lcm' else ''}. "
+            f"Ask for 1 to {most}.",
+            param=param,
+        )
+    return steps
+
+
+def checked_scheduler(wanted: Scheduler | None, limits: Limits, model: str) -> Scheduler | None:
+    """Return the scheduler if the model draws with it; raises SchedulerDoesNotFit."""
+    if wanted is not None and wanted not in limits.schedulers:
+        raise SchedulerDoesNotFit(
+            f"'{model}' does not draw with the scheduler '{wanted}'. Leave it out, or ask for "
+            f"{' or '.join(limits.schedulers)}.",
+            param="scheduler",
+        )
+    return wanted
+
+
+def chosen_decoder(wanted: Decoder | None, engine: Engine) -> Decoder:
+    """Give the decoder: the caller's, or the service's own choice where it is installed.
+
+    Raises:
+        DecoderNotInstalled: the caller wants the small one and none here knows this model's latents.
+    """
+    there = engine.decoders()
+    if wanted is None:
+        return engine.decoder if engine.decoder in there else "full"
+    if wanted not in there:
+        raise DecoderNotInstalled(
+            f"No small decoder for '{engine.model.id}' is installed. Leave 'decoder' out, or install one from the "
+            "catalogue (task image-decoder): taesd for Stable Diffusion 1 and 2, taesdxl for XL.",
+            param="decoder",
+        )
+    return wanted
 
 
 def chosen_seed(wanted: int | None, key: str | None = None) -> int:

@@ -8,20 +8,24 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from servicekit.errors import NotFound
+from servicekit.errors import BadRequest, ModelNotFound, NotFound
 from servicekit.jobs import JobContext
 from servicekit.media import MediaStore
-from servicekit.models import ServiceModels
+from servicekit.models import InstalledModel, ServiceModels
 from servicekit.timing import Timing
 from svc_image_gen.domain.pictures import PictureSpec, from_payload, metadata_text
 from svc_image_gen.engine.base import Engine, OnStep, Preview
+from svc_image_gen.engine.decoders import TASK, Decoders
 
 KIND = "image"
+PREVIEW_SHARE = 0.1
+"""Part of the time of a picture that its previews may take, however often they are wanted."""
 
 
 class Studio:
@@ -34,8 +38,10 @@ class Studio:
         media: MediaStore,
         *,
         preview_every_s: float,
+        decoders: Decoders | None = None,
     ) -> None:
         self.engines = dict(engines)
+        self.decoders = decoders or Decoders()
         self.models = models
         self.media = media
         self._preview_every_s = preview_every_s
@@ -45,17 +51,39 @@ class Studio:
         self.engines[engine.model.id] = engine
         self.models.add(engine.model, engine.slot)
 
+    def add_decoder(self, model: InstalledModel, repo: str, folder: Path) -> None:
+        """Take a small decoder in: engines use it from their next picture on. Raises UnsupportedPipeline."""
+        self.decoders.add(model.id, repo, folder)
+        default = self.models.default
+        self.models.add(model)
+        self.models.default = default  # a decoder never draws, not even where it is all there is
+
     def discard(self, model_id: str) -> None:
-        """Let an engine go. Raises Conflict while it draws."""
+        """Let an engine or a small decoder go. Raises Conflict while an engine draws."""
+        if model_id in self.decoders:
+            self.decoders.discard(model_id)
+            self.models.discard(model_id)
+            return
         engine = self.engines[model_id]
         engine.slot.unload()
         self.models.discard(model_id)
         del self.engines[model_id]
         engine.close()
+        if self.models.default in self.decoders:
+            self.models.default = next(iter(self.engines), None)
 
     def engine(self, name: str | None) -> Engine:
-        """Find the engine of a model or alias. Raises ModelNotFound."""
-        return self.engines[self.models.resolve(name).id]
+        """Find the engine of a model or alias. Raises ModelNotFound, and BadRequest for a model that does not draw."""
+        model = self.models.resolve(name)
+        if model.id in self.engines:
+            return self.engines[model.id]
+        if model.task == TASK:
+            raise BadRequest(
+                f"'{model.id}' is a small decoder: it finishes the pictures of other models and draws none itself. "
+                f"Models that draw: {', '.join(sorted(self.engines)) or 'none'}.",
+                param="model",
+            )
+        raise ModelNotFound(f"The model '{model.id}' was just removed.", param="model")
 
     def draw(self, ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
         """Handle one job: each picture is a durable step, so that a crash loses only the one in the making."""
@@ -110,17 +138,18 @@ class Studio:
     def _teller(self, ctx: JobContext, spec: PictureSpec, index: int) -> OnStep:
         """Make the callback that tells each step, with a preview now and then."""
         total = spec.steps * spec.n
-        shown_at = 0.0
+        due_at = 0.0
 
         def on_step(step: int, preview: Preview) -> None:
-            nonlocal shown_at
+            nonlocal due_at
             ctx.check_cancelled()
             url = None
             done = index * spec.steps + step
-            due = self._preview_every_s > 0 and time.monotonic() - shown_at >= self._preview_every_s
-            if due and step < spec.steps:
+            began = time.monotonic()
+            if self._preview_every_s > 0 and began >= due_at and step < spec.steps:
                 url = self._show(ctx, preview, done)
-                shown_at = time.monotonic()
+                ended = time.monotonic()
+                due_at = ended + max(self._preview_every_s, (ended - began) / PREVIEW_SHARE)
             ctx.progress(done, total, f"Picture {index + 1} of {spec.n}, step {step} of {spec.steps}", url)
 
         return on_step

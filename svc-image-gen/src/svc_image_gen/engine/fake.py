@@ -9,7 +9,7 @@ from PIL import Image
 
 from servicekit.models import InstalledModel, ModelSlot
 from servicekit.timing import Timing
-from svc_image_gen.engine.base import Drawing, DrawRequest, OnStep, Recommended
+from svc_image_gen.engine.base import Decoder, Drawing, DrawRequest, Limits, OnStep, Recommended, options_of
 
 NATIVE = (64, 64)
 
@@ -18,13 +18,21 @@ class FakeEngine:
     """Draw at once, or in steps of `step_s` seconds; `requests` tells what was drawn."""
 
     def __init__(self, step_s: float = 0.0, model_id: str = "fake") -> None:
-        self.model = InstalledModel(model_id, "image", builtin=True, license="MIT", languages=("pt-BR", "en"))
         self.device = "cpu"
-        self.recommended = Recommended(steps=4, guidance_scale=1.0)
+        self.recommended = Recommended(steps=4, guidance_scale=2.0)
+        self.limits = Limits()
+        self.decoder: Decoder = "full"
+        self.model = InstalledModel(
+            model_id, "image", builtin=True, license="MIT", languages=("pt-BR", "en"),
+            options=options_of(self.recommended, self.limits),
+        )  # fmt: skip
         self.slot: ModelSlot[str] = ModelSlot(lambda: model_id, name=model_id)
         self.requests: list[DrawRequest] = []
         self._step_s = step_s
         self._pause = threading.Event()
+
+    def decoders(self) -> tuple[Decoder, ...]:
+        return ("full",)
 
     def draw(self, request: DrawRequest, on_step: OnStep, timing: Timing) -> Drawing:
         self.requests.append(request)

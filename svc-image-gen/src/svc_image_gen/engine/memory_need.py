@@ -7,9 +7,11 @@ shape, 16-bit files, bf16: 3,973 MiB at 512 x 512, 3,734 at 256 x 256 (told: 4,0
 
 from __future__ import annotations
 
-from servicekit.errors import BadRequest
 from servicekit.hub import Estimate, Needs, numbers_in
+from svc_image_gen.engine.decoders import CLASS, family_of
+from svc_image_gen.engine.pipeline_kind import check_pipeline
 from svc_image_gen.engine.precision import choose_dtype
+from svc_image_gen.errors import UnsupportedPipeline
 
 BASE_BYTES = 450 * 2**20
 """Python, torch and diffusers."""
@@ -21,10 +23,15 @@ def memory_need(precision: str, device: str) -> Estimate:
     """Return the estimate for models loaded in `precision` on `device`."""
 
     def estimate(needs: Needs) -> int:
+        repo = needs.listing.repo
         if all(file.name != "model_index.json" for file in needs.files):
-            raise BadRequest(
-                f"'{needs.listing.repo}' has no model_index.json: it is no pipeline of diffusers.", param="id"
-            )
+            if needs.json("config.json").get("_class_name") != CLASS:
+                raise UnsupportedPipeline(
+                    f"'{repo}' has no model_index.json: it is no pipeline of diffusers.", param="id"
+                )
+            family_of(repo)
+            return int(BASE_BYTES + numbers_in(needs) * 4 + needs.weights_bytes)
+        check_pipeline(needs.json("model_index.json"), repo)
         dtype = choose_dtype(precision, "cpu" if device == "auto" else device, needs.weights_bytes)
         return int(BASE_BYTES + numbers_in(needs) * dtype.itemsize + FILE_PART * needs.weights_bytes)
 
