@@ -3,7 +3,7 @@ import { Badge, Button, Group, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { formatBytes } from "@/shared/format";
-import type { Entry, useModelActions } from "./catalogue";
+import { hindrance, type Entry, type useModelActions } from "./catalogue";
 
 interface Props {
   entry: Entry;
@@ -15,8 +15,9 @@ export function ModelCard({ entry, taskName, actions }: Props) {
   const { t, i18n } = useTranslation();
   const said = entry.description ?? entry.good_for;
   const text = said?.[i18n.language] ?? said?.[i18n.language.slice(0, 2)] ?? said?.en;
+  const why = entry.installed ? null : hindrance(entry);
   const facts = [
-    entry.license,
+    entry.publisher, entry.published, entry.license, entry.quantization,
     entry.size_bytes ? formatBytes(entry.size_bytes, i18n.language) : null,
     entry.memory_bytes ? t("models.memory", { size: formatBytes(entry.memory_bytes, i18n.language) }) : null,
     entry.languages?.length ? entry.languages.slice(0, 6).join(", ") : null,
@@ -33,7 +34,7 @@ export function ModelCard({ entry, taskName, actions }: Props) {
       <Text size="xs" c="dimmed">{facts.filter(Boolean).join(" · ")}</Text>
       {text && <Text size="sm" mt={6}>{text}</Text>}
       {entry.builtin && <Text size="xs" c="dimmed" mt={6}>{t("models.builtinText")}</Text>}
-      {entry.fits === false && <Text size="xs" c="red" mt={6}>{entry.why_not ?? t("models.tooBig")}</Text>}
+      {why && <Text size="xs" c={why === "fits" ? "red" : "dimmed"} mt={6} data-hindrance={why}>{t(why === "fits" ? "models.tooBig" : "models.notRunnable")}{entry.why_not ? ` ${entry.why_not}` : ""}</Text>}
       <Actions entry={entry} actions={actions} />
     </article>
   );
@@ -43,12 +44,13 @@ function Actions({ entry, actions }: Omit<Props, "taskName">) {
   const { t } = useTranslation();
   const action = entry.installed ? (entry.loaded ? actions.unload : actions.load) : actions.install;
   const label = entry.installed ? (entry.loaded ? t("models.unload") : t("models.load")) : t("models.install");
+  const offered = entry.installed || hindrance(entry) !== "runs";
   const mine = [actions.load, actions.unload, actions.install, actions.remove].find((one) => one.error && one.variables === entry.id);
   return (
     <div className="model-foot">
       {mine && <ErrorNotice error={mine.error} onClose={mine.reset} />}
-      <Button size="xs" variant={entry.loaded ? "default" : "light"} disabled={entry.fits === false && !entry.installed}
-        loading={action.isPending && action.variables === entry.id} onClick={() => action.mutate(entry.id)} aria-label={`${label}: ${entry.id}`}>{label}</Button>
+      {offered && <Button size="xs" variant={entry.loaded ? "default" : "light"} disabled={entry.fits === false && !entry.installed}
+        loading={action.isPending && action.variables === entry.id} onClick={() => action.mutate(entry.id)} aria-label={`${label}: ${entry.id}`}>{label}</Button>}
       {entry.installed && !entry.builtin && (
         <Button size="xs" variant="subtle" color="red" loading={actions.remove.isPending && actions.remove.variables === entry.id}
           onClick={() => actions.remove.mutate(entry.id)} aria-label={`${t("common.delete")}: ${entry.id}`}>{t("common.delete")}</Button>

@@ -7,10 +7,16 @@ import type { List, Model } from "@/shared/api/types";
 export interface Entry extends Model {
   installed: boolean;
   fits?: boolean | null;
+  /** Whether an engine of its service runs it; the service says why not in `why_not`. */
+  runnable?: boolean | null;
   why_not?: string | null;
   noncommercial?: boolean;
   memory_bytes?: number | null;
   parameters?: number | string | null;
+  repo?: string | null;
+  quantization?: string | null;
+  publisher?: string | null;
+  published?: string | null;
   /** One sentence by language. */
   description?: Record<string, string> | null;
   good_for?: Record<string, string> | null;
@@ -30,12 +36,47 @@ export function joined(models: Model[], catalogue: Entry[]): Entry[] {
   return [...installed, ...catalogue.filter((entry) => !taken.has(keyOf(entry)))].sort((a, b) => Number(b.installed) - Number(a.installed));
 }
 
-export function tasksOf(entries: Entry[]): string[] {
-  return [...new Set(entries.map(taskOf))].sort();
+export interface Filters {
+  text: string;
+  task: string | null;
+  language: string | null;
+  license: string | null;
+  quantization: string | null;
+  publisher: string | null;
+  commercial: boolean;
+  /** Only what this machine has the memory and the disk for, and an engine to run. */
+  fits: boolean;
 }
 
-export function licensesOf(entries: Entry[]): string[] {
-  return [...new Set(entries.flatMap((entry) => (entry.license ? [entry.license] : [])))].sort();
+export const ALL: Filters = { text: "", task: null, language: null, license: null, quantization: null, publisher: null, commercial: false, fits: false };
+
+/** Why an entry that is not installed cannot be: null when it can. */
+export function hindrance(entry: Entry): "runs" | "fits" | null {
+  if (entry.runnable === false) return "runs";
+  return entry.fits === false ? "fits" : null;
+}
+
+/** `pt` and `pt-BR` are one language to somebody who looks for a model. */
+const plain = (language: string) => language.replace(/-.*/, "").toLowerCase();
+
+export function passes(entry: Entry, wanted: Filters): boolean {
+  if (wanted.task && taskOf(entry) !== wanted.task) return false;
+  if (wanted.language && !entry.languages?.some((one) => plain(one) === wanted.language)) return false;
+  for (const name of ["license", "quantization", "publisher"] as const) if (wanted[name] && entry[name] !== wanted[name]) return false;
+  if (wanted.commercial && entry.noncommercial) return false;
+  if (wanted.fits && !entry.installed && hindrance(entry) !== null) return false;
+  const said = [entry.id, entry.repo, entry.publisher, entry.license, ...Object.values(entry.good_for ?? {})].join(" ").toLowerCase();
+  return wanted.text.trim().toLowerCase().split(/\s+/).every((word) => said.includes(word));
+}
+
+/** What there is to choose from: each value that some entry has, once. */
+export function choices(entries: Entry[], name: "task" | "language" | "license" | "quantization" | "publisher"): string[] {
+  const of = (entry: Entry) => {
+    if (name === "task") return [taskOf(entry)];
+    if (name === "language") return (entry.languages ?? []).map(plain);
+    return [entry[name]];
+  };
+  return [...new Set(entries.flatMap(of).filter((value): value is string => Boolean(value)))].sort();
 }
 
 export function useModelActions() {

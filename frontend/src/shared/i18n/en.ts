@@ -119,9 +119,10 @@ export const en: Dictionary = {
     searchHint: "Words or an idea", noHits: "Nothing found.", mode: { label: "Way of searching", hybrid: "Hybrid", text: "Words", vector: "Meaning" },
   },
   models: {
-    text: "What answers now and what could answer.", search: "Search by name", taskLabel: "Task", license: "Licence", all: "all",
-    commercial: "Commercial use only", installed: "Installed", available: "Catalogue", loaded: "loaded", noncommercial: "non-commercial",
-    memory: "{{size}} of memory", builtinText: "Comes with the project; small, and limited to its world of shapes.", tooBig: "Does not fit this machine.",
+    text: "What answers now and what could answer.", search: "Search by name, publisher or use", searching: "Find a model", all: "all",
+    by: { task: "Task", language: "Language", license: "Licence", quantization: "Precision", publisher: "Publisher" },
+    commercial: "Commercial use only", fitting: "Runs and fits here", installed: "Installed", available: "Catalogue", loaded: "loaded", noncommercial: "non-commercial",
+    memory: "{{size}} of memory", builtinText: "Comes with the project; small, and limited to its world of shapes.", tooBig: "Does not fit this machine.", notRunnable: "Does not run here.",
     installing: "Installing", pause: "Pause", any: "Another model of the hub", runAs: "Use it for", look: "See whether it fits", download: "{{size}} to fetch",
     fit: { fits: "fits this machine", tight: "fits, with little to spare", does_not_fit: "does not fit" },
     load: "Load", unload: "Remove from memory", install: "Install", none: "No model matches the filters",

@@ -117,9 +117,10 @@ export const ptBR = {
     searchHint: "Palavras ou uma ideia", noHits: "Nada encontrado.", mode: { label: "Modo de busca", hybrid: "Híbrida", text: "Palavras", vector: "Sentido" },
   },
   models: {
-    text: "O que responde agora e o que poderia responder.", search: "Buscar pelo nome", taskLabel: "Tarefa", license: "Licença", all: "todas",
-    commercial: "Só com uso comercial", installed: "Instalados", available: "Catálogo", loaded: "carregado", noncommercial: "uso não comercial",
-    memory: "{{size}} de memória", builtinText: "Vem com o projeto; pequeno e limitado ao seu mundo de formas.", tooBig: "Não cabe nesta máquina.",
+    text: "O que responde agora e o que poderia responder.", search: "Buscar por nome, editor ou uso", searching: "Encontrar um modelo", all: "todas",
+    by: { task: "Tarefa", language: "Língua", license: "Licença", quantization: "Precisão", publisher: "Editor" },
+    commercial: "Só com uso comercial", fitting: "Roda e cabe aqui", installed: "Instalados", available: "Catálogo", loaded: "carregado", noncommercial: "uso não comercial",
+    memory: "{{size}} de memória", builtinText: "Vem com o projeto; pequeno e limitado ao seu mundo de formas.", tooBig: "Não cabe nesta máquina.", notRunnable: "Não roda aqui.",
     installing: "Instalando", pause: "Pausar", any: "Outro modelo do hub", runAs: "Usar para", look: "Ver se cabe", download: "{{size}} para baixar",
     fit: { fits: "cabe nesta máquina", tight: "cabe, mas sobra pouco", does_not_fit: "não cabe" },
     load: "Carregar", unload: "Tirar da memória", install: "Instalar", none: "Nenhum modelo corresponde aos filtros",

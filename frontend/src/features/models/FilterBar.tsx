@@ -1,0 +1,32 @@
+/** Owns the controls that say which models are shown. */
+import { Group, Select, Switch, TextInput } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { choices, type Entry, type Filters } from "./catalogue";
+
+interface Props {
+  entries: Entry[];
+  filters: Filters;
+  taskName: (task: string) => string;
+  onChange: (filters: Filters) => void;
+}
+
+const LISTS = ["task", "language", "license", "quantization", "publisher"] as const;
+
+export function FilterBar({ entries, filters, taskName, onChange }: Props) {
+  const { t, i18n } = useTranslation();
+  const languages = new Intl.DisplayNames([i18n.language], { type: "language", fallback: "code" });
+  const named = { task: taskName, language: (code: string) => languages.of(code) ?? code };
+  const label = (name: (typeof LISTS)[number], value: string) => (name === "task" || name === "language" ? named[name](value) : value);
+  return (
+    <Group gap="sm" mb="lg" align="flex-end" role="search" aria-label={t("models.searching")}>
+      <TextInput flex="2 1 220px" label={t("models.search")} value={filters.text} onChange={(event) => onChange({ ...filters, text: event.target.value })} />
+      {LISTS.map((name) => (
+        <Select key={name} flex="1 1 130px" maw={200} label={t(`models.by.${name}`)} placeholder={t("models.all")} clearable searchable
+          value={filters[name]} onChange={(value) => onChange({ ...filters, [name]: value })}
+          data={choices(entries, name).map((value) => ({ value, label: label(name, value) }))} />
+      ))}
+      <Switch mb={8} label={t("models.commercial")} checked={filters.commercial} onChange={(event) => onChange({ ...filters, commercial: event.target.checked })} />
+      <Switch mb={8} label={t("models.fitting")} checked={filters.fits} onChange={(event) => onChange({ ...filters, fits: event.target.checked })} />
+    </Group>
+  );
+}

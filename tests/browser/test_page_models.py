@@ -1,0 +1,90 @@
+"""The catalogue on the page: found by what people choose models by, and honest about what does not run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.browser import open_tab
+from tests.browser.conftest import NewPage
+from tests.browser.small import SmallStack
+
+
+def entry(model_id: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": model_id, "task": "chat", "service": "svc-chat", "license": "MIT", "languages": ["pt-BR"], "fits": True,
+        "runnable": True, "why_not": None, "publisher": "Casa", "quantization": "Q4_K_M", "good_for": {}, **more,
+    }  # fmt: skip
+
+
+CATALOGUE = [
+    entry("conversador", good_for={"pt-BR": "Conversa curta.", "en": "A short talk."}),
+    entry("restrito", license="CC-BY-NC-4.0", noncommercial=True, languages=["en"], publisher="Maison"),
+    entry(
+        "estranho", task="caption", quantization="fp32", runnable=False, why_not="'estranho' is a blip model."
+    ),
+    entry("enorme", fits=False, why_not="needs 900.0 GiB of memory"),
+]
+
+
+@pytest.fixture
+def models_page(new_chat: NewPage, small: SmallStack) -> Page:
+    """The models tab with a catalogue of four."""
+    page = new_chat()
+    page.route("**/v1/catalogue", lambda route: route.fulfill(json={"data": CATALOGUE}))
+    open_tab(page, small.site, "models")
+    expect(page.locator("[data-model=conversador]")).to_be_visible()
+    return page
+
+
+def offered(page: Page) -> set[str]:
+    """Return which of the four are shown."""
+    there = (str(row["id"]) for row in CATALOGUE)
+    return {name for name in there if page.locator(f"[data-model={name}]").count()}
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "found"),
+    [
+        ("Tarefa", "legenda", {"estranho"}),
+        ("Língua", "inglês", {"restrito"}),
+        ("Licença", "CC-BY-NC-4.0", {"restrito"}),
+        ("Precisão", "fp32", {"estranho"}),
+        ("Editor", "Maison", {"restrito"}),
+    ],
+)
+def test_the_catalogue_is_narrowed_by_each_list(
+    models_page: Page, by: str, value: str, found: set[str]
+) -> None:
+    models_page.get_by_role("combobox", name=by).click()
+    models_page.get_by_role("option", name=value).click()
+    expect(models_page.locator("[data-model=conversador]")).to_have_count(0)
+    assert offered(models_page) == found
+
+
+def test_words_and_switches_narrow_it_too(models_page: Page) -> None:
+    search = models_page.get_by_role("textbox", name="Buscar por nome")
+    search.fill("casa curta")
+    expect(models_page.locator("[data-model=restrito]")).to_have_count(0)
+    assert offered(models_page) == {"conversador"}
+    search.fill("")
+    models_page.get_by_role("switch", name="Só com uso comercial").click()
+    expect(models_page.locator("[data-model=restrito]")).to_have_count(0)
+    assert offered(models_page) == {"conversador", "estranho", "enorme"}
+    models_page.get_by_role("switch", name="Roda e cabe aqui").click()
+    expect(models_page.locator("[data-model=enorme]")).to_have_count(0)
+    assert offered(models_page) == {"conversador"}
+
+
+def test_what_no_engine_runs_is_not_offered_and_says_why(models_page: Page) -> None:
+    strange = models_page.locator("[data-model=estranho]")
+    expect(strange).to_contain_text("Não roda aqui. 'estranho' is a blip model.")
+    expect(strange.get_by_role("button")).to_have_count(0)
+    huge = models_page.locator("[data-model=enorme]")
+    expect(huge).to_contain_text("Não cabe nesta máquina.")
+    expect(huge.get_by_role("button", name="Instalar")).to_be_disabled()
+    expect(
+        models_page.locator("[data-model=conversador]").get_by_role("button", name="Instalar")
+    ).to_be_enabled()
