@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit import deadline
+from servicekit import deadline, docs_page
 from servicekit.auth import Authenticator, bearer_of, check_scope
 from servicekit.errors import (
     BadRequest,
@@ -46,7 +46,7 @@ from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
 from servicekit.tracing import Tracing, connect, trace_var
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", *docs_page.PATHS})
 """What is answered without credentials."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNION_BRANCH = re.compile(r"[A-Z]\w*|str|int|float|bool|(list|dict|function|constrained|literal)\W.*")
@@ -76,6 +76,7 @@ def install(
     app.state.readiness, app.state.metrics, app.state.settings = readiness, metrics, settings
     _add_errors(app)
     _add_health(app, readiness, metrics)
+    add_docs(app)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -323,3 +324,16 @@ def _add_health(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
     def metrics_text() -> Response:
         """Prometheus metrics."""
         return Response(metrics.render(), media_type=metrics.content_type)
+
+
+def add_docs(app: FastAPI) -> None:
+    """Serve `/docs` with its files, and have the description say that calls need a key."""
+
+    async def docs(request: Request) -> Response:
+        answer = docs_page.answer(request.url.path, app.title)
+        return Response(answer.body, headers=answer.headers)
+
+    for path in docs_page.PATHS:
+        app.add_api_route(path, docs, include_in_schema=False)
+    describe = app.openapi
+    app.openapi = lambda: docs_page.with_bearer(describe())  # type: ignore[method-assign]

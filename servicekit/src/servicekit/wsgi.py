@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from servicekit import deadline, json_text
+from servicekit import deadline, docs_page, json_text
 from servicekit.asgi import OPEN_PATHS, request_id_for
 from servicekit.auth import Authenticator, bearer_of, check_scope
 from servicekit.errors import (
@@ -104,6 +104,7 @@ def install(
     app.teardown_request(teardown)
     _add_errors(app)
     _add_health(app, readiness, metrics)
+    _add_docs(app, settings.service)
 
 
 def _begin(tracing: Tracing) -> Any:
@@ -218,6 +219,15 @@ def _add_health(app: Flask, readiness: Readiness, metrics: Metrics) -> None:
     @app.get("/metrics")
     def metrics_text() -> Response:
         return Response(metrics.render(), content_type=metrics.content_type)
+
+
+def _add_docs(app: Flask, title: str) -> None:
+    def docs() -> Response:
+        answer = docs_page.answer(request.path, title)
+        return Response(answer.body, headers=answer.headers)
+
+    for path in docs_page.PATHS:
+        app.add_url_rule(path, path, docs)
 
 
 def at_start(app: Flask, work: Callable[[], object], undo: Callable[[], object] | None = None) -> None:

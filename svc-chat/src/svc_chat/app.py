@@ -109,7 +109,9 @@ def create_app(
                 await neighbour.close()
         database.dispose()
 
-    app = FastAPI(title="svc-chat", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="svc-chat", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     install(
         app,
         settings,

@@ -48,7 +48,9 @@ def create_app(
         await kept.close()
         await spares.close()
 
-    app = FastAPI(title="svc-code", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="svc-code", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     install(app, settings, readiness=readiness, authenticator=authenticator)
     app.include_router(sessions.router(kept, settings))
     app.include_router(files.router(kept))

@@ -57,7 +57,9 @@ def create_app(
         for one in studio.engines.values():
             one.close()
 
-    app = FastAPI(title="svc-image-gen", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="svc-image-gen", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     orders = Orders(queue, settings.sync_timeout_s)
     app.include_router(generations.router(studio, orders))

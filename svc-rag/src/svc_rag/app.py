@@ -81,7 +81,9 @@ def create_app(
         await asyncio.to_thread(watch.stop)
         await engines.close()
 
-    app = FastAPI(title="svc-rag", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="svc-rag", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.vector_stores = vector_stores
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     models = models_of(settings, engines.embedder)

@@ -50,7 +50,9 @@ def create_app(
         for each in engines:
             each.close()
 
-    app = FastAPI(title="svc-translate", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="svc-translate", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     install(app, settings, readiness=readiness, authenticator=authenticator)
     app.include_router(translations.router(service))
     app.include_router(libre.router(service))

@@ -53,7 +53,9 @@ def create_app(
         sweeper.stop()
         built.close()
 
-    app = FastAPI(title="svc-vision", version=readiness.version, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="svc-vision", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     app.include_router(looking.router(service, reader, store, settings.default_threshold))
     app.include_router(analysis.router(reader, store))

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.parts import Parts
 from servicekit import __version__
+from servicekit.docs_page import with_bearer
 from servicekit.metrics import Metrics
 
 
@@ -56,6 +57,6 @@ def router(parts: Parts, metrics: Metrics, app: FastAPI) -> APIRouter:
     async def openapi() -> dict[str, Any]:
         """The API of the gateway and of every service that answers; `x-missing` names those that do not."""
         own = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        return await parts.descriptions.merged(own)
+        return with_bearer(await parts.descriptions.merged(own))
 
     return routes

@@ -34,6 +34,18 @@ class Basics:
         client.get("/healthz")
         assert "http_requests_total" in client.get("/metrics").text
 
+    def test_its_calls_are_shown_on_a_page_that_needs_nobody_else(self, client: Any) -> None:
+        page = client.get("/docs")
+        assert page.status_code == 200
+        assert not re.search(r"(src|href)=.?(https?:)?//", page.text)
+        sources = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+        assert len(sources) == 2
+        for source in sources:
+            assert client.get(source).status_code == 200, source
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "http" not in policy
+        assert client.get("/openapi.json").json()["security"] == [{"key": []}]
+
     def test_a_call_without_credentials_is_refused(self, client: Any) -> None:
         answer = client.get(self.protected_route)
         assert answer.status_code == 401

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from servicekit.docs_page import with_bearer
 from svc_tts.api.schemas import SpeechRequest, TextToAudio
 
 _CALLS: tuple[tuple[str, str, str, str | None], ...] = (
@@ -63,4 +64,5 @@ def document(version: str) -> dict[str, Any]:
         for model in (SpeechRequest, TextToAudio)
     }
     info = {"title": "svc-tts", "version": version}
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+    described = {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+    return with_bearer(described)
