@@ -2,9 +2,13 @@
 export const CSP = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; frame-ancestors 'none'";
 
 const model = (id, task, service, size_bytes, languages = []) => ({ id, object: "model", owned_by: "oficina", task, builtin: true, loaded: task === "chat", license: "MIT", size_bytes, languages, service });
+const steps = (usual, from, to) => ({ steps: { default: usual, minimum: 1, maximum: 50, usual: [from, to] }, size: { default: "512x512" } });
+const guidance = (usual) => ({ guidance_scale: { default: usual, minimum: 0, maximum: 30 } });
 export const MODELS = [
   model("oficina-chat", "chat", "chat", 9_800_000, ["pt", "en"]),
-  model("scenes-diffusion", "image", "image-gen", 21_000_000),
+  { ...model("scenes-diffusion", "image", "image-gen", 21_000_000), options: { ...steps(10, 4, 50), ...guidance(1.5), negative_prompt: { needs_guidance_above: 1 } } },
+  { ...model("LCM_Dreamshaper_v7", "image", "image-gen", 4.3e9, ["en"]), builtin: false, options: { ...steps(4, 1, 8), ...guidance(8.5) } },
+  { ...model("sd-turbo", "image", "image-gen", 2.6e9, ["en"]), builtin: false, options: { ...steps(4, 1, 4), ...guidance(0), negative_prompt: { needs_guidance_above: 1 } } },
   model("scenes-caption", "caption", "vision", 12_000_000, ["en"]),
   model("scenes-detector", "detection", "vision", 7_000_000),
   model("scenes-en-pt", "translation", "translate", 7_900_000, ["en", "pt"]),

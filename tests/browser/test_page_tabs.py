@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.browser import Site, open_tab
 from tests.browser.conftest import NewPage
@@ -48,6 +48,29 @@ def test_a_picture_is_drawn_looked_at_and_deleted(page: Page, site: Site) -> Non
     assert saved.value.suggested_filename.endswith(".png")
     dialog.get_by_role("button", name="Apagar").click()
     expect(gallery).to_have_count(before)
+
+
+def test_the_form_asks_each_model_in_its_own_way(page: Page, site: Site) -> None:
+    steps = {"default": 4, "minimum": 1, "maximum": 50, "usual": [1, 8]}
+    own = {"steps": steps, "guidance_scale": {"default": 8.5}, "size": {"default": "512x512"}}
+    quick = {"id": "few-steps", "object": "model", "task": "image", "service": "svc-image-gen", "options": own}
+
+    def told(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        route.fulfill(response=answer, json={**body, "data": [*body["data"], quick]})
+
+    page.route("**/v1/models", told)
+    open_tab(page, site, "images")
+    page.get_by_role("button", name="Opções").click()
+    page.get_by_label("O que evitar").fill("borrão")
+    page.get_by_label("Passos").fill("30")
+    page.get_by_role("combobox", name="Modelo").click()
+    page.get_by_role("option", name="few-steps").click()
+    expect(page.get_by_label("Passos")).to_have_value("")
+    expect(page.get_by_label("Passos")).to_have_attribute("placeholder", "automático (4)")
+    expect(page.get_by_text("desenha bem com 1 a 8")).to_be_visible()
+    expect(page.get_by_label("O que evitar")).to_be_hidden()
 
 
 def test_a_drawing_survives_reloading_the_page(page: Page, site: Site) -> None:

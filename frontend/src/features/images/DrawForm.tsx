@@ -6,9 +6,13 @@ import { useTranslation } from "react-i18next";
 import { modelsFor, useModels } from "@/shared/api/models";
 import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
 import { Icon } from "@/shared/components/Icon";
+import type { Model } from "@/shared/api/types";
 import type { Drawing } from "./imageJobs";
+import { offered, withModel } from "./options";
 
-const SIZES = ["64x64", "128x128", "256x256", "512x512", "768x768", "512x768", "768x512"];
+const SIZES = ["64x64", "128x128", "256x256", "512x512", "768x768", "512x768", "768x512", "1024x1024"];
+/** Fields of a row stay in line when one of them has a description. */
+const BELOW: ("label" | "input" | "description" | "error")[] = ["label", "input", "description", "error"];
 
 interface Props {
   drawing: Drawing;
@@ -41,7 +45,7 @@ export function DrawForm({ drawing, busy, onChange, onDraw }: Props) {
           <Button type="submit" loading={busy} disabled={!drawing.prompt.trim()} leftSection={<Icon name="sparkle" />}>{t("images.draw")}</Button>
         </Group>
         <Collapse expanded={opened}>
-          <Advanced drawing={drawing} onChange={onChange} models={models.map((one) => one.id)} model={model?.id ?? null} />
+          <Advanced drawing={drawing} onChange={onChange} models={models.map((one) => one.id)} model={model} />
         </Collapse>
       </Stack>
     </form>
@@ -52,22 +56,27 @@ interface AdvancedProps {
   drawing: Drawing;
   onChange: (drawing: Drawing) => void;
   models: string[];
-  model: string | null;
+  model: Model | undefined;
 }
 
 function Advanced({ drawing, onChange, models, model }: AdvancedProps) {
   const { t } = useTranslation();
   const number = (value: string | number) => (typeof value === "number" ? value : null);
+  const { steps, guidance, size, negative } = offered(model, drawing.guidance);
+  const automatic = (value: string | number | null) => (value === null ? t("common.automatic") : `${t("common.automatic")} (${value})`);
   return (
     <Stack gap="sm">
-      <Textarea label={t("images.negative")} autosize minRows={1} maxRows={4} value={drawing.negativePrompt}
-        onChange={(event) => onChange({ ...drawing, negativePrompt: event.target.value })} />
+      {negative !== "no" && (
+        <Textarea label={t("images.negative")} description={negative === "unheeded" ? t("images.unheeded") : undefined} autosize minRows={1} maxRows={4}
+          disabled={negative === "unheeded"} value={drawing.negativePrompt} onChange={(event) => onChange({ ...drawing, negativePrompt: event.target.value })} />
+      )}
       <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="sm">
-        <Select label={t("images.model")} allowDeselect={false} data={models} value={model} onChange={(value) => onChange({ ...drawing, model: value })} />
-        <Select label={t("images.size")} allowDeselect={false} data={[{ value: "auto", label: t("common.automatic") }, ...SIZES]} value={drawing.size} onChange={(value) => onChange({ ...drawing, size: value ?? drawing.size })} />
-        <NumberInput label={t("images.steps")} placeholder={t("common.automatic")} min={1} max={150} allowDecimal={false} value={drawing.steps ?? ""}
+        <Select label={t("images.model")} allowDeselect={false} data={models} value={model?.id ?? null} onChange={(value) => onChange(withModel(drawing, value))} />
+        <Select label={t("images.size")} allowDeselect={false} data={[{ value: "auto", label: size ? `${size} (${t("common.automatic")})` : t("common.automatic") }, ...SIZES]} value={drawing.size} onChange={(value) => onChange({ ...drawing, size: value ?? drawing.size })} />
+        <NumberInput label={t("images.steps")} placeholder={automatic(steps.usual)} min={steps.minimum} max={steps.maximum} allowDecimal={false} value={drawing.steps ?? ""}
+          description={steps.good ? t("images.goodSteps", { from: steps.good[0], to: steps.good[1] }) : undefined} inputWrapperOrder={BELOW}
           onChange={(value) => onChange({ ...drawing, steps: number(value) })} />
-        <NumberInput label={t("images.guidance")} placeholder={t("common.automatic")} min={0} max={30} step={0.5} value={drawing.guidance ?? ""}
+        <NumberInput label={t("images.guidance")} placeholder={automatic(guidance.usual)} min={guidance.minimum} max={guidance.maximum} step={0.5} value={drawing.guidance ?? ""}
           onChange={(value) => onChange({ ...drawing, guidance: number(value) })} />
         <NumberInput label={t("images.seed")} placeholder={t("images.random")} min={0} max={4294967295} allowDecimal={false} value={drawing.seed ?? ""}
           onChange={(value) => onChange({ ...drawing, seed: number(value) })} />

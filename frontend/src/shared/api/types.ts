@@ -23,6 +23,18 @@ export interface Model {
   languages?: string[];
   service?: string;
   alias_of?: string;
+  /** What a request may choose with this model, by the request's fields; a field that is not there has no effect. */
+  options?: Record<string, ModelOption>;
+}
+
+export interface ModelOption {
+  default?: number | string;
+  minimum?: number;
+  maximum?: number;
+  /** The range in which the model does well. */
+  usual?: [number, number];
+  choices?: string[];
+  needs_guidance_above?: number;
 }
 
 export type JobStatus = "queued" | "loading" | "running" | "completed" | "failed" | "cancelled";

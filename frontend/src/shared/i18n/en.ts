@@ -76,12 +76,13 @@ export const en: Dictionary = {
     text: "Describe a picture and watch it appear step by step.", prompt: "What to draw", promptHint: "a large red circle on a blue background",
     negative: "What to avoid", size: "Size", steps: "Steps", guidance: "Closeness to the text", seed: "Seed", random: "random", model: "Model",
     advanced: "Options", draw: "Draw", drawing: "Drawing", preview: "Preview of the picture", picture: "Picture", open: "Open the picture: {{prompt}}",
+    unheeded: "Has no effect while the closeness to the text is 1 or less.", goodSteps: "draws well in {{from}} to {{to}}",
     reuse: "Use the text", copyPrompt: "Copy text",
     emptyTitle: "No pictures yet", emptyText: "Choose an example or write your own. Closing the page does not stop the drawing.",
     examples: ["a large red circle on a blue background", "a small yellow star above a green square", "a purple triangle to the left of an orange ring"],
     parameter: {
       steps: "Steps", guidance_scale: "Closeness to the text", seed: "Seed", size: "Size", width: "Width", height: "Height",
-      negative_prompt: "What to avoid", model: "Model", device: "Device", scheduler: "Scheduler", num_inference_steps: "Steps",
+      negative_prompt: "What to avoid", model: "Model", device: "Device", scheduler: "Scheduler", num_inference_steps: "Steps", decoder: "Decoder",
     },
   },
   vision: {

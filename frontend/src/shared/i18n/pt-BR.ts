@@ -74,12 +74,13 @@ export const ptBR = {
     text: "Descreva uma imagem e veja-a surgir passo a passo.", prompt: "O que desenhar", promptHint: "um círculo vermelho grande sobre um fundo azul",
     negative: "O que evitar", size: "Tamanho", steps: "Passos", guidance: "Fidelidade ao texto", seed: "Semente", random: "aleatória", model: "Modelo",
     advanced: "Opções", draw: "Desenhar", drawing: "Desenhando", preview: "Prévia da imagem", picture: "Imagem", open: "Abrir a imagem: {{prompt}}",
+    unheeded: "Sem efeito enquanto a fidelidade ao texto for 1 ou menos.", goodSteps: "desenha bem com {{from}} a {{to}}",
     reuse: "Usar o texto", copyPrompt: "Copiar texto",
     emptyTitle: "Nenhuma imagem ainda", emptyText: "Escolha um exemplo ou escreva o seu. Fechar a página não interrompe o desenho.",
     examples: ["um círculo vermelho grande sobre um fundo azul", "uma estrela amarela pequena acima de um quadrado verde", "um triângulo roxo à esquerda de um anel laranja"],
     parameter: {
       steps: "Passos", guidance_scale: "Fidelidade ao texto", seed: "Semente", size: "Tamanho", width: "Largura", height: "Altura",
-      negative_prompt: "O que evitar", model: "Modelo", device: "Dispositivo", scheduler: "Agendador", num_inference_steps: "Passos",
+      negative_prompt: "O que evitar", model: "Modelo", device: "Dispositivo", scheduler: "Agendador", num_inference_steps: "Passos", decoder: "Decodificador",
     },
   },
   vision: {

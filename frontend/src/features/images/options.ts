@@ -1,0 +1,54 @@
+/** Owns what the form offers for a model: its own numbers, and what it heeds. */
+import type { Model, ModelOption } from "@/shared/api/types";
+import type { Drawing } from "./imageJobs";
+
+export interface Range {
+  minimum: number;
+  maximum: number;
+  /** What the model takes when nothing is chosen; null: the service does not tell. */
+  usual: number | null;
+  /** From where to where it draws well; null: everywhere, or nobody tells. */
+  good: [number, number] | null;
+}
+
+export interface Offered {
+  steps: Range;
+  guidance: Range;
+  size: string | null;
+  /** no: the model takes none; unheeded: it takes one, but not with this guidance. */
+  negative: "yes" | "unheeded" | "no";
+}
+
+export function offered(model: Model | undefined, guidance: number | null): Offered {
+  const options = model?.options ?? {};
+  // A service that tells nothing of a model is asked as before.
+  const known = "steps" in options;
+  const chosen = guidance ?? numberOf(options.guidance_scale?.default);
+  const above = options.negative_prompt?.needs_guidance_above;
+  const unheeded = above !== undefined && chosen !== null && chosen <= above;
+  const size = options.size?.default;
+  return {
+    steps: range(options.steps, 1, 100),
+    guidance: range(options.guidance_scale, 0, 30),
+    size: typeof size === "string" ? size : null,
+    negative: known && !options.negative_prompt ? "no" : unheeded ? "unheeded" : "yes",
+  };
+}
+
+/** Another model is asked in its own way: numbers that were chosen for the last one do not stay. */
+export function withModel(drawing: Drawing, model: string | null): Drawing {
+  return drawing.model === model ? drawing : { ...drawing, model, steps: null, guidance: null };
+}
+
+function range(option: ModelOption | undefined, minimum: number, maximum: number): Range {
+  return {
+    minimum: option?.minimum ?? minimum,
+    maximum: option?.maximum ?? maximum,
+    usual: numberOf(option?.default),
+    good: option?.usual ?? null,
+  };
+}
+
+function numberOf(value: number | string | undefined): number | null {
+  return typeof value === "number" ? value : null;
+}
