@@ -126,6 +126,22 @@ def test_the_official_client_creates_lists_follows_and_finds_checkpoints(
     assert checkpoint.fine_tuned_model_checkpoint == f"{done.fine_tuned_model}:ckpt-step-6"
 
 
+def test_a_job_tells_how_many_examples_it_has_and_what_was_measured_on_which(
+    house: Callable[..., House], until: Callable[..., None]
+) -> None:
+    here = house()
+    order = {"model": "tiny", "training_file": here.file(), "validation_file": here.file(LINES[:90])}
+    job = here.client.post("/v1/fine_tuning/jobs", json=order).json()
+    assert (job["counts"], job["measured"]) == ({"examples": 3, "held_out": 1}, None)
+    ended(here, job["id"], until)
+    done = here.client.get(f"/v1/fine_tuning/jobs/{job['id']}").json()
+    found = {"base_valid_loss": 2.0, "valid_loss": 0.1, "drift": 0.0, "seconds": 0.1}
+    assert done["measured"] == {**found, "best_step": done["progress"]["step"]}
+    events = here.openai.fine_tuning.jobs.list_events(job["id"])
+    looks = [event.data for event in events if "validation loss" in event.message]
+    assert looks[-1]["step"] == 0, "the base is looked at before the first step"  # type: ignore[index]
+
+
 def test_events_can_be_followed_and_taken_up_again(
     house: Callable[..., House], until: Callable[..., None]
 ) -> None:
@@ -140,6 +156,24 @@ def test_events_can_be_followed_and_taken_up_again(
         f"/v1/fine_tuning/jobs/{job.id}/events?stream=true", headers={"Last-Event-ID": str(numbers[-2])}
     ).text
     assert [line for line in rest.splitlines() if line.startswith("id: ")] == [f"id: {numbers[-1]}"]
+
+
+def test_a_service_that_stops_lets_those_go_who_follow_and_says_that_there_is_more(
+    house: Callable[..., House], until: Callable[..., None]
+) -> None:
+    here = house()
+    here.hold(2)
+    job = here.openai.fine_tuning.jobs.create(model="tiny", training_file=here.file())
+    until(lambda: here.trainer.trained)
+    told: list[str] = []
+    path = f"/v1/fine_tuning/jobs/{job.id}/events?stream=true"
+    following = threading.Thread(target=lambda: told.append(here.client.get(path).text))
+    following.start()
+    here.client.portal.call(here.client.app.state.readiness.drain, 600.0)  # type: ignore[union-attr,attr-defined]
+    following.join(60)
+    assert told and "Training started" in told[0]
+    assert "[DONE]" not in told[0]
+    here.go()
 
 
 def test_what_one_person_trained_is_not_there_for_another(

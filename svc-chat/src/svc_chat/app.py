@@ -81,6 +81,7 @@ def create_app(
         service, database, kept_files, tools or (rag, interpreter), settings, delegation or delegating
     )
     trainings = build_tuning(service, database, kept_files, trained, settings, trainer)
+    readiness.on_drain(trainings.runner.drain)
     chores = (kept_files.sweep, assistance.runs.sweep)
     history = build_history(service, database, settings, chores, [assistance.writer])
 

@@ -115,4 +115,5 @@ async def _stream(tuning: TuningService, owner: str, job_id: str, after: int) ->
             yield sse.event(event_body(job_id, happened), id=happened.seq)
         else:
             yield sse.event(progress_body(happened), name="progress")
-    yield sse.DONE
+    if (await tuning.get(owner, job_id)).final:
+        yield sse.DONE  # without it there is more to hear, from this service or the one that follows it

@@ -77,7 +77,7 @@ class JobBody(BaseModel):
 
 
 def job_body(job: TuningJob) -> dict[str, Any]:
-    """Return OpenAI's `fine_tuning.job`, with `progress` beside it."""
+    """Return OpenAI's `fine_tuning.job`, with `progress`, `counts` and `measured` beside it."""
     details = job.details
     recipe, wishes = details.get("recipe", {}), details.get("wishes", {})
     hyperparameters = {
@@ -109,6 +109,8 @@ def job_body(job: TuningJob) -> dict[str, Any]:
         "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
         "user_provided_suffix": details.get("suffix") or None,
         "progress": progress_body(job),
+        "counts": {"examples": details.get("examples", 0), "held_out": details.get("held_out", 0)},
+        "measured": _measured(job),
     }
 
 
@@ -150,6 +152,19 @@ def checkpoint_body(model: TrainedModel) -> dict[str, Any]:
         "fine_tuning_job_id": model.job_id,
         "metrics": {name: value for name, value in metrics.items() if value is not None},
         "step_number": model.step,
+    }
+
+
+def _measured(job: TuningJob) -> dict[str, Any] | None:
+    """Return what was found on the held-out examples: nats a token, of the base and of the model that was kept."""
+    result = job.details.get("result")
+    if result is None:
+        return None
+    return {
+        "base_valid_loss": job.details.get("base_loss"),
+        **result["metrics"],
+        "best_step": result.get("best_step"),
+        "seconds": result["seconds"],
     }
 
 

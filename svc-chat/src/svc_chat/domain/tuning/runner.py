@@ -51,6 +51,8 @@ class TuningRunner:
         self._working: asyncio.Task[None] | None = None
         self._current: tuple[str, asyncio.Event, asyncio.Task[bool]] | None = None
         self._closing = False
+        self.draining = False
+        """Who follows a training is to come again: the service stops."""
         self._lock: IO[str] | None = None
 
     async def start(self) -> None:
@@ -71,6 +73,11 @@ class TuningRunner:
             await asyncio.gather(self._working, return_exceptions=True)
         if self._lock is not None:
             self._lock.close()
+
+    def drain(self, _: float) -> None:
+        """Let those go who follow a training; they would keep a service that stops waiting. In the event loop's thread."""
+        self.draining = True
+        self._changed.set()
 
     def wake(self) -> None:
         """Say that there may be work."""
@@ -144,7 +151,7 @@ class TuningRunner:
 
     async def _follow(self, job: TuningJob, stop: asyncio.Event) -> bool:
         """Write down what the child tells; False: it ended without its last word."""
-        told = _Told(job.step, job.details.get("look", {}).get("step", 0))
+        told = _Told(job.step, job.details.get("look", {}).get("step", -1))
         async with aclosing(self.trainer.train(self._folder / job.id, stop)) as reports:
             async for report in reports:
                 match report.get("kind"):
@@ -201,7 +208,7 @@ class TuningRunner:
             f"Step {step}/{job.steps}: validation loss={loss:.4f}",
             data=data,
             only_if=("running",),
-            details={"look": data},
+            details={"look": data} | ({"base_loss": loss} if step == 0 else {}),
         )
 
     async def _checkpoint(self, job: TuningJob, report: Mapping[str, Any]) -> None:
@@ -234,7 +241,12 @@ class TuningRunner:
             time.time(),
             metrics,
         )
-        result = {"trained_tokens": report["tokens"], "seconds": report["seconds"], "metrics": metrics}
+        result = {
+            "trained_tokens": report["tokens"],
+            "seconds": report["seconds"],
+            "metrics": metrics,
+            "best_step": report.get("best_step", report["step"]),
+        }
         await self._record(
             job.id,
             f"New fine-tuned model created: {job.model_id}",

@@ -155,7 +155,10 @@ class TuningService:
         return await asyncio.to_thread(self.store.events, job_id, page)
 
     async def follow(self, owner: str, job_id: str, after: int) -> AsyncIterator[TuningEvent | TuningJob]:
-        """Yield what happens after event number `after`, and the job itself while nothing does; raises NotFound."""
+        """Yield what happens after event number `after`, and the job itself while nothing does; raises NotFound.
+
+        Ends with the training, or before it when the service stops.
+        """
         job = await self.get(owner, job_id)
         while True:
             page = Page(100, str(after), newest_first=False)
@@ -164,7 +167,7 @@ class TuningService:
                 after = event.seq
                 yield event
             if not found.rows:
-                if job.final:
+                if job.final or self.runner.draining:
                     return
                 if not await self.runner.changed(HEARTBEAT_S):
                     yield job

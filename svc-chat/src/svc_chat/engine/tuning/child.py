@@ -1,7 +1,7 @@
 """Trains in a child process: starts it, reads what it tells, and ends it with the service. Imports no torch.
 
 Reports are objects with a `kind`: `loading`, `step` (step, steps, loss, rate, eta_s, tokens), `look` (step,
-held_out_loss, drift), `checkpoint` (step, file), and at the end `done` (file, step, held_out_loss, tokens), `stopped`, or `failed`
+held_out_loss, drift; step 0: the base), `checkpoint` (step, file), and at the end `done` (file, step, held_out_loss, tokens), `stopped`, or `failed`
 (message).
 """
 

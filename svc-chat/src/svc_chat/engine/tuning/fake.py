@@ -46,6 +46,8 @@ class FakeTrainer:
         step = int(checkpoint.read_text()) if checkpoint.exists() else 0
         self.started.append(folder.name)
         yield {"kind": "loading"}
+        if step == 0:
+            yield {"kind": "look", "step": 0, "held_out_loss": 2.0, "drift": 0.0}
         while step < recipe.steps:
             if step + 1 == self.hold_at:
                 await _first(self.go.wait(), stop.wait())

@@ -83,6 +83,8 @@ class Training:
         recipe, state = self.recipe, self.state
         saved_at = time.monotonic()
         begun = time.monotonic() - state.seconds
+        if state.step == 0:
+            self._look_at_base()
         while state.step < recipe.steps and state.worse < recipe.patience:
             if stop():
                 self._save()
@@ -184,12 +186,21 @@ class Training:
         now = functional.log_softmax(self.network.logits(tokens[:, :-1], learned[:, 1:]), dim=-1)
         return functional.kl_div(now, base, reduction="batchmean", log_target=True)
 
+    def _look_at_base(self) -> None:
+        """Measure what the base makes of what is held out: the number that every later look is compared with."""
+        loss = self._held_out_loss()
+        self.tell({"kind": "look", "step": 0, "held_out_loss": loss, "drift": 0.0})
+
+    def _held_out_loss(self) -> float:
+        self.network.model.eval()
+        with torch.no_grad():
+            return float(self._loss(self.held_out))
+
     def _look(self) -> None:
         """Measure on what is held out, and keep the adapter if it is the best so far."""
         state = self.state
-        self.network.model.eval()
+        loss = self._held_out_loss()
         with torch.no_grad():
-            loss = float(self._loss(self.held_out))
             drift = (
                 float(self._distance(self.rehearsal[:: max(1, len(self.rehearsal) // 16)]))
                 if self.rehearsal
