@@ -51,12 +51,13 @@ def browser(session_cookies: list[Any]) -> Iterator[Browser]:
 @pytest.fixture
 def new_page(browser: Browser, session_cookies: list[Any], site: Site) -> Iterator[NewPage]:
     """Make signed-in pages; afterwards none of them may have asked anybody but the gateway."""
-    with _pages(browser, session_cookies, site) as make:
+    with watched_pages(browser, session_cookies, site) as make:
         yield make
 
 
 @contextmanager
-def _pages(browser: Browser, cookies: list[Any], site: Site) -> Iterator[NewPage]:
+def watched_pages(browser: Browser, cookies: list[Any], site: Site) -> Iterator[NewPage]:
+    """Give what makes signed-in pages; afterwards none of them may have asked anybody but `site`."""
     contexts = []
     foreign: list[str] = []
 
@@ -104,7 +105,7 @@ def small_browser(small_cookies: list[Any]) -> Iterator[Browser]:
 @pytest.fixture
 def new_chat(small_browser: Browser, small_cookies: list[Any], small: SmallStack) -> Iterator[NewPage]:
     """Make pages as `new_page` does, of the small stack."""
-    with _pages(small_browser, small_cookies, small.site) as make:
+    with watched_pages(small_browser, small_cookies, small.site) as make:
         yield make
 
 

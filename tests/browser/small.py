@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -110,9 +110,15 @@ class Model(BaseHTTPRequestHandler):
 
 
 class SmallStack:
-    """Gateway, svc-chat and model as they run; `asked` is what the model was sent."""
+    """Gateway, svc-chat and model as they run; `asked` is what the model was sent.
 
-    def __init__(self, data_dir: Path):
+    Args:
+        data_dir: of both.
+        chat: environment of svc-chat, over what it is told else.
+    """
+
+    def __init__(self, data_dir: Path, chat: Mapping[str, str] | None = None):
+        self._chat = dict(chat or {})
         self.asked: list[dict[str, Any]] = []
         handler = type("Model", (Model,), {"asked": self.asked})
         self._model = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -204,14 +210,15 @@ class SmallStack:
                 "CHAT_PORT": told["PORT"],
                 "OPENAI_BASE_URL": f"http://127.0.0.1:{self._model.server_port}/v1",
                 "CHAT_MODEL_PATH": str(folder / "none.gguf"),
+                **self._chat,
             }
         return {**told, **own}
 
 
 @contextmanager
-def small_stack(data_dir: Path) -> Iterator[SmallStack]:
-    """Run a small stack."""
-    stack = SmallStack(data_dir)
+def small_stack(data_dir: Path, chat: Mapping[str, str] | None = None) -> Iterator[SmallStack]:
+    """Run a small stack; see SmallStack."""
+    stack = SmallStack(data_dir, chat)
     try:
         stack.start()
         yield stack

@@ -197,7 +197,7 @@ def test_the_status_names_every_service(page: Page, site: Site) -> None:
 
 def test_every_tab_speaks_english_too(new_page: NewPage, site: Site) -> None:
     page = new_page(locale="en-GB")
-    titles = ("Images", "Vision", "Translate", "Speech", "Documents", "Models", "Status")
+    titles = ("Images", "Vision", "Translate", "Speech", "Documents", "Training", "Models", "Status")
     for title in titles:
         open_tab(page, site, title.lower())
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()

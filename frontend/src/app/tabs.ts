@@ -7,7 +7,7 @@ export interface TabProps {
   active: boolean;
 }
 
-export const TABS = ["chat", "assistants", "images", "vision", "translate", "speech", "documents", "models", "status"] as const;
+export const TABS = ["chat", "assistants", "images", "vision", "translate", "speech", "documents", "training", "models", "status"] as const;
 export type TabName = (typeof TABS)[number] & IconName;
 
 export const TAB_PAGES: Record<TabName, ComponentType<TabProps>> = {
@@ -18,6 +18,7 @@ export const TAB_PAGES: Record<TabName, ComponentType<TabProps>> = {
   translate: lazy(() => import("@/features/translate/TranslateTab")),
   speech: lazy(() => import("@/features/speech/SpeechTab")),
   documents: lazy(() => import("@/features/documents/DocumentsTab")),
+  training: lazy(() => import("@/features/training/TrainingTab")),
   models: lazy(() => import("@/features/models/ModelsTab")),
   status: lazy(() => import("@/features/status/StatusTab")),
 };

@@ -25,3 +25,16 @@ export function languageName(code: string, language: string): string {
     return code;
   }
 }
+
+/** Seconds since the epoch as the time of day. */
+export function formatTime(seconds: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { timeStyle: "medium" }).format(new Date(seconds * 1000));
+}
+
+/** A span of time in words as short as they need to be; the units read the same in both languages. */
+export function formatSpan(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 90) return `${whole} s`;
+  const minutes = Math.round(whole / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

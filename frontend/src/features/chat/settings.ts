@@ -21,8 +21,25 @@ export const DEFAULT_SETTINGS: ChatSettings = {
 export function useChatSettings() {
   const [settings, setSettings] = useState<ChatSettings>(() => ({ ...DEFAULT_SETTINGS, ...load<Partial<ChatSettings>>("chat-settings", {}) }));
   useEffect(() => save("chat-settings", settings), [settings]);
+  useEffect(() => {
+    const follow = () => {
+      const model = modelOfAddress(location.hash);
+      if (model === null) return;
+      history.replaceState(null, "", "#/chat");
+      setSettings((now) => ({ ...now, model }));
+    };
+    follow();
+    window.addEventListener("hashchange", follow);
+    return () => window.removeEventListener("hashchange", follow);
+  }, []);
   const change = (part: Partial<ChatSettings>) => setSettings((now) => ({ ...now, ...part }));
   return { settings, change };
+}
+
+/** A link `#/chat?model=…` chooses who answers. */
+export function modelOfAddress(hash: string): string | null {
+  const [path, wishes] = hash.split("?", 2);
+  return path === "#/chat" ? new URLSearchParams(wishes).get("model") : null;
 }
 
 /** The fields of `POST /v1/responses` that the settings stand for. */

@@ -14,6 +14,7 @@ const SERVICE_OF_PATH: ReadonlyArray<readonly [string, string]> = [
   ["/v1/assistants", "chat"],
   ["/v1/threads", "chat"],
   ["/v1/files", "chat"],
+  ["/v1/fine_tuning", "chat"],
   ["/v1/vector_stores", "documents"],
   ["/v1/images", "images"],
   ["/v1/vision", "vision"],
@@ -89,7 +90,7 @@ export function asApiError(error: unknown): ApiError {
 const DETAIL_MATTERS = new Set([
   "invalid_value", "invalid_request", "model_not_found", "context_length_exceeded", "conflict", "unsupported_media",
   "unsupported_media_type", "not_implemented", "payload_too_large", "repository_not_found", "repository_gated", "unsafe_model", "model_does_not_fit",
-  "hub_unreachable", "hash_mismatch",
+  "hub_unreachable", "hash_mismatch", "invalid_training_data", "model_not_trainable", "training_too_large", "training_not_installed", "invalid_job_state",
 ]);
 
 export interface ErrorText {

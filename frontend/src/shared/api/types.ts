@@ -22,6 +22,7 @@ export interface Model {
   size_bytes?: number;
   languages?: string[];
   service?: string;
+  owned_by?: string;
   alias_of?: string;
   /** What a request may choose with this model, by the request's fields; a field that is not there has no effect. */
   options?: Record<string, ModelOption>;

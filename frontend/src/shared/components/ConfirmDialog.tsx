@@ -1,17 +1,18 @@
-/** Owns asking before something is deleted for good. */
+/** Owns asking before something is done that cannot be undone: deleting, unless `label` says otherwise. */
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { ErrorNotice } from "@/shared/components/ErrorNotice";
+import { ErrorNotice } from "./ErrorNotice";
 
 interface Props {
   title: string;
   text: string;
+  label?: string;
   onConfirm: () => Promise<unknown>;
   onClose: () => void;
 }
 
-export function ConfirmDialog({ title, text, onConfirm, onClose }: Props) {
+export function ConfirmDialog({ title, text, label, onConfirm, onClose }: Props) {
   const { t } = useTranslation();
   const confirm = useMutation({ mutationFn: onConfirm, onSuccess: onClose });
   return (
@@ -21,7 +22,7 @@ export function ConfirmDialog({ title, text, onConfirm, onClose }: Props) {
         {confirm.error && <ErrorNotice error={confirm.error} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>{t("common.cancel")}</Button>
-          <Button color="red" loading={confirm.isPending} onClick={() => confirm.mutate()} data-autofocus>{t("common.delete")}</Button>
+          <Button color="red" loading={confirm.isPending} onClick={() => confirm.mutate()} data-autofocus>{label ?? t("common.delete")}</Button>
         </Group>
       </Stack>
     </Modal>
