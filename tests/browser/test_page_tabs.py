@@ -53,7 +53,13 @@ def test_a_picture_is_drawn_looked_at_and_deleted(page: Page, site: Site) -> Non
 def test_the_form_asks_each_model_in_its_own_way(page: Page, site: Site) -> None:
     steps = {"default": 4, "minimum": 1, "maximum": 50, "usual": [1, 8]}
     own = {"steps": steps, "guidance_scale": {"default": 8.5}, "size": {"default": "512x512"}}
-    quick = {"id": "few-steps", "object": "model", "task": "image", "service": "svc-image-gen", "options": own}
+    quick = {
+        "id": "few-steps",
+        "object": "model",
+        "task": "image",
+        "service": "svc-image-gen",
+        "options": own,
+    }
 
     def told(route: Route) -> None:
         answer = route.fetch()
