@@ -1,4 +1,4 @@
-"""Fixtures of svc-translate: the app with a fake engine, and a tiny random Marian model."""
+"""Fixtures of svc-translate: tiny random models of the real formats."""
 
 from __future__ import annotations
 
@@ -49,6 +49,53 @@ def tiny_marian(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
             source_spm=str(folder / "source.spm"), target_spm=str(folder / "target.spm"),
             vocab=str(folder / "vocab.json"), source_lang="en", target_lang="pt",
         ).save_pretrained(folder)  # fmt: skip
+        return folder
+
+    return make
+
+
+NLLB_LANGUAGES = ("deu_Latn", "eng_Latn", "fra_Latn", "por_Latn", "zho_Hans", "zho_Hant")
+
+
+@pytest.fixture(scope="session")
+def tiny_many(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Make a random folder of M2M100's (`m2m100`) or NLLB's (`nllb`) format; its weights lose nothing in 8 bits."""
+
+    def make(kind: str) -> Path:
+        import sentencepiece
+        import torch
+        from transformers import M2M100Config, M2M100ForConditionalGeneration
+
+        folder = tmp_path_factory.mktemp(kind)
+        corpus = folder / "corpus.txt"
+        corpus.write_text("\n".join(CORPUS.split()) + "\n" + CORPUS, encoding="utf-8")
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(corpus), model_prefix=str(folder / "spm"), vocab_size=64, model_type="bpe",
+            hard_vocab_limit=False, minloglevel=2,
+        )  # fmt: skip
+        (folder / "spm.model").rename(folder / "sentencepiece.bpe.model")
+        pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.bpe.model"))
+        names = ["<s>", "<pad>", "</s>", "<unk>", *(pieces.id_to_piece(i) for i in range(3, len(pieces)))]
+        if kind == "m2m100":
+            (folder / "vocab.json").write_text(json.dumps({name: i for i, name in enumerate(names)}))
+            size, told = len(names) + 108, {"tokenizer_class": "M2M100Tokenizer", "language_codes": "m2m100"}
+        else:
+            size = len(names) + len(NLLB_LANGUAGES) + 3
+            told = {"tokenizer_class": "NllbTokenizer", "additional_special_tokens": list(NLLB_LANGUAGES)}
+        (folder / "tokenizer_config.json").write_text(json.dumps(told))
+        torch.manual_seed(3)
+        config = M2M100Config(
+            vocab_size=size, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=64,
+            scale_embedding=True, init_std=0.3,
+        )  # fmt: skip
+        model = M2M100ForConditionalGeneration(config)
+        with torch.no_grad():
+            for weight in model.parameters():
+                if weight.ndim == 2:
+                    scale = 127 / weight.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
+                    weight.copy_((weight * scale).round() / scale)
+        model.save_pretrained(folder)
         return folder
 
     return make

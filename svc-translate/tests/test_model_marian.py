@@ -13,8 +13,8 @@ from svc_translate.engine.convert import converted
 from svc_translate.engine.ct2 import CT2Translator, split_pieces
 from svc_translate.engine.folders import MarianFolder
 from svc_translate.engine.marian import TransformersTranslator
-from svc_translate.engine.marian_engine import MarianEngine
-from svc_translate.engine.marian_spec import convert
+from svc_translate.engine.neural_engine import NeuralEngine
+from svc_translate.engine.spec import convert
 
 pytestmark = pytest.mark.model
 EN_PT = Pair("en", "pt")
@@ -40,14 +40,14 @@ def test_a_model_is_converted_once_and_leaves_nothing_half_made(folder: MarianFo
 
 def test_ctranslate2_and_transformers_agree_on_greedy_output(folder: MarianFolder, cache: Path) -> None:
     sentences = ["a red circle", "two large green stars on a blue background"]
-    quick = CT2Translator(folder, cache, beam=1).translate(sentences)
-    plain = TransformersTranslator(folder, beam=1).translate(sentences)
+    quick = CT2Translator(folder, cache, beam=1).translate(sentences, EN_PT)
+    plain = TransformersTranslator(folder, beam=1).translate(sentences, EN_PT)
     assert len(quick) == len(plain) == 2
     assert all(isinstance(text, str) and score <= 0 for text, score in quick + plain)
 
 
 def test_concurrent_requests_come_back_to_those_who_asked(folder: MarianFolder, cache: Path) -> None:
-    engine = MarianEngine([folder], lambda f: CT2Translator(f, cache, beam=1))
+    engine = NeuralEngine([folder], lambda f: CT2Translator(f, cache, beam=1))
 
     async def ask() -> list[tuple[str, ...]]:
         sentences = ["a red circle", "a blue square", "two stars"]
@@ -87,11 +87,11 @@ def test_a_sentence_longer_than_the_model_goes_in_parts_at_words() -> None:
 
 
 def test_a_very_long_word_salad_still_answers(folder: MarianFolder, cache: Path) -> None:
-    ((made, score),) = CT2Translator(folder, cache, beam=1).translate(["xyz " * 400])
+    ((made, score),) = CT2Translator(folder, cache, beam=1).translate(["xyz " * 400], EN_PT)
     assert isinstance(made, str)
     assert score <= 0
 
 
 def test_a_folder_with_missing_files_is_left_out(tmp_path: Path) -> None:
-    engine = MarianEngine([MarianFolder("gone", EN_PT, tmp_path)], lambda f: CT2Translator(f, tmp_path))
+    engine = NeuralEngine([MarianFolder("gone", EN_PT, tmp_path)], lambda f: CT2Translator(f, tmp_path))
     assert engine.models == ()

@@ -1,4 +1,4 @@
-"""A translator is installed from a hub while the service runs, converted at its first use, and removed."""
+"""A translator is installed from a hub while the service runs, converted, used, and removed."""
 
 from __future__ import annotations
 

@@ -36,11 +36,13 @@ def scored(folder: Path, source: str, count: int, cache: Path) -> dict[str, list
     translator = CT2Translator(MarianFolder(folder.name, Pair(source, target), folder, builtin=True), cache)
     rows = list(islice(one_way(SEED, source, measuring=True), count))
     found: dict[str, list[float]] = {"right": [], "wrong": [], "shuffled": []}
-    for row, (text, score) in zip(rows, translator.translate([row[0] for row in rows]), strict=True):
+    for row, (text, score) in zip(
+        rows, translator.translate([row[0] for row in rows], Pair(source, target)), strict=True
+    ):
         found["right" if text == row[1] else "wrong"].append(score)
     rng = random.Random(SEED)
     strange = [shuffled(rng, row[0]) for row in rows if len(row[0].split()) > 3]
-    found["shuffled"] = [score for _, score in translator.translate(strange)]
+    found["shuffled"] = [score for _, score in translator.translate(strange, Pair(source, target))]
     translator.close()
     return found
 

@@ -18,6 +18,7 @@ from svc_translate.build import build_engines, installed, watch
 from svc_translate.domain.translation import Limits, TranslationService
 from svc_translate.engine.base import Engine
 from svc_translate.engine.lingua_detector import LinguaDetector
+from svc_translate.engine.wide_detector import WideDetector
 from svc_translate.installing import build_installs
 from svc_translate.settings import Settings
 
@@ -33,7 +34,7 @@ def create_app(
     readiness = Readiness(settings.service)
     engines = build_engines(settings) if engine is None else [engine]
     limits = Limits(settings.max_chars, settings.max_texts)
-    service = TranslationService(engines, LinguaDetector(), limits)
+    service = TranslationService(engines, LinguaDetector(), limits, WideDetector())
 
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = installed(service, catalogue, settings)

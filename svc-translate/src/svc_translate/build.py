@@ -14,9 +14,9 @@ from svc_translate.engine.apertium import ApertiumEngine
 from svc_translate.engine.base import Engine, Pair, TranslationModel
 from svc_translate.engine.ct2 import CT2Translator
 from svc_translate.engine.fake import FakeEngine
-from svc_translate.engine.folders import MarianFolder, read_words
+from svc_translate.engine.folders import Folder, MarianFolder, is_converted, read_words
 from svc_translate.engine.marian import TransformersTranslator
-from svc_translate.engine.marian_engine import MarianEngine, Translator
+from svc_translate.engine.neural_engine import NeuralEngine, Translator
 from svc_translate.settings import Settings
 
 BUILTIN_PAIRS = (Pair("en", "pt"), Pair("pt", "en"))
@@ -29,7 +29,7 @@ def build_engines(settings: Settings) -> list[Engine]:
     folders = [_builtin(settings.models_dir / str(pair), pair) for pair in BUILTIN_PAIRS]
     folders += [_extra(text) for text in settings.extra_models]
     engines: list[Engine] = [
-        MarianEngine(
+        NeuralEngine(
             folders,
             functools.partial(_load, settings),
             idle_unload_s=settings.idle_unload_s,
@@ -67,7 +67,9 @@ def entry_of(model: TranslationModel) -> InstalledModel:
 def watch(service: TranslationService, readiness: Readiness) -> asyncio.Task[None]:
     """Load the built-in models in the background and keep `readiness` true about it."""
     readiness.watch_queue(functools.partial(_queue, service))
-    slots = [slot for e in service.engines for slot in getattr(e, "slots", {}).values()]
+    known = {name: slot for e in service.engines for name, slot in getattr(e, "slots", {}).items()}
+    # installed models may be large: they are loaded when they are asked for
+    slots = [known[model.id] for model in service.models if model.builtin and model.id in known]
     if not service.models:
         readiness.set(status="not_ready", reason="no translation model is installed")
     else:
@@ -91,10 +93,19 @@ def _queue(service: TranslationService) -> dict[str, int]:
     return {key: sum(count[key] for count in counts) for key in ("running", "waiting")}
 
 
-def _load(settings: Settings, folder: MarianFolder) -> Translator:
-    if settings.engine == "transformers":
+def copies_of(settings: Settings) -> Path:
+    """Return the folder of converted copies."""
+    return settings.data_dir / "ct2"
+
+
+def _load(settings: Settings, folder: Folder) -> Translator:
+    if (
+        settings.engine == "transformers"
+        and isinstance(folder, MarianFolder)
+        and not is_converted(folder.path)
+    ):
         return TransformersTranslator(folder, threads=settings.threads, beam=settings.beam)
-    return CT2Translator(folder, settings.data_dir / "ct2", threads=settings.threads, beam=settings.beam)
+    return CT2Translator(folder, copies_of(settings), threads=settings.threads, beam=settings.beam)
 
 
 def _builtin(path: Path, pair: Pair) -> MarianFolder:

@@ -5,7 +5,6 @@ import { useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
 import { speak, useVoices, voiceFor } from "@/shared/api/speech";
-import type { List } from "@/shared/api/types";
 import { AudioPlayer } from "@/shared/components/AudioPlayer";
 import { CopyButton } from "@/shared/components/CopyButton";
 import { EmptyState } from "@/shared/components/EmptyState";
@@ -13,14 +12,9 @@ import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { Page } from "@/shared/components/Page";
 import { languageName } from "@/shared/format";
+import { sourcesOf, targetsOf, type Direction, type Directions } from "./directions";
 
-interface Pair {
-  source: string;
-  target: string;
-  model?: string;
-}
-
-interface Translation extends Pair {
+interface Translation extends Direction {
   text: string;
 }
 
@@ -31,20 +25,21 @@ export default function TranslateTab() {
   const [text, setText] = useState("");
   const [source, setSource] = useState(AUTO);
   const [target, setTarget] = useState(i18n.language === "en" ? "pt" : "en");
-  const pairs = useQuery({ queryKey: ["translation-languages"], queryFn: async () => (await api<List<Pair>>("/v1/translations/languages")).data ?? [] });
+  const pairs = useQuery({ queryKey: ["translation-languages"], queryFn: () => api<Directions>("/v1/translations/languages") });
+  const known = pairs.data ?? {};
   const translate = useMutation({
     mutationFn: async (body: { text: string; source: string; target: string }) =>
       (await api<{ translations: Translation[] }>("/v1/translations", { method: "POST", json: body })).translations[0]!,
   });
-  const option = (code: string) => ({ value: code, label: languageName(code, i18n.language) });
-  const sources = [...new Set((pairs.data ?? []).map((pair) => pair.source))].filter((code) => code !== AUTO);
-  const targets = [...new Set((pairs.data ?? []).filter((pair) => source === AUTO || pair.source === source).map((pair) => pair.target))];
+  const options = (codes: string[]) =>
+    codes.map((code) => ({ value: code, label: languageName(code, i18n.language) })).sort((a, b) => a.label.localeCompare(b.label, i18n.language));
+  const targets = targetsOf(known, source === AUTO ? null : source);
   const result = translate.data;
   const run = (input = text, from = source, to = target) => { if (input.trim()) translate.mutate({ text: input, source: from, target: to }); };
   const chooseSource = (value: string | null) => {
     const next = value ?? AUTO;
     setSource(next);
-    const reachable = (pairs.data ?? []).filter((pair) => pair.source === next).map((pair) => pair.target);
+    const reachable = targetsOf(known, next);
     if (next !== AUTO && !reachable.includes(target) && reachable[0]) setTarget(reachable[0]);
   };
   const swap = () => {
@@ -61,13 +56,13 @@ export default function TranslateTab() {
     <Page title={t("tabs.translate")} text={t("translate.text")}>
       {pairs.error && <ErrorNotice error={pairs.error} onRetry={() => void pairs.refetch()} />}
       <Group className="translate-bar" align="flex-end" gap="sm" mb="md" wrap="nowrap">
-        <Select flex={1} label={t("translate.from")} allowDeselect={false} value={source} onChange={chooseSource}
-          data={[{ value: AUTO, label: t("translate.detect") }, ...sources.map(option)]} />
+        <Select flex={1} label={t("translate.from")} searchable allowDeselect={false} value={source} onChange={chooseSource}
+          data={[{ value: AUTO, label: t("translate.detect") }, ...options(sourcesOf(known))]} />
         <Tooltip label={t("translate.swap")}>
           <ActionIcon variant="default" size={36} onClick={swap} aria-label={t("translate.swap")}><Icon name="swap" /></ActionIcon>
         </Tooltip>
-        <Select flex={1} label={t("translate.to")} allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? target)}
-          data={(targets.length > 0 ? targets : [target]).map(option)} />
+        <Select flex={1} label={t("translate.to")} searchable allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? target)}
+          data={options(targets.length > 0 ? targets : [target])} />
       </Group>
       <div className="columns">
         <div className="card">

@@ -6,7 +6,7 @@ its estimate of memory, and is told when a model has come or goes.
 """
 
 from servicekit.hub.api import router
-from servicekit.hub.choosing import Format
+from servicekit.hub.choosing import Format, Layout, RepoFile
 from servicekit.hub.connecting import connect, queue_for, routers, start, stop
 from servicekit.hub.installs import KIND, Installs
 from servicekit.hub.plan import Estimate, Needs, Plan, Planner, Runs, Target
@@ -20,9 +20,11 @@ __all__ = [
     "Format",
     "HubRepository",
     "Installs",
+    "Layout",
     "Needs",
     "Plan",
     "Planner",
+    "RepoFile",
     "Repository",
     "Runs",
     "Shelf",

@@ -7,7 +7,7 @@ opened, other frameworks' copies (`.msgpack`, `.h5`, `.onnx`, `.ot`) are of no u
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -49,12 +49,19 @@ class RepoFile:
         return self.name.endswith(WEIGHTS)
 
 
+Layout = Callable[[Mapping[str, RepoFile], Sequence[str]], list[RepoFile] | None]
+"""A service's own rule for repositories that no format here describes: the files by name and the names asked for in,
+what to fetch out, None where it is not that layout. The service answers for it that no code is run when they are
+opened."""
+
+
 def choose(
     files: Sequence[RepoFile],
     form: Format,
     *,
     named: Sequence[str] = (),
     components: Mapping[str, object] | None = None,
+    layout: Layout | None = None,
 ) -> list[RepoFile]:
     """Return the files to fetch.
 
@@ -62,6 +69,7 @@ def choose(
         named: file names that a catalogue or the caller asks for; empty, or with folders among them (`unet/`):
             what the format needs.
         components: content of `model_index.json`, for DIFFUSERS.
+        layout: is asked first, where a service has one.
 
     Raises:
         UnsafeModel: the weights are pickles only.
@@ -71,6 +79,8 @@ def choose(
     for file in files:
         _check_name(file.name)
     by_name = {file.name: file for file in files}
+    if layout is not None and (known := layout(by_name, named)) is not None:
+        return _with_licence(known, files)
     if form is Format.GGUF:
         chosen = [_gguf(by_name, named)]
     elif named and not any(name.endswith("/") for name in named):
@@ -81,6 +91,10 @@ def choose(
         chosen = _folder(files)
     if not any(file.is_weights for file in chosen):
         raise _no_weights(files, form)
+    return _with_licence(chosen, files)
+
+
+def _with_licence(chosen: Sequence[RepoFile], files: Sequence[RepoFile]) -> list[RepoFile]:
     return [*chosen, *(f for f in files if _LICENCE.fullmatch(f.name) and f not in chosen)]
 
 

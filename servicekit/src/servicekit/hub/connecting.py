@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 
 from fastapi import APIRouter
 
 from servicekit import jobs, models
 from servicekit.hub.api import router
-from servicekit.hub.choosing import Format
+from servicekit.hub.choosing import Format, Layout
 from servicekit.hub.installs import KIND, Installs
 from servicekit.hub.plan import Estimate, Planner, Runs
 from servicekit.hub.repository import HubRepository
@@ -30,6 +31,7 @@ def connect(
     arrived: Callable[[ShelfModel], None],
     leaving: Callable[[str], None],
     runs: Runs = lambda config, name: None,
+    layout: Layout | None = None,
 ) -> Installs:
     """Return what installs for a service; models stand in `data_dir/models`. Fetches nothing yet.
 
@@ -39,7 +41,8 @@ def connect(
     catalogue.judge = judge(runs)
     shelf = Shelf(settings.data_dir / "models")
     repository = HubRepository(settings.hf_endpoint or None, settings.hf_token or None)
-    planner = Planner(repository, catalogue, form, estimate, lambda: Machine.measure(shelf.root), task)
+    machine = functools.partial(Machine.measure, shelf.root)
+    planner = Planner(repository, catalogue, form, estimate, machine, task, layout)
     return Installs(planner, repository, shelf, arrived, leaving)
 
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from servicekit.errors import ModelNotFound
-from servicekit.hub.choosing import Format, RepoFile, choose
+from servicekit.hub.choosing import Format, Layout, RepoFile, choose
 from servicekit.hub.errors import DoesNotFit
 from servicekit.hub.repository import Listing, Repository
 from servicekit.models.catalogue import GIB, USABLE_MEMORY, Catalogue, CatalogueEntry, Machine
@@ -52,6 +52,12 @@ class Needs:
         """Return the largest file of weights as a seekable file: only what is read is fetched."""
         largest = max((file for file in self.files if file.is_weights), key=lambda file: file.size)
         return self.repository.opened(self.listing, largest)
+
+    def head(self, name: str, count: int) -> bytes:
+        """Return the first bytes of a chosen file."""
+        file = next(file for file in self.files if file.name == name)
+        with self.repository.opened(self.listing, file) as content:
+            return content.read(count) or b""
 
     def json(self, name: str) -> dict[str, Any]:
         """Return a configuration file, `{}` where there is none."""
@@ -155,6 +161,7 @@ class Planner:
         estimate: the service's rule for memory.
         machine: measures memory and free disk.
         default_task: task of models that the catalogue does not name.
+        layout: the service's own rule for the choice of files, asked before that of `form`.
     """
 
     def __init__(
@@ -165,9 +172,11 @@ class Planner:
         estimate: Estimate,
         machine: Callable[[], Machine],
         default_task: str,
+        layout: Layout | None = None,
     ) -> None:
         self._repository, self._catalogue, self._form = repository, catalogue, form
         self._estimate, self._machine, self._task = estimate, machine, default_task
+        self._layout = layout
 
     def plan(self, model_id: str, revision: str | None = None) -> Plan:
         """Ask the hub and say what installing takes; fetches configuration only. Blocks.
@@ -187,7 +196,9 @@ class Planner:
         components: dict[str, object] = {}
         if form is Format.DIFFUSERS:
             components = json.loads(self._repository.small(listing, "model_index.json"))
-        chosen = tuple(choose(listing.files, form, named=target.files, components=components))
+        chosen = tuple(
+            choose(listing.files, form, named=target.files, components=components, layout=self._layout)
+        )
         needs = Needs(self._repository, listing, chosen)
         if form is Format.GGUF and self._catalogue.get(target.id) is None:
             # as models by path are named: by their file

@@ -53,10 +53,14 @@ def router(service: TranslationService) -> APIRouter:
     @routes.get("/languages")
     async def languages() -> list[dict[str, Any]]:
         """List the languages and where each can be translated to."""
-        targets: dict[str, set[str]] = {code: {code} for code in service.codes}
-        for pair, _ in service.pairs:
-            targets[pair.source].add(pair.target)
-        return [{"code": c, "name": NAMES.get(c, c), "targets": sorted(targets[c])} for c in sorted(targets)]
+        return [
+            {
+                "code": code,
+                "name": NAMES.get(code, code),
+                "targets": sorted({code, *(to for to, _ in service.targets(code))}),
+            }
+            for code in sorted(service.codes)
+        ]
 
     return routes
 

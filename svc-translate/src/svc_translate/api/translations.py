@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from servicekit.disconnect import unless_disconnected
 from servicekit.timing import Timing
 from svc_translate.api.schemas import TranslationsRequest
+from svc_translate.domain.languages import normalise
 from svc_translate.domain.translation import Translation, TranslationService
 
 
@@ -32,10 +33,19 @@ def router(service: TranslationService) -> APIRouter:
         }
 
     @routes.get("/v1/translations/languages")
-    async def languages() -> dict[str, Any]:
-        """List every direction with every model that goes it, the preferred one first."""
-        rows = [{"source": p.source, "target": p.target, "model": m.id} for p, m in service.pairs]
-        return {"object": "list", "data": rows}
+    async def languages(source: str | None = None) -> dict[str, Any]:
+        """List directions and the models that go them.
+
+        Models of many languages would be tens of thousands of rows; they stand in `any`, each with its languages, of
+        which any goes into any other. With `source`, `data` holds every direction from that language instead.
+        """
+        if source is not None:
+            code = normalise(source, service.codes, param="source")
+            data = [{"source": code, "target": to, "model": m.id} for to, m in service.targets(code)]
+        else:
+            data = [{"source": p.source, "target": p.target, "model": m.id} for p, m in service.pairs]
+        many = [{"model": m.id, "languages": sorted(m.any_of)} for m in service.models if m.any_of]
+        return {"object": "list", "data": data, "any": many}
 
     return routes
 

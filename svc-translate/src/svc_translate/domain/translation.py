@@ -13,7 +13,7 @@ from servicekit.errors import BadRequest, ModelNotFound
 from servicekit.timing import Timing
 from svc_translate.domain import languages, sentences
 from svc_translate.domain.languages import Detected
-from svc_translate.engine.base import Detector, Engine, Outcome, Pair, TranslationModel
+from svc_translate.engine.base import Detector, Engine, Outcome, Pair, TranslationModel, WideDetector
 from svc_translate.errors import EmptyText, LanguageNotDetected, PairNotAvailable, TextTooLong
 
 AUTO = "auto"
@@ -57,11 +57,18 @@ class TranslationService:
     Args:
         engines: in the order of preference; built-in models are asked first whether they cover a
             sentence, general ones take the rest.
+        wide: is asked about texts while a model is here that translates more than the detector knows.
     """
 
-    def __init__(self, engines: Sequence[Engine], detector: Detector, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        detector: Detector,
+        limits: Limits | None = None,
+        wide: WideDetector | None = None,
+    ) -> None:
         self.engines = tuple(engines)
-        self.detector = detector
+        self.detector, self.wide = detector, wide
         self.limits = limits or Limits()
 
     @property
@@ -75,8 +82,13 @@ class TranslationService:
 
     @property
     def pairs(self) -> tuple[tuple[Pair, TranslationModel], ...]:
-        """Every direction with every model that goes it."""
+        """Every direction that a model of few languages goes, with every such model."""
         return tuple((pair, model) for model in self.models for pair in model.pairs)
+
+    def targets(self, source: str) -> tuple[tuple[str, TranslationModel], ...]:
+        """Every language that `source` can be translated into, with every model that does it, preferred ones first."""
+        going = ((to, model) for model in _preferred(self.models) for to in sorted(model.targets(source)))
+        return tuple(going)
 
     @property
     def codes(self) -> frozenset[str]:
@@ -90,7 +102,13 @@ class TranslationService:
     async def detect(self, text: str) -> list[Detected]:
         """Rank the languages of a text. Raises EmptyText and TextTooLong."""
         self._check([text], "q")
-        return await asyncio.to_thread(languages.detect, text, self.detector)
+        return await asyncio.to_thread(self._detect, text)
+
+    def _detect(self, text: str) -> list[Detected]:
+        ranked = languages.detect(text, self.detector)
+        known = frozenset(code for model in self.models for code in model.any_of)
+        found = languages.beyond(text, self.wide, known) if self.wide is not None and known else None
+        return ranked if found is None else [found]
 
     async def translate(
         self,
@@ -130,7 +148,7 @@ class TranslationService:
             return [Detected(fixed, 1.0)] * len(texts)
         found = []
         for text in texts:
-            ranked = await asyncio.to_thread(languages.detect, text, self.detector)
+            ranked = await asyncio.to_thread(self._detect, text)
             if not ranked:
                 raise LanguageNotDetected(
                     "The text holds no letters, so its language cannot be told. Set `source`.", param=param
@@ -172,8 +190,8 @@ class TranslationService:
         return _Plan(pair, parts, by_model, outside)
 
     def _candidates(self, pair: Pair, model: str | None) -> list[TranslationModel]:
-        """Return the models that may answer, those with a small world first."""
-        going = [m for m in self.models if pair in m.pairs]
+        """Return the models that may answer: those with a small world, then those of one direction."""
+        going = [m for m in self.models if m.goes(pair)]
         if model is not None and model != AUTO:
             if model not in self._engine_of:
                 there = ", ".join(sorted(self._engine_of)) or "none"
@@ -182,15 +200,19 @@ class TranslationService:
                 )
             going = [m for m in going if m.id == model]
         if not going:
-            there = (
-                ", ".join(sorted({str(p) for p, m in self.pairs if model in (None, AUTO, m.id)})) or "none"
-            )
             raise PairNotAvailable(
-                f"Nothing here translates {pair}{f' with {model}' if model else ''}. "
-                f"Directions that are: {there}.",
+                f"Nothing here translates {pair}{f' with {model[:80]}' if model else ''}. "
+                f"Directions that are: {self._directions(model)}.",
                 param="target",
             )
-        return sorted(going, key=lambda m: m.general)
+        return _preferred(going)
+
+    def _directions(self, model: str | None) -> str:
+        asked = [m for m in self.models if model in (None, AUTO, m.id)]
+        named = sorted({str(pair) for m in asked for pair in m.pairs})
+        many = sorted({code for m in asked for code in m.any_of})
+        any_way = [f"any way among {', '.join(many)}"] if many else []
+        return ", ".join([*named, *any_way]) or "none"
 
     def _choose(
         self, candidates: list[TranslationModel], pair: Pair, sentence: str
@@ -257,3 +279,8 @@ class TranslationService:
         return Translation(
             sentences.join(plan.parts, texts), pair.source, pair.target, ranked, detected, warnings
         )
+
+
+def _preferred(models: Sequence[TranslationModel]) -> list[TranslationModel]:
+    """Sort models: a small world that knows the words, then what was made for one direction, then many languages."""
+    return sorted(models, key=lambda m: (m.general, bool(m.any_of)))

@@ -24,10 +24,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class TranslationModel:
-    """One model of an engine. `general` models take any text; others only what `covers` admits."""
+    """One model of an engine: it goes the directions of `pairs`, and from each language of `any_of` into each other one.
+
+    `general` models take any text; others only what `covers` admits.
+    """
 
     id: str
     pairs: tuple[Pair, ...]
+    any_of: frozenset[str] = frozenset()
     general: bool = True
     builtin: bool = False
     license: str | None = None
@@ -36,7 +40,20 @@ class TranslationModel:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return tuple(sorted({code for pair in self.pairs for code in (pair.source, pair.target)}))
+        return tuple(
+            sorted({code for pair in self.pairs for code in (pair.source, pair.target)} | self.any_of)
+        )
+
+    def goes(self, pair: Pair) -> bool:
+        """Say whether the model goes a direction."""
+        return pair in self.pairs or (
+            pair.source != pair.target and {pair.source, pair.target} <= self.any_of
+        )
+
+    def targets(self, source: str) -> frozenset[str]:
+        """Return the languages that it translates `source` into."""
+        named = frozenset(pair.target for pair in self.pairs if pair.source == source)
+        return named | (self.any_of - {source} if source in self.any_of else frozenset())
 
 
 @dataclass(frozen=True)
@@ -90,4 +107,12 @@ class Detector(Protocol):
 
     def confidences(self, text: str) -> Mapping[str, float]:
         """Give a share from 0 to 1 for each language it knows; deterministic; blocks."""
+        ...
+
+
+class WideDetector(Protocol):
+    """Guesses among many more languages, less surely in short texts."""
+
+    def ranked(self, text: str) -> list[tuple[str, float]]:
+        """Give languages (ISO 639-1) with their shares, the likeliest first; deterministic; blocks."""
         ...

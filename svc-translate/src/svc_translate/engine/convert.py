@@ -1,7 +1,7 @@
-"""Keeps int8 copies of Marian folders in CTranslate2's format; makes one where it is missing.
+"""Keeps int8 copies of models in CTranslate2's format; makes one where it is missing.
 
 Owns where copies lie and that they are whole. `python -m svc_translate.engine.convert SOURCE TARGET` is
-the child process that makes one (`marian_spec.py` does the work); its memory is gone when it ends.
+the child process that makes one (`spec.py` does the work); its memory is gone when it ends.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from servicekit import atomic
 from servicekit.errors import NotReady
-from svc_translate.engine.folders import MarianFolder
+from svc_translate.engine.folders import Folder, copy_name, is_converted
 
-CONVERT_TIMEOUT_S = 300.0
+CONVERT_TIMEOUT_S = 1800.0
 
 
-def converted(folder: MarianFolder, cache_dir: Path) -> Path:
-    """Return the int8 copy of a model, making it first if it is not there; blocks.
+def converted(folder: Folder, cache_dir: Path) -> Path:
+    """Return the int8 copy of a model, making it first if it is not there; blocks. What comes converted is taken as is.
 
     The copy appears under its name only when it is whole, so a crash leaves nothing half-made and
     two processes may race.
@@ -28,7 +28,9 @@ def converted(folder: MarianFolder, cache_dir: Path) -> Path:
     Raises:
         NotReady: the conversion failed.
     """
-    target = cache_dir / f"{folder.pair}-int8-{folder.weights_hash()}"
+    if is_converted(folder.path):
+        return folder.path
+    target = cache_dir / f"int8-{copy_name(folder.path)}"
     if (target / "model.bin").is_file():
         return target
     cache_dir.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ def converted(folder: MarianFolder, cache_dir: Path) -> Path:
     return target
 
 
-def _run_child(folder: MarianFolder, target: Path) -> None:
+def _run_child(folder: Folder, target: Path) -> None:
     command = [sys.executable, "-m", "svc_translate.engine.convert", str(folder.path), str(target)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=CONVERT_TIMEOUT_S, check=False)
@@ -57,13 +59,13 @@ def _run_child(folder: MarianFolder, target: Path) -> None:
         sys.stderr.write(done.stderr.decode("utf-8", "replace")[-2000:])
         raise NotReady(
             f"The model '{folder.id}' could not be converted; the log says why. "
-            "Check that its folder is a complete MarianMT model."
+            "Check that its folder is a complete Marian, M2M100 or NLLB model."
         )
 
 
 if __name__ == "__main__":
     # CTranslate2's specs import torch where it is installed (some seconds, 300 MB) and do not need it.
     sys.modules["torch"] = None  # type: ignore[assignment]
-    from svc_translate.engine.marian_spec import convert
+    from svc_translate.engine.spec import convert
 
     convert(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,7 +1,7 @@
-"""Marian through CTranslate2: int8, beam search, two workers of one thread each.
+"""Translation models through CTranslate2: int8, beam search, two workers of one thread each.
 
-Owns the call of CTranslate2 and SentencePiece. Knows nothing about queues or requests: it gets a
-batch of sentences and gives their translations.
+Owns the call of CTranslate2. Knows nothing about queues or requests: it gets a batch of sentences and gives their
+translations.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from svc_translate.engine.base import Pair
 from svc_translate.engine.convert import converted
-from svc_translate.engine.folders import MarianFolder
+from svc_translate.engine.folders import Folder
+from svc_translate.engine.pieces import pieces_of
 
 WORD_START = "\u2581"
+POSITIONS = 512
+"""What every model of these kinds can hold, where its configuration does not say more."""
 
 
 class CT2Translator:
-    """A loaded Marian model. Used by one thread at a time.
+    """A loaded model. Used by one thread at a time.
 
     Two workers of one thread translate 785 tokens/s with beam 4 where one worker of two threads
     gives 580 (two cores, opus-mt shape).
     """
 
-    def __init__(self, folder: MarianFolder, cache_dir: Path, *, threads: int = 2, beam: int = 4) -> None:
+    def __init__(self, folder: Folder, cache_dir: Path, *, threads: int = 2, beam: int = 4) -> None:
         import ctranslate2
-        import sentencepiece
 
         path = converted(folder, cache_dir)
         self._workers = max(1, threads)
         self._beam = beam
-        self._prefix = [folder.label] if folder.label else []
-        config = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))
-        self._positions = int(config.get("max_position_embeddings") or 512)
-        self._source = sentencepiece.SentencePieceProcessor(model_file=str(folder.path / "source.spm"))
-        self._target = sentencepiece.SentencePieceProcessor(model_file=str(folder.path / "target.spm"))
+        self._positions = _positions(folder.path)
+        self._pieces = pieces_of(folder)
         self._translator: Any = ctranslate2.Translator(
             str(path),
             device="cpu",
@@ -44,34 +44,38 @@ class CT2Translator:
             intra_threads=1,
         )
 
-    def translate(self, sentences: Sequence[str]) -> list[tuple[str, float]]:
+    def translate(self, sentences: Sequence[str], pair: Pair) -> list[tuple[str, float]]:
         """Translate a batch, in order; with each, the mean log probability of its least likely part.
 
         Nothing is cut off: what a model cannot hold goes in parts.
         """
-        # Room for the label and the end mark, and for a target that is a third longer.
-        limit = max(8, int(self._positions * 0.75) - len(self._prefix) - 1)
-        parts = [split_pieces(self._source.encode(s, out_type=str), limit) for s in sentences]
-        made = iter(self._run([[*self._prefix, *part, "</s>"] for group in parts for part in group]))
+        # Room for the marks, and for a target that is a third longer.
+        marks = len(self._pieces.source([], pair))
+        limit = max(8, int(self._positions * 0.75) - marks)
+        parts = [split_pieces(self._pieces.cut(sentence), limit) for sentence in sentences]
+        sources = [self._pieces.source(part, pair) for group in parts for part in group]
+        made = iter(self._run(sources, pair))
         grouped = [[next(made) for _ in group] for group in parts]
         return [(" ".join(text for text, _ in group), min(score for _, score in group)) for group in grouped]
 
     def close(self) -> None:
         self._translator.unload_model()
 
-    def _run(self, pieces: list[list[str]]) -> list[tuple[str, float]]:
-        longest = max((len(piece) for piece in pieces), default=1)
+    def _run(self, sources: list[list[str]], pair: Pair) -> list[tuple[str, float]]:
+        longest = max((len(source) for source in sources), default=1)
+        begin = self._pieces.begin(pair)
         results = self._translator.translate_batch(
-            pieces,
+            sources,
+            target_prefix=None if begin is None else [begin] * len(sources),
             beam_size=self._beam,
             # Half of the batch for each worker, else one of them sleeps.
-            max_batch_size=max(1, min(32, -(-len(pieces) // self._workers))),
+            max_batch_size=max(1, min(32, -(-len(sources) // self._workers))),
             max_input_length=self._positions,
             max_decoding_length=min(self._positions - 1, 3 * longest + 20),
-            replace_unknowns=True,
+            replace_unknowns=begin is None,
             return_scores=True,
         )
-        return [(self._target.decode(r.hypotheses[0]), float(r.scores[0])) for r in results]
+        return [(self._pieces.text(r.hypotheses[0], pair), float(r.scores[0])) for r in results]
 
 
 def split_pieces(pieces: list[str], limit: int) -> list[list[str]]:
@@ -84,3 +88,9 @@ def split_pieces(pieces: list[str], limit: int) -> list[list[str]]:
         parts.append(rest[:cut])
         rest = rest[cut:]
     return [*parts, rest]
+
+
+def _positions(path: Path) -> int:
+    file = path / "config.json"
+    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return int(told.get("max_position_embeddings") or POSITIONS)

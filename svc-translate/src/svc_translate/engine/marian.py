@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from svc_translate.engine.base import Pair
 from svc_translate.engine.folders import MarianFolder
 
 
@@ -23,7 +24,7 @@ class TransformersTranslator:
         model: Any = MarianMTModel.from_pretrained(folder.path, use_safetensors=True, local_files_only=True)
         self._model = model.to(device).eval()
 
-    def translate(self, sentences: Sequence[str]) -> list[tuple[str, float]]:
+    def translate(self, sentences: Sequence[str], pair: Pair) -> list[tuple[str, float]]:
         """Translate a batch, in order; with each, the mean log probability of its tokens (beams only)."""
         import torch
 

@@ -1,8 +1,9 @@
-"""Reads a transformers Marian folder straight into CTranslate2's specification, without torch.
+"""Turns a transformers folder of Marian, M2M100 or NLLB into CTranslate2's format, without torch.
 
 CTranslate2's own converter needs torch and transformers, 800 MB that the image of this service can do
-without. The mapping follows `ctranslate2.converters.transformers.MarianMTLoader` (4.8); a test checks
-that both give the same translations.
+without, holds the whole model in 32 bits, and fails on M2M100 with transformers 5, whose tokenizer no longer lists
+its language tokens. The mapping follows `MarianMTLoader` and `M2M100Loader` of
+`ctranslate2.converters.transformers` (4.8); tests check that the translations are those of transformers.
 """
 
 from __future__ import annotations
@@ -14,21 +15,26 @@ from typing import Any
 
 import numpy as np
 
-Weights = dict[str, np.ndarray]
+from svc_translate.engine.vocabulary import tokens_of
+from svc_translate.engine.weights import Weights, opened
+
+KINDS = ("marian", "m2m_100")
+_FIRST_POSITION = 2
+"""M2M100 counts positions from its padding token on."""
 
 
 def convert(source: Path, target: Path) -> None:
     """Write `target` (model.bin, config.json, vocabulary) from the folder `source`; int8 weights.
 
     Raises:
-        ValueError: the folder is not a MarianMTModel that shares its embeddings.
+        ValueError: the folder is none of `KINDS` with shared embeddings.
     """
     from ctranslate2.specs import common_spec, transformer_spec
-    from safetensors.numpy import load_file
 
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    if config.get("model_type") != "marian" or not config.get("share_encoder_decoder_embeddings", True):
-        raise ValueError("not a Marian model with shared embeddings")
+    kind = config.get("model_type")
+    if kind not in KINDS or not config.get("share_encoder_decoder_embeddings", True):
+        raise ValueError(f"not one of {', '.join(KINDS)} with shared embeddings")
     activations = {
         "swish": common_spec.Activation.SWISH,
         "silu": common_spec.Activation.SWISH,
@@ -38,46 +44,53 @@ def convert(source: Path, target: Path) -> None:
     spec = transformer_spec.TransformerSpec.from_config(
         (config["encoder_layers"], config["decoder_layers"]),
         config["encoder_attention_heads"],
-        pre_norm=False,
+        pre_norm=kind == "m2m_100",
         activation=activations[config["activation_function"]],
     )
-    tokens = _tokens(source)
-    _fill(spec, load_file(str(source / "model.safetensors")), config, len(tokens))
-    spec.config.eos_token, spec.config.unk_token = "</s>", "<unk>"
-    spec.config.decoder_start_token = "</s>"  # any will do: decoding starts from a zero embedding
+    with opened(source) as weights:
+        tokens = tokens_of(source, config, weights.rows(_embeddings(weights)))
+        _fill(spec, weights, config, len(tokens))
+    spec.config.bos_token, spec.config.eos_token, spec.config.unk_token = "<s>", "</s>", "<unk>"
+    spec.config.decoder_start_token = "</s>"  # Marian decodes from a zero embedding: any will do
     spec.register_source_vocabulary(tokens)
     spec.register_target_vocabulary(tokens)
     spec.validate()
-    spec.optimize(quantization="int8")
+    spec.optimize()  # the same matrix in three places is kept once
     target.mkdir(parents=True)
     spec.save(str(target))
 
 
-def _tokens(source: Path) -> list[str]:
-    """Return the vocabulary without the padding word at its end, which only training needs."""
-    vocabulary = json.loads((source / "vocab.json").read_text(encoding="utf-8"))
-    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
-    return tokens[:-1] if tokens[-1] == "<pad>" else tokens
+def _embeddings(weights: Weights) -> str:
+    return weights.first_of(
+        "model.shared.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"
+    )
 
 
 def _fill(spec: Any, weights: Weights, config: dict[str, Any], vocabulary: int) -> None:
-    weights = {name: value.astype(np.float32) for name, value in weights.items()}
-    embeddings = weights["model.shared.weight"][:vocabulary]  # (V, D)
-    positions = sinusoids(config["max_position_embeddings"], config["d_model"])
-    spec.decoder.start_from_zero_embedding = True
+    marian = config["model_type"] == "marian"
+    embeddings = weights.int8([_embeddings(weights)], vocabulary)
+    positions = sinusoids(config["max_position_embeddings"], config["d_model"]) if marian else later_sinusoids(
+        config["max_position_embeddings"], config["d_model"]
+    )  # fmt: skip
+    spec.decoder.start_from_zero_embedding = marian
     for side, part in (("encoder", spec.encoder), ("decoder", spec.decoder)):
         part.scale_embeddings = math.sqrt(config["d_model"]) if config.get("scale_embedding") else 1.0
         part.position_encodings.encodings = positions
         table = part.embeddings[0] if isinstance(part.embeddings, list) else part.embeddings
-        table.weight = embeddings
+        table.weight, table.weight_scale = embeddings
         for i, layer in enumerate(part.layer):
             _layer(layer, weights, f"model.{side}.layers.{i}")
-    spec.decoder.projection.weight = weights.get("lm_head.weight", weights["model.shared.weight"])[
-        :vocabulary
-    ]
-    bias = weights.get("final_logits_bias")
-    if bias is not None and bias.any():
-        spec.decoder.projection.bias = bias.reshape(-1)[:vocabulary]
+        if not marian:
+            _norm(part.layer_norm, weights, f"model.{side}.layer_norm")
+    projection = spec.decoder.projection
+    tied = "lm_head.weight" not in weights
+    projection.weight, projection.weight_scale = (
+        embeddings if tied else weights.int8(["lm_head.weight"], vocabulary)
+    )
+    if "final_logits_bias" in weights:
+        bias = weights.array("final_logits_bias")
+        if bias.any():
+            projection.bias = bias.reshape(-1)[:vocabulary]
 
 
 def _layer(layer: Any, weights: Weights, name: str) -> None:
@@ -100,12 +113,12 @@ def _attention(spec: Any, weights: Weights, name: str, *, fused: bool) -> None:
 
 
 def _linear(spec: Any, weights: Weights, names: list[str]) -> None:
-    spec.weight = np.concatenate([weights[f"{name}.weight"] for name in names])
-    spec.bias = np.concatenate([weights[f"{name}.bias"] for name in names])
+    spec.weight, spec.weight_scale = weights.int8([f"{name}.weight" for name in names])
+    spec.bias = np.concatenate([weights.array(f"{name}.bias") for name in names])
 
 
 def _norm(spec: Any, weights: Weights, name: str) -> None:
-    spec.gamma, spec.beta = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    spec.gamma, spec.beta = weights.array(f"{name}.weight"), weights.array(f"{name}.bias")
 
 
 def sinusoids(positions: int, width: int) -> np.ndarray:
@@ -114,3 +127,12 @@ def sinusoids(positions: int, width: int) -> np.ndarray:
     rates = 10000.0 ** (2 * np.arange(half) / width)
     angles = np.arange(positions)[:, None] / rates[None, :]
     return np.concatenate([np.sin(angles), np.cos(angles[:, : width - half])], axis=1).astype(np.float32)
+
+
+def later_sinusoids(positions: int, width: int) -> np.ndarray:
+    """Return M2M100's position table (positions, width) float32: tensor2tensor's rates, counted from the third on."""
+    half = width // 2
+    rates = np.exp(np.arange(half) * -(math.log(10000.0) / (half - 1)))
+    angles = (np.arange(positions) + _FIRST_POSITION)[:, None] * rates[None, :]
+    table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+    return np.pad(table, ((0, 0), (0, width % 2)))

@@ -1,4 +1,4 @@
-"""The Engine over Marian folders: slots, one batching thread, coverage of built-in models.
+"""The Engine over neural models: slots, one batching thread, coverage of built-in models.
 
 Owns which folder answers for which id. How a loaded model translates is the translator's matter
 (`ct2.py`, `marian.py`).
@@ -14,25 +14,25 @@ from typing import Protocol
 from servicekit.models import ModelSlot
 from svc_translate.engine.base import Outcome, Pair, TranslationModel
 from svc_translate.engine.batching import Batcher
-from svc_translate.engine.folders import MarianFolder
+from svc_translate.engine.folders import Folder
 
 
 class Translator(Protocol):
     """A loaded model."""
 
-    def translate(self, sentences: Sequence[str]) -> list[tuple[str, float]]: ...
+    def translate(self, sentences: Sequence[str], pair: Pair) -> list[tuple[str, float]]: ...
 
     def close(self) -> None: ...
 
 
-Item = tuple[str, str]
-"""(model id, sentence)"""
+Item = tuple[str, Pair, str]
+"""(model id, direction, sentence)"""
 Done = tuple[str, bool, float, float]
 """(translation, whether the model is unsure, load_s, run_s)"""
 
 
-class MarianEngine:
-    """Translates with Marian models, each loaded at its first use.
+class NeuralEngine:
+    """Translates with neural models, each loaded at its first use.
 
     Args:
         folders: the models; those with missing files are left out.
@@ -43,8 +43,8 @@ class MarianEngine:
 
     def __init__(
         self,
-        folders: Iterable[MarianFolder],
-        load: Callable[[MarianFolder], Translator],
+        folders: Iterable[Folder],
+        load: Callable[[Folder], Translator],
         *,
         idle_unload_s: float = 0.0,
         queue_limit: int = 512,
@@ -53,19 +53,19 @@ class MarianEngine:
     ) -> None:
         self.device = device
         self._load, self._idle_unload_s = load, idle_unload_s
-        self._folders: dict[str, MarianFolder] = {}
+        self._folders: dict[str, Folder] = {}
         self.slots: dict[str, ModelSlot[Translator]] = {}
         self.models: tuple[TranslationModel, ...] = ()
         for folder in folders:
             if folder.complete:
                 self.add(folder)
         self._batcher: Batcher[Item, Done] = Batcher(
-            self._run, window_s=window_s, queue_limit=queue_limit, name="marian"
+            self._run, window_s=window_s, queue_limit=queue_limit, name="translate"
         )
 
-    def add(self, folder: MarianFolder) -> TranslationModel:
+    def add(self, folder: Folder) -> TranslationModel:
         """Take a model in, also while the engine runs; one of the same id is replaced."""
-        described = self._describe(folder)
+        described = folder.described()
         self._folders[folder.id] = folder
         self.slots[folder.id] = ModelSlot(
             lambda: self._load(folder),
@@ -87,7 +87,7 @@ class MarianEngine:
         return self._folders[model_id].covers(sentence)
 
     async def translate(self, model_id: str, pair: Pair, sentences: Sequence[str]) -> Outcome:
-        futures = self._batcher.submit([(model_id, sentence) for sentence in sentences])
+        futures = self._batcher.submit([(model_id, pair, sentence) for sentence in sentences])
         done = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
         return Outcome(
             tuple(item.value[0] for item in done),
@@ -106,28 +106,17 @@ class MarianEngine:
             slot.close()
 
     def _run(self, items: list[Item]) -> list[Done]:
-        """Translate one gathered batch, model by model."""
+        """Translate one gathered batch, model by model and direction by direction."""
         results: dict[int, Done] = {}
-        for model_id in dict.fromkeys(model_id for model_id, _ in items):
-            places = [i for i, item in enumerate(items) if item[0] == model_id]
+        for model_id, pair in dict.fromkeys((model_id, pair) for model_id, pair, _ in items):
+            places = [i for i, item in enumerate(items) if item[:2] == (model_id, pair)]
             started = time.monotonic()
             with self.slots[model_id].use() as translator:
                 loaded = time.monotonic()
-                made = translator.translate([items[i][1] for i in places])
+                made = translator.translate([items[i][2] for i in places], pair)
             load_s, run_s = loaded - started, time.monotonic() - loaded
             folder = self._folders[model_id]
             for i, (text, score) in zip(places, made, strict=True):
                 unsure = folder.words is not None and score < folder.least_score
                 results[i] = (text, unsure, load_s, run_s)
         return [results[i] for i in range(len(items))]
-
-    @staticmethod
-    def _describe(folder: MarianFolder) -> TranslationModel:
-        return TranslationModel(
-            id=folder.id,
-            pairs=(folder.pair,),
-            general=folder.words is None,
-            builtin=folder.builtin,
-            license=folder.license,
-            size_bytes=folder.size_bytes,
-        )
