@@ -114,6 +114,15 @@ def test_files_are_told_of_in_the_words_that_the_chat_service_uses() -> None:
         assert tables.files_text(some) == served.files_text(theirs)
 
 
+def test_names_in_a_question_are_linked_as_the_chat_service_links_them(cases: list[AnalysisCase]) -> None:
+    for case in cases:
+        files = [case.request.table, *case.others]
+        theirs = [served.Table(one.file, one.columns, one.options) for one in files]
+        told = tables.with_named(case.asked, files)
+        assert told == served.with_named(case.asked, theirs)
+        assert all(repr(name) in told for name in (case.request.column, case.request.group) if name)
+
+
 def test_what_the_chat_service_reads_of_a_file_is_enough_to_compute_with_it(
     cases: list[AnalysisCase], tmp_path: Path
 ) -> None:

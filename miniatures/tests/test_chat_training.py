@@ -1,5 +1,7 @@
 """The chat model's own forward pass is transformers', and a stopped run goes on as if it had not stopped."""
 
+import multiprocessing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from miniatures.text import chat_model, chat_train
+from miniatures.text import chat_init, chat_model, chat_train
 from miniatures.text.chat_tokenizer import train_tokenizer
 
 TINY = chat_train.Recipe(
@@ -51,8 +53,8 @@ class StoppedAfter:
     def __init__(self, count: int) -> None:
         self._count, self._batches = count, chat_train.batches
 
-    def batches(self, recipe: chat_train.Recipe, tokenizer: Tokenizer, done: chat_train.Done) -> object:
-        yield from islice(self._batches(recipe, tokenizer, done), self._count)
+    def batches(self, *given: object) -> object:
+        yield from islice(self._batches(*given), self._count)
         raise KeyboardInterrupt
 
 
@@ -68,3 +70,29 @@ def test_an_untrained_model_already_looks_back_and_at_what_followed_a_word_befor
     assert (back[1:] == torch.arange(59)).float().mean() > 0.7
     # By chance it would be one in forty-five; random weights around the head keep it from being sure.
     assert (follow[30:] == torch.arange(1, 31)).float().mean() > 0.1
+
+
+def test_a_deepened_model_says_what_it_said_before_and_can_learn_more(tokenizer: Tokenizer) -> None:
+    model = chat_train.build_model(TINY, tokenizer)
+    deeper = chat_train.build_model(replace(TINY, layers=3), tokenizer)
+    deeper.load_state_dict(chat_init.deepened(model.state_dict(), 3))
+    ids = torch.arange(80).view(2, 40)
+    said = [chat_model.hidden_states(one, ids, torch.float32) for one in (model, deeper)]
+    assert torch.allclose(*said, atol=1e-6)
+    said[1].square().sum().backward()
+    assert deeper.model.layers[1].mlp.down_proj.weight.grad.abs().max() > 0
+    assert not deeper.model.layers[1].self_attn.o_proj.weight.any()
+
+
+def test_processes_that_train_together_see_other_data_and_end_with_the_same_weights(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        asked = [(TINY, tmp_path, None, 1, chat_train.Share(number, 2)) for number in range(2)]
+        (one, _, done), (other, _, its) = pool.starmap_async(chat_train.train, asked).get(timeout=300)
+    assert (done.step, its.step) == (TINY.steps, TINY.steps)
+    assert done.tokens != its.tokens
+    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)

@@ -1,8 +1,10 @@
 """What models are told of tables: how pandas reads a file and which columns it has."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from svc_chat.domain.analysis import FILES_TITLE, Table, files_text, table_of
+from svc_chat.domain.analysis import FILES_TITLE, NAMED_TITLE, Table, files_text, table_of, with_named
 
 SALES = b"region,month,amount\nsul,jan,10\nnorte,fev,12.5\n"
 
@@ -72,3 +74,38 @@ def test_a_beginning_that_ends_inside_a_line_or_a_letter_is_read_without_its_end
 )
 def test_what_is_no_table_is_none(written: bytes) -> None:
     assert table_of("f.csv", written) is None
+
+
+CITIES = Table("sales.csv", (("City", "text"), ("Preço_Total", "number"), ("Preço", "number")), ", sep=';'")
+PEOPLE = Table("people.csv", (("City", "text"), ("age", "number")))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("Sum of preço by city", "pd.read_csv('sales.csv', sep=';'): 'Preço' (number), 'City' (text)"),
+        ("por city a média do PRECO TOTAL", "pd.read_csv('sales.csv', sep=';'): 'City' (text), 'Preço_Total' (number)"),
+        ("What columns does sales.csv have?", "pd.read_csv('sales.csv', sep=';')"),
+        ("mean age by 'City'?", "pd.read_csv('people.csv'): 'age' (number), 'City' (text)"),
+        ("city in PEOPLE.CSV, not the cityscape", "pd.read_csv('people.csv'): 'City' (text)"),
+    ],
+)  # fmt: skip
+def test_what_a_question_names_is_told_below_it_as_code_writes_it(asked: str, told: str) -> None:
+    assert with_named(asked, [CITIES, PEOPLE]) == f"{asked}\n\n{NAMED_TITLE}\n{told}"
+
+
+def test_names_that_two_files_share_are_told_of_both_and_nothing_named_is_nothing_said() -> None:
+    lines = "pd.read_csv('sales.csv', sep=';'): 'City' (text)\npd.read_csv('people.csv'): 'City' (text)"
+    assert with_named("Rows by city", [CITIES, PEOPLE]) == f"Rows by city\n\n{NAMED_TITLE}\n{lines}"
+    for asked in ("Hello!", "", "Describe the data", "capacity, ages and prices"):
+        assert with_named(asked, [CITIES, PEOPLE]) == asked
+    assert with_named("Sum of age by city", []) == "Sum of age by city"
+
+
+@given(st.text(), st.lists(st.text(min_size=1), min_size=1, max_size=4))
+def test_whatever_is_said_and_columns_are_called_a_question_stays_as_it_was(
+    asked: str, names: list[str]
+) -> None:
+    table = Table("a.csv", tuple((name, "text") for name in names))
+    assert with_named(asked, [table]).startswith(asked)
+    assert all(repr(name) in with_named(name, [table]) for name in names if name.strip("\0"))

@@ -241,7 +241,7 @@ def test_the_model_is_told_how_to_read_files_and_which_columns_they_have(start: 
         tools=[{"type": "code_interpreter"}],
         tool_resources={"code_interpreter": {"file_ids": [table.id, other.id]}},
     )
-    thread = openai.beta.threads.create(messages=[{"role": "user", "content": "Total?"}])
+    thread = openai.beta.threads.create(messages=[{"role": "user", "content": "Sum of VALOR?"}])
     run = openai.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
     assert run.status == "completed", run.last_error
     read = engine.requests[-1].messages
@@ -249,7 +249,30 @@ def test_the_model_is_told_how_to_read_files_and_which_columns_they_have(start: 
         "Be brief.\n\nFiles, how to read them and their columns:\n"
         "pd.read_csv('vendas.csv', sep=';', decimal=','): 'região' (text), 'valor' (number)\n'notes.txt'"
     )
+    named = "pd.read_csv('vendas.csv', sep=';', decimal=','): 'valor' (number)"
+    assert read[1].content == f"Sum of VALOR?\n\nNamed here:\n{named}"
+    assert openai.beta.threads.messages.list(thread.id).data[-1].content[0].text.value == "Sum of VALOR?"
     assert read[2].tool_calls[0]["function"]["arguments"] == '{"code": "print(\'São\')"}'
+
+
+def test_a_run_that_may_run_code_takes_the_likeliest_words_unless_told_otherwise(start: Any) -> None:
+    engine = FakeEngine("Done.")
+    openai = start(engine, None, Interpreter(CodeResult("", ())))
+    runs = openai.beta.threads.runs
+    thread = openai.beta.threads.create(messages=[{"role": "user", "content": "Hello"}])
+    code = [{"type": "code_interpreter"}]
+    for of_assistant, of_run, used in (
+        ({}, {}, 0.8),
+        ({"tools": code}, {}, 0.0),
+        ({}, {"tools": code}, 0.0),
+        ({"tools": code}, {"tools": []}, 0.8),
+        ({"tools": code, "temperature": 0.7}, {}, 0.7),
+        ({"tools": code}, {"temperature": 0.5}, 0.5),
+    ):
+        assistant = openai.beta.assistants.create(model="gpt-4o", **of_assistant)
+        run = runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id, **of_run)
+        assert run.status == "completed", run.last_error
+        assert run.temperature == engine.requests[-1].sampling.temperature == used
 
 
 def test_code_is_run_and_its_chart_is_a_file_in_the_answer(start: Any) -> None:

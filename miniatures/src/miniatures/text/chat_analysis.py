@@ -11,6 +11,7 @@ import random
 import unicodedata
 from dataclasses import dataclass, replace
 
+from miniatures.text import words
 from miniatures.text.chat_analysis_phrases import KNOWN, NEW
 from miniatures.text.tables import Table, label, quantity
 
@@ -192,11 +193,15 @@ def _condition(rng: random.Random, table: Table, language: str, held_out: bool) 
 
 @dataclass(frozen=True)
 class Manner:
-    """How somebody asks: language, whether in words that training holds back, and how exactly names are written."""
+    """How somebody asks: language, whether in words that training holds back, and how exactly names are written.
+
+    Blurred, a wording has now and then a word too many: what connects the names may be anything.
+    """
 
     language: str
     held_out: bool = False
     exact: bool = False
+    is_blurred: bool = False
 
 
 def ask(rng: random.Random, request: Request, manner: Manner, *, name_file: bool) -> str:
@@ -235,7 +240,12 @@ def _topic(rng: random.Random, request: Request, manner: Manner, column: str, gr
 
 def _phrase(rng: random.Random, key: str, manner: Manner) -> str:
     new = NEW[manner.language].get(key) if manner.held_out else None
-    return rng.choice(new or KNOWN[manner.language][key])
+    phrase = rng.choice(new or KNOWN[manner.language][key])
+    if manner.is_blurred and key not in CHARTS and rng.random() < 0.12:
+        parts = phrase.split(" ")
+        parts.insert(rng.randrange(len(parts) + 1), words.common_word(rng, manner.language))
+        return " ".join(parts)
+    return phrase
 
 
 def _where(rng: random.Random, condition: Condition, manner: Manner) -> str:

@@ -148,6 +148,13 @@ SYSTEMS = {
         "Você ajuda com planilhas.",
     ),
 }
+OPENINGS = {
+    "en": ("Hi!", "Hey,", "OK,", "Then", "Next,", "Kindly", "So,", "First,", "Go ahead and", "For my report,", "Quick question:",
+           "One more thing:", "Thanks.", "Would you", "I need you to", "And"),
+    "pt": ("Oi!", "Ei,", "Então", "Depois", "Primeiro,", "Por gentileza,", "Para o relatório,", "Uma pergunta:", "Mais uma coisa:",
+           "E", "Certo,", "Obrigado.", "Dá para", "Poderia", "Bom dia!", "Em seguida,"),
+}  # fmt: skip
+"""What people say before they ask, in training."""
 FAILED = {
     "en": "The code failed. Please check the file and the names of the columns.",
     "pt": "O código falhou. Confira o arquivo e os nomes das colunas.",

@@ -23,6 +23,7 @@ from miniatures.text.chat_analysis import Request, answer
 from miniatures.text.chat_analysis_talk import python_tool, system_text
 from miniatures.text.chat_format import TOOL_CALL, TOOL_CALL_END
 from miniatures.text.chat_score import Speaker
+from miniatures.text.tables import with_named
 
 HELD_OUT_SEED = 424_242
 MOST_CALL_TOKENS, MOST_ANSWER_TOKENS = 260, 400
@@ -35,6 +36,8 @@ class Analysed:
 
     total: Counter[str] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
+    right_in: Counter[str] = field(default_factory=Counter)
+    total_in: Counter[str] = field(default_factory=Counter)
     told: int = 0
     wrong: list[tuple[AnalysisCase, str, str]] = field(default_factory=list)
 
@@ -43,11 +46,20 @@ class Analysed:
         """How many of the pieces of code yielded what is true."""
         return sum(self.right.values()) / max(1, sum(self.total.values()))
 
+    @property
+    def by_language(self) -> dict[str, tuple[int, int]]:
+        """Right pieces of code, and all, of each language."""
+        return {language: (self.right_in[language], count) for language, count in self.total_in.items()}
+
     def summary(self) -> dict[str, Any]:
         """Return the scores for a card."""
         by_kind = {kind: f"{self.right[kind]}/{count}" for kind, count in sorted(self.total.items())}
         count = sum(self.total.values())
-        return {"right": sum(self.right.values()), "told": self.told, "cases": count, "by_kind": by_kind}
+        languages = {name: f"{right}/{of}" for name, (right, of) in sorted(self.by_language.items())}
+        return {
+            "right": sum(self.right.values()), "told": self.told, "cases": count,
+            "by_kind": by_kind, "by_language": languages,
+        }  # fmt: skip
 
 
 def kind_of(made: Request) -> str:
@@ -73,6 +85,8 @@ def run(path: Path, cases: list[AnalysisCase]) -> Analysed:
         found.total[kind] += 1
         right = is_true(case, result)
         found.right[kind] += right
+        found.total_in[case.language] += 1
+        found.right_in[case.language] += right
         messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": result["printed"]}]
         last = speaker.answer(messages, tools, most_tokens=MOST_ANSWER_TOKENS) if right else ""
         told = right and last == answer(case.request, case.language, result["printed"])
@@ -84,7 +98,10 @@ def run(path: Path, cases: list[AnalysisCase]) -> Analysed:
 
 def _messages(case: AnalysisCase) -> list[dict[str, Any]]:
     files = sorted((case.request.table, *case.others), key=lambda one: one.file)
-    return [{"role": "system", "content": system_text("", files)}, {"role": "user", "content": case.asked}]
+    return [
+        {"role": "system", "content": system_text("", files)},
+        {"role": "user", "content": with_named(case.asked, files)},
+    ]
 
 
 def code_of(said: str) -> str:

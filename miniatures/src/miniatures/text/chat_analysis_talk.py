@@ -7,14 +7,15 @@ code is right is a test's business, which runs it.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from miniatures.text import chat_phrases, words
 from miniatures.text.chat_analysis import Manner, Request, answer, ask, code, request
-from miniatures.text.chat_analysis_phrases import FAILED, NO_FILE, SYSTEMS
+from miniatures.text.chat_analysis_phrases import FAILED, NO_FILE, OPENINGS, SYSTEMS
 from miniatures.text.chat_format import Dialogue, Message, Tool
 from miniatures.text.chat_skills import Turns, pair
 from miniatures.text.chat_tools import REQUESTS, call_text
-from miniatures.text.tables import PYTHON, PYTHON_TEXT, Table, files_text, label, quantity, table
+from miniatures.text.tables import PYTHON, PYTHON_TEXT, Table, files_text, label, quantity, table, with_named
 
 _TEXTS = (
     PYTHON_TEXT,
@@ -87,10 +88,13 @@ def _float(rng: random.Random) -> str:
 
 def turns_of(rng: random.Random, made: Request, language: str, *, name_file: bool) -> Turns:
     """Ask, call, hear what came out and tell it; one time in thirty the code fails."""
-    asked = ask(rng, made, Manner(language), name_file=name_file)
-    if rng.random() < 0.2:  # what stands around a request may be anything
+    asked = ask(rng, made, Manner(language, is_blurred=True), name_file=name_file)
+    if rng.random() < 0.25:  # what stands around a request may be anything
+        asked = (asked[0].lower() + asked[1:]) if rng.random() < 0.7 else asked
         noise = " ".join(words.common_word(rng, language) for _ in range(rng.randint(1, 4)))
         asked = f"{noise} {asked}" if made.condition or rng.random() < 0.8 else f"{asked}. {noise}"
+    elif rng.random() < 0.25:
+        asked = rng.choice(OPENINGS[language]) + " " + asked[0].lower() + asked[1:]
     output, said = printed(rng, made, language), ""
     if rng.random() < 0.03:
         lost = rng.choice(_ERRORS).format(repr(words.common_word(rng, language)))
@@ -117,7 +121,9 @@ def analysis(rng: random.Random, language: str, plain: Turns) -> Dialogue:
     rng.shuffle(tools)
     kind = rng.random()
     if kind < 0.05:
-        return Dialogue(tuple(plain), system_text(_instructions(rng, language), tables), tuple(tools))
+        return Dialogue(
+            _linked(plain, tables), system_text(_instructions(rng, language), tables), tuple(tools)
+        )
     turns: Turns = []
     if kind < 0.08:
         asked = ask(rng, request(rng, tables[0], language), Manner(language), name_file=rng.random() < 0.3)
@@ -129,7 +135,15 @@ def analysis(rng: random.Random, language: str, plain: Turns) -> Dialogue:
         turns = turns[:-2]  # what comes after a call is learnt sooner than the call
     if kind < 0.16:
         turns = [*plain, *turns] if rng.random() < 0.6 else [*turns, *plain]
+    turns = turns if rng.random() < 0.04 else list(_linked(turns, tables))
     return Dialogue(tuple(turns), system_text(_instructions(rng, language), tables), tuple(tools))
+
+
+def _linked(turns: Turns, tables: list[Table]) -> tuple[Message, ...]:
+    """Say below what a user says which names of the tables it holds."""
+    return tuple(
+        replace(turn, text=with_named(turn.text, tables)) if turn.role == "user" else turn for turn in turns
+    )
 
 
 def _instructions(rng: random.Random, language: str) -> str:

@@ -41,7 +41,8 @@ for {found["told"]} the sentence that follows is also right word for word.
 
 | asked for | right |
 |---|---|
-{_rows(found["by_kind"])}"""
+{_rows(found["by_kind"])}
+{_rows({"in English": found["by_language"]["en"], "in Portuguese": found["by_language"]["pt"]})}"""
 
 
 def chat_card(recipe: Any, made: dict[str, Any], score: dict[str, Any], size: int) -> str:

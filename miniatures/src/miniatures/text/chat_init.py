@@ -41,6 +41,31 @@ def prime(model: LlamaForCausalLM) -> None:
             _match(layer.self_attn, 1, half, size, keys_from=0)
 
 
+def deepened(state: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Return the weights of a model of more layers that says the same as the one of `state`.
+
+    Each new layer stands before one of the last old ones and is its copy, but adds nothing yet (Wu et al. 2024,
+    "LLaMA Pro", arXiv 2401.02415).
+    """
+    old = 1 + max(int(name.split(".")[2]) for name in state if ".layers." in name)
+    first = old - (layers - old)
+    made = {name: weight for name, weight in state.items() if ".layers." not in name}
+    for name, weight in state.items():
+        if ".layers." not in name:
+            continue
+        before, after = name.split(".layers.")
+        number, _, inner = after.partition(".")
+        beyond = int(number) - first
+        place = int(number) + max(0, beyond + 1)
+        made[f"{before}.layers.{place}.{inner}"] = weight
+        if beyond >= 0:
+            silent = inner.startswith(("self_attn.o_proj", "mlp.down_proj"))
+            made[f"{before}.layers.{place - 1}.{inner}"] = (
+                torch.zeros_like(weight) if silent else weight.clone()
+            )
+    return made
+
+
 def _rows(head: int, size: int) -> slice:
     return slice(head * size, (head + 1) * size)
 

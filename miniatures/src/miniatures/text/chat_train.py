@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+import torch.distributed
 from tokenizers import Tokenizer
 from torch.nn import functional
 from transformers import LlamaForCausalLM
@@ -32,6 +33,8 @@ from miniatures.text.clock import Clock
 from miniatures.training import REPOSITORY, WORK_FOLDER
 
 CONTEXT = 4096
+AVERAGE_EVERY, SAVE_EVERY = 20, 60
+"""Steps, where several processes train together."""
 POOL = 1000
 OTHER_SHARE, OTHER_WEIGHT = 0.08, 0.25
 ANALYSIS_CASES, ANALYSIS_SEED = 300, 777
@@ -62,9 +65,44 @@ class Recipe:
     choice_weight: float = 8.0
     analysis_share: float = 0.0
     code_weight: float = 1.0
+    decay_from: float = 0.55
 
 
-FURTHER = Recipe(lr=2.5e-3, seed=3, steps=2200, choices_from=0, analysis_share=0.5, code_weight=5.0)
+@dataclass(frozen=True)
+class Share:
+    """Which of how many processes this one is; each has data of its own, and their weights are averaged now and then.
+
+    Local SGD (Stich 2019, arXiv 1805.09767): on a busy machine threads that meet in every product wait more than
+    they work (measured 2026-11-27: two of them an eighth of one's speed), processes that meet every twenty steps do not.
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def meet(self, folder: Path) -> None:
+        """Find the other processes, which are given the same folder."""
+        if self.of > 1:
+            torch.distributed.init_process_group(
+                "gloo", init_method=f"file://{folder / 'meeting'}", rank=self.number, world_size=self.of
+            )
+
+    def average(self, model: LlamaForCausalLM) -> None:
+        """Give all processes the mean of their weights."""
+        with torch.no_grad():
+            weights = torch.nn.utils.parameters_to_vector(model.parameters())
+            torch.distributed.all_reduce(weights)
+            torch.nn.utils.vector_to_parameters(weights / self.of, model.parameters())
+
+    def part(self) -> None:
+        """Leave the others, when all have ended."""
+        if self.of > 1:
+            torch.distributed.barrier()
+            torch.distributed.destroy_process_group()
+
+
+FURTHER = Recipe(
+    lr=1.5e-3, seed=5, steps=480, choices_from=0, analysis_share=0.45, code_weight=5.0, decay_from=0.3
+)
 """How a trained model goes on."""
 
 
@@ -135,10 +173,13 @@ def pool_batches(
     return made
 
 
-def batches(recipe: Recipe, tokenizer: Tokenizer, done: Done) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(
+    recipe: Recipe, tokenizer: Tokenizer, done: Done, share: Share = Share()
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield batches from where `done` stands, and move it on."""
     while done.step < recipe.steps:
-        for ids, marks in pool_batches(recipe, tokenizer, done.pool, done.pool_progress)[done.skip :]:
+        pool = done.pool * share.of + share.number
+        for ids, marks in pool_batches(recipe, tokenizer, pool, done.pool_progress)[done.skip :]:
             done.skip += 1
             yield ids, marks
             if done.step >= recipe.steps:
@@ -173,6 +214,11 @@ def step_loss(
     return (losses * weights).sum() / weights.sum(), float(losses.detach()[own].mean())
 
 
+def _rate(recipe: Recipe, step: int) -> float:
+    warm = min(72, recipe.steps // 12)
+    return optim.rate(step, recipe.steps, recipe.lr, warm=warm, decay_from=recipe.decay_from)
+
+
 def save(path: Path, model: LlamaForCausalLM, optimisers: list[torch.optim.Optimizer], done: Done) -> None:
     """Write a checkpoint in one move, so that a killed run never leaves half a file."""
     state = {
@@ -200,12 +246,12 @@ def begin(recipe: Recipe, folder: Path, trained: Path | None) -> tuple[LlamaForC
         return build_model(recipe, tokenizer), tokenizer
     tokenizer = chat_gguf.read_tokenizer(trained)
     model = build_model(recipe, tokenizer)
-    model.load_state_dict(chat_gguf.read_weights(trained))
+    model.load_state_dict(chat_init.deepened(chat_gguf.read_weights(trained), recipe.layers))
     return model, tokenizer
 
 
 def train(
-    recipe: Recipe, folder: Path, trained: Path | None = None, threads: int = 1
+    recipe: Recipe, folder: Path, trained: Path | None = None, threads: int = 1, share: Share = Share()
 ) -> tuple[LlamaForCausalLM, Tokenizer, Done]:
     """Train, or go on from the checkpoint in `folder`; return the model and how it was made."""
     torch.set_num_threads(threads)
@@ -214,12 +260,13 @@ def train(
     kind, bracket = chat_model.working_type(), tokenizer.token_to_id("[")
     decided_after = [tokenizer.token_to_id(mark) for mark in ("'", "\\", "(", "#", "].")]
     optimisers = optim.build(model, recipe.lr, kind)
-    checkpoint = folder / "checkpoint.pt"
+    checkpoint = folder / (f"checkpoint-{share.number}.pt" if share.of > 1 else "checkpoint.pt")
+    share.meet(folder)
     done = resume(checkpoint, model, optimisers)
     print(f"parameters {sum(p.numel() for p in model.parameters())}, from step {done.step}", flush=True)
     clock, running = Clock(done), 0.0
-    for ids, marks in batches(recipe, tokenizer, done):
-        optim.set_rate(optimisers, optim.rate(done.step, recipe.steps, recipe.lr))
+    for ids, marks in batches(recipe, tokenizer, done, share):
+        optim.set_rate(optimisers, _rate(recipe, done.step))
         weight = recipe.choice_weight if done.step >= recipe.choices_from else 1.0
         seed = recipe.seed * 1_000_000 + done.step
         choices = {**dict.fromkeys(decided_after, recipe.code_weight), bracket: weight}
@@ -235,9 +282,12 @@ def train(
                 f"cpu {done.cpu_seconds:.0f} s wall {done.seconds:.0f} s",
                 flush=True,
             )
-        if clock.save_is_due():
+        if share.of > 1 and (done.step % AVERAGE_EVERY == 0 or done.step == recipe.steps):
+            share.average(model)
+        if clock.save_is_due() if share.of == 1 else done.step % SAVE_EVERY == 0:
             save(checkpoint, model, optimisers, done)
     save(checkpoint, model, optimisers, done)
+    share.part()
     return model, tokenizer, done
 
 
@@ -269,10 +319,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--share", type=int, nargs=2, default=(0, 1), metavar=("NUMBER", "OF"),
+        help="one of several processes",
+    )  # fmt: skip
     args = parser.parse_args()
     recipe = FURTHER if args.trained else Recipe()
     recipe = replace(recipe, steps=args.steps or recipe.steps, seed=args.seed or recipe.seed)
-    finish(recipe, *train(recipe, args.folder, args.trained, args.threads), args.out)
+    share = Share(*args.share)
+    trained = train(recipe, args.folder, args.trained, args.threads, share)
+    if share.number == 0:
+        finish(recipe, *trained, args.out)
 
 
 if __name__ == "__main__":

@@ -202,7 +202,9 @@ def long_dialogue(rng: random.Random) -> Dialogue:
 
 
 SECOND_BOUT = (0.42, 0.62)
-LATE_FROM, LATE_SHARE, LATE_SHARE_FURTHER = 0.65, 0.14, 0.25
+LATE_FROM, LATE_SHARE, LATE_SHARE_FURTHER = 0.65, 0.14, 0.2
+FORGOTTEN_SHARE_FURTHER = 0.33
+"""Of the dialogues that are not of data analysis: reading and personas are what a small model forgets first."""
 
 
 def exercise(rng: random.Random, progress: float = 1.0) -> Dialogue:
@@ -232,6 +234,14 @@ def late(rng: random.Random) -> Dialogue:
     return _roughen(rng, Dialogue(tuple(skill(rng, language))))
 
 
+def _easily_forgotten(rng: random.Random) -> Dialogue:
+    language = rng.choice(("en", "pt"))
+    if rng.random() < 0.25:
+        return _persona(rng, language, _talk(rng, language, rng.choice((1, 1, 2, 3))))
+    system = READING_SYSTEM[language] if rng.random() < 0.6 else ""
+    return Dialogue(tuple(reading(rng, language)), system)
+
+
 def dialogues(seed: int, progress: float = 1.0, analysis_share: float = 0.0) -> Iterator[Dialogue]:
     """Yield dialogues for ever, as they come at a point of training in [0, 1]; a seed yields the same ones."""
     rng = random.Random(seed)
@@ -242,6 +252,8 @@ def dialogues(seed: int, progress: float = 1.0, analysis_share: float = 0.0) -> 
             yield analysis(rng, language, _talk(rng, language, 1))
         elif rng.random() < share:
             yield exercise(rng, progress)
+        elif analysis_share and rng.random() < FORGOTTEN_SHARE_FURTHER:
+            yield _easily_forgotten(rng)
         elif progress >= LATE_FROM and rng.random() < (LATE_SHARE_FURTHER if analysis_share else LATE_SHARE):
             yield late(rng)
         else:

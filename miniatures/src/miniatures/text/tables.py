@@ -8,6 +8,8 @@ names held-out tables. Knows nothing about what is asked of a table.
 from __future__ import annotations
 
 import random
+import re
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +19,7 @@ from miniatures.text import words
 PYTHON = "python"
 PYTHON_TEXT = "Run Python code on the user's files with pandas and matplotlib."
 FILES_TITLE = "Files, how to read them and their columns:"
+NAMED_TITLE = "Named here:"
 
 
 def _words(text: str) -> list[str]:
@@ -68,10 +71,40 @@ class Table:
         return [name for name, its in self.columns if its == kind]
 
 
+def _line(table: Table, columns: tuple[tuple[str, str], ...]) -> str:
+    told = ", ".join(f"{name!r} ({kind})" for name, kind in columns)
+    return f"{table.read}: {told}" if told else table.read
+
+
 def files_text(tables: list[Table]) -> str:
     """Return what the system's turn says of the files."""
-    lines = [f"{one.read}: {', '.join(f'{name!r} ({kind})' for name, kind in one.columns)}" for one in tables]
-    return "\n".join((FILES_TITLE, *lines))
+    return "\n".join((FILES_TITLE, *(_line(one, one.columns) for one in tables)))
+
+
+def with_named(text: str, tables: list[Table]) -> str:
+    """Return what a user says, and below it the files and columns that it names, as the chat service finds them."""
+    left = _folded(text)
+    places: dict[str, int] = {}
+    names = {_folded(name) for one in tables for name in (one.file, *(column for column, _ in one.columns))}
+    for name in sorted(names, key=lambda n: (-len(n), n)):
+        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        if found := pattern.search(left):
+            places[name] = found.start()
+            left = pattern.sub(lambda its: "\0" * len(its[0]), left)
+    named = [tuple(column for column in one.columns if _folded(column[0]) in places) for one in tables]
+    by_file = [_folded(one.file) in places for one in tables]
+    most = max(map(len, named), default=0)
+    lines = [
+        _line(one, tuple(sorted(its, key=lambda column: places[_folded(column[0])])))
+        for one, its, is_named in zip(tables, named, by_file, strict=True)
+        if is_named or (most and not any(by_file) and len(its) == most)
+    ]
+    return "\n".join((f"{text}\n\n{NAMED_TITLE}", *lines)) if lines else text
+
+
+def _folded(text: str) -> str:
+    plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    return plain.lower().replace("_", " ")
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ PYTHON = "python"
 """Name of the function that runs code; its one argument is `code`."""
 PYTHON_TEXT = "Run Python code on the user's files with pandas and matplotlib."
 FILES_TITLE = "Files, how to read them and their columns:"
+NAMED_TITLE = "Named here:"
 _SEPARATORS = (",", ";", "\t", "|")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+(,\d+)?")
@@ -33,14 +35,56 @@ class Table:
     @property
     def line(self) -> str:
         """Say how pandas reads the file, and what its columns are."""
-        columns = ", ".join(f"{name!r} ({kind})" for name, kind in self.columns)
-        return f"pd.read_csv({self.file!r}{self.options}): {columns}"
+        return self.line_of(self.columns)
+
+    def line_of(self, columns: Sequence[tuple[str, str]]) -> str:
+        """Say the same with some of the columns, or none."""
+        told = ", ".join(f"{name!r} ({kind})" for name, kind in columns)
+        return f"pd.read_csv({self.file!r}{self.options})" + (f": {told}" if told else "")
 
 
 def files_text(tables: Sequence[Table], others: Sequence[str] = ()) -> str:
     """Return what the system's turn says of the files; empty when there are none. `others` are only named."""
     lines = [table.line for table in tables] + [repr(name) for name in others]
     return "\n".join((FILES_TITLE, *lines)) if lines else ""
+
+
+def with_named(text: str, tables: Sequence[Table]) -> str:
+    """Return what a user says, and below it the files and columns that it names, as code writes them.
+
+    To link the words of a question to the names of a table is a step of its own, which needs no model: a name
+    counts in any case, without accents, with spaces for underscores, and the longest first. A file is told of
+    if it is named or, where none is, if it has the most of the columns named. Nothing named is nothing said.
+    """
+    left = _folded(text)
+    places: dict[str, int] = {}
+    names = {_folded(name) for table in tables for name, _ in table.columns}
+    for name in sorted({*names, *(_folded(table.file) for table in tables)}, key=lambda n: (-len(n), n)):
+        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        if found := pattern.search(left):
+            places[name] = found.start()
+            left = pattern.sub(lambda its: "\0" * len(its[0]), left)
+    lines = _lines_of_named(tables, places)
+    return "\n".join((f"{text}\n\n{NAMED_TITLE}", *lines)) if lines else text
+
+
+def _lines_of_named(tables: Sequence[Table], places: dict[str, int]) -> list[str]:
+    told = [table for table in tables if _folded(table.file) in places]
+    named = [[one for one in table.columns if _folded(one[0]) in places] for table in tables]
+    most = max(map(len, named), default=0)
+    if not told and most:
+        told = [table for table, its in zip(tables, named, strict=True) if len(its) == most]
+    return [
+        table.line_of(sorted(its, key=lambda one: places[_folded(one[0])]))
+        for table, its in zip(tables, named, strict=True)
+        if table in told
+    ]
+
+
+def _folded(text: str) -> str:
+    """Return text without case, accents and underscores; as long as it was, but for letters of other scripts."""
+    plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    return plain.lower().replace("_", " ")
 
 
 def table_of(file: str, beginning: bytes) -> Table | None:

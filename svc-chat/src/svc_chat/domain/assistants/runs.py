@@ -16,7 +16,7 @@ from svc_chat.domain.assistants.pictures import picture_files, picture_urls
 from svc_chat.domain.assistants.prompt import model_choice, model_tools, system, thread_turns
 from svc_chat.domain.assistants.service import ThreadService
 from svc_chat.domain.assistants.state import RunState
-from svc_chat.domain.assistants.tables import told_of
+from svc_chat.domain.assistants.tables import read_files
 from svc_chat.domain.assistants.work import AssistantRun, Grant
 from svc_chat.domain.assistants.writer import RunWriter
 from svc_chat.domain.files import FileService
@@ -32,6 +32,8 @@ _POLL_S = 0.25
 """Between two looks at a run that another process works on."""
 _SPARE_S = 60.0
 """How much longer than a run its permission holds: clocks differ."""
+CODE_TEMPERATURE = 0.0
+"""Of a run that may run code, unless it or its assistant says another: code is right or wrong, and is tried once."""
 _SEARCH = "Find passages in the user's files."
 
 
@@ -237,14 +239,11 @@ class RunService:
         model = await self._chat.resolve(body["model"], owner)
         pictures = await picture_urls(self._files, owner, picture_files(read))
         sampling = Sampling(temperature=body["temperature"], top_p=body["top_p"], seed=random.getrandbits(31))
+        told = await read_files(self._files, owner, files)
         ask = Ask(
             messages=(
-                *system(
-                    body["instructions"],
-                    new.additional_instructions,
-                    await told_of(self._files, owner, files),
-                ),
-                *thread_turns(before, last, lambda file_id: pictures[file_id]),
+                *system(body["instructions"], new.additional_instructions, told.text),
+                *told.linked(thread_turns(before, last, lambda file_id: pictures[file_id])),
             ),
             model=body["model"],
             tools=model_tools(_offered(body, model.builtin), _python(files), _SEARCH),
@@ -280,9 +279,11 @@ def _fields(new: NewRun, assistant: Body) -> dict[str, Any]:
     kept = {name: value for name, value in new.fields.items() if value is not None}
     own = {name: assistant[name] for name in ("model", "instructions", "tools", "response_format")}
     sampling = {name: assistant[name] for name in ("temperature", "top_p") if assistant[name] is not None}
+    tools = kept["tools"] if "tools" in kept else assistant["tools"]
+    writes_code = any(tool["type"] == "code_interpreter" for tool in tools)
     return {
         "assistant_id": assistant["id"],
-        "temperature": usual.temperature,
+        "temperature": CODE_TEMPERATURE if writes_code else usual.temperature,
         "top_p": usual.top_p,
         "max_prompt_tokens": None,
         "max_completion_tokens": None,

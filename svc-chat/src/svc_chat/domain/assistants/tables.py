@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from svc_chat.domain.analysis import Table, files_text, table_of
+from svc_chat.domain.analysis import Table, files_text, table_of, with_named
 from svc_chat.domain.files import FileService
+from svc_chat.engine.base import Message
 
 FILES_MAX = 20
 """Files that a model is told of; the others are there as well."""
 BEGINNING_BYTES = 64 * 1024
 
 
-async def told_of(files: FileService, owner: str, file_ids: Iterable[str]) -> str:
-    """Return the text for the system's turn, empty without files; raises NotFound."""
+@dataclass(frozen=True)
+class ReadFiles:
+    """The tables among a run's files, and the names of the others."""
+
+    tables: tuple[Table, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text for the system's turn, empty without files."""
+        return files_text(self.tables, self.others)
+
+    def linked(self, turns: Sequence[Message]) -> tuple[Message, ...]:
+        """Say below what users say which of the files and columns they name."""
+        return tuple(
+            replace(turn, content=with_named(turn.content, self.tables)) if turn.role == "user" else turn
+            for turn in turns
+        )
+
+
+async def read_files(files: FileService, owner: str, file_ids: Iterable[str]) -> ReadFiles:
+    """Look into a run's files; raises NotFound."""
     tables: list[Table] = []
     others: list[str] = []
     for file_id in list(dict.fromkeys(file_ids))[:FILES_MAX]:
@@ -25,7 +47,7 @@ async def told_of(files: FileService, owner: str, file_ids: Iterable[str]) -> st
             others.append(file.filename)
         else:
             tables.append(table)
-    return files_text(tables, others)
+    return ReadFiles(tuple(tables), tuple(others))
 
 
 def _beginning(path: Path) -> bytes:
