@@ -1,4 +1,5 @@
-"""`python -m miniatures train|evaluate all|NAME...`: runs scripts one after another, each in its own process.
+"""`python -m miniatures train|evaluate all|NAME...` and `export-onnx`: runs scripts one after another, each in its own
+process.
 
 Options it does not know, such as `--minutes 5`, are handed on to the scripts.
 
@@ -34,7 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("names", nargs="+", choices=["all", *TRAINERS])
     evaluate = commands.add_parser("evaluate", help="measure miniatures and write their cards")
     evaluate.add_argument("names", nargs="+", choices=["all", *MEASUREMENTS])
+    commands.add_parser("export-onnx", help="write the web page's copies of the captioner and the chat model")
     options, handed_on = parser.parse_known_args(arguments)
+    if options.command == "export-onnx":
+        command = [sys.executable, "-m", "miniatures.browser.export", *handed_on]
+        return subprocess.run(command, check=False).returncode
     scripts = TRAINERS if options.command == "train" else MEASUREMENTS
     names = list(scripts) if "all" in options.names else options.names
     for name in names:
