@@ -20,12 +20,20 @@ SECURITY = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
     "content-security-policy": (
-        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+        "default-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
         "style-src 'self' 'unsafe-inline'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
         "frame-ancestors 'none'; form-action 'self'"
     ),
 }
+_CSP = "content-security-policy"
+WORKER = {
+    **SECURITY,
+    _CSP: SECURITY[_CSP].replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'"),
+}
+"""For the scripts of web workers, which alone may compile WebAssembly; the gateway says the same."""
 
 
 def create_app(folder: Path) -> Starlette:
@@ -52,7 +60,8 @@ def create_app(folder: Path) -> Starlette:
                 return JSONResponse({"error": {"message": "no such page", "code": "not_found"}}, 404)
             wanted = root / "index.html"
         keep = HASHED if wanted.is_relative_to(root / "assets") else "no-cache"
-        return FileResponse(wanted, headers={**SECURITY, "cache-control": keep})
+        security = WORKER if wanted.is_relative_to(root / "assets" / "worker") else SECURITY
+        return FileResponse(wanted, headers={**security, "cache-control": keep})
 
     return Starlette(
         routes=[

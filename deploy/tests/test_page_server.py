@@ -15,6 +15,8 @@ def page(tmp_path: Path) -> Iterator[TestClient]:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<title>Oficina</title>")
     (folder / "assets" / "a1b2.js").write_text("1")
+    (folder / "assets" / "worker").mkdir()
+    (folder / "assets" / "worker" / "c3d4.js").write_text("1")
     (tmp_path / "secret.txt").write_text("no")
     with TestClient(create_app(folder)) as client:
         yield client
@@ -40,6 +42,11 @@ def test_missing_files_and_paths_outside_the_folder_are_not_found(page: TestClie
 
 def test_the_page_allows_no_foreign_script(page: TestClient) -> None:
     assert "default-src 'self'" in page.get("/").headers["content-security-policy"]
+
+
+def test_only_scripts_of_workers_may_compile_webassembly(page: TestClient) -> None:
+    for path, may in (("/", False), ("/assets/a1b2.js", False), ("/assets/worker/c3d4.js", True)):
+        assert ("wasm-unsafe-eval" in page.get(path).headers["content-security-policy"]) is may
 
 
 def test_it_is_ready_only_when_the_page_is_built(page: TestClient, tmp_path: Path) -> None:

@@ -285,6 +285,24 @@ async def test_the_frontends_server_gets_no_identity(fake, tmp_path):
     assert not {"authorization", "cookie"} & {name.lower() for name in seen}
 
 
+@pytest.mark.parametrize("served_by", ["gateway", "frontend"])
+async def test_only_scripts_of_workers_may_compile_webassembly(fake, tmp_path, served_by):
+    folder = tmp_path / "page"
+    (folder / "assets" / "worker").mkdir(parents=True)
+    for name in ("index.html", "assets/a.js", "assets/worker/w.js"):
+        (folder / name).write_text("1")
+    where = {"static_dir": str(folder)} if served_by == "gateway" else {"upstream_frontend": (fake.url,)}
+    async with serve_gateway(fake, tmp_path / "gw", **where) as gateway:
+        for path, may in (("/", False), ("/assets/a.js", False), ("/assets/worker/w.js", True)):
+            async with gateway.client.get(gateway.url + path) as answer:
+                policy = answer.headers["content-security-policy"]
+                assert ("script-src 'self' 'wasm-unsafe-eval';" in policy) is may, path
+                assert "connect-src 'self';" in policy and "http" not in policy
+                # together they let threads share memory
+                assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+                assert answer.headers["cross-origin-embedder-policy"] == "require-corp"
+
+
 async def test_metrics_and_logs_name_routes_and_not_paths(gateway):
     async with gateway.get("/v1/documents/my-secret-document") as answer:
         assert answer.status == 200

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.domain.headers import API_SECURITY, PAGE_SECURITY
+from gateway.domain.headers import API_SECURITY, page_security
 from servicekit.asgi import request_id_for
 from servicekit.deadline import Deadline
 from servicekit.errors import PayloadTooLarge, ServiceError
@@ -201,7 +201,10 @@ class Exchange:
 
     def own_headers(self, *, page: bool = False) -> Headers:
         """Headers that the gateway itself puts on every answer."""
-        return [(b"x-request-id", self.request_id.encode()), *(PAGE_SECURITY if page else API_SECURITY)]
+        return [
+            (b"x-request-id", self.request_id.encode()),
+            *(page_security(self.path) if page else API_SECURITY),
+        ]
 
     async def own_send(self, message: Message) -> None:
         """Send for apps behind this exchange; adds the request id and the security headers."""

@@ -10,7 +10,7 @@ from starlette.types import Message
 
 from gateway.api.exchange import Exchange
 from gateway.api.proxy import Proxy
-from gateway.domain.headers import PAGE_SECURITY
+from gateway.domain.headers import page_security
 from servicekit.errors import NotFound
 
 FRONTEND = "frontend"
@@ -49,7 +49,7 @@ class Page:
                 headers += [
                     (b"x-request-id", x.request_id.encode()),
                     (b"cache-control", cache),
-                    *PAGE_SECURITY,
+                    *page_security(x.path),
                 ]
                 await x.start(message["status"], headers)
             else:

@@ -29,6 +29,10 @@ CSP = (
     "form-action 'self'"
 )
 """Content security policy of the web page."""
+WORKERS = "/assets/worker/"
+"""Where the page's build puts the scripts of web workers."""
+_WORKER_CSP = CSP.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+"""A worker has the policy of its own script: the models in the browser are WebAssembly, the page itself runs none."""
 
 _COMMON = [
     (b"x-content-type-options", b"nosniff"),
@@ -39,9 +43,15 @@ PAGE_SECURITY = [
     *_COMMON,
     (b"content-security-policy", CSP.encode()),
     (b"cross-origin-opener-policy", b"same-origin"),
+    # with the line above: memory that threads share, for the models in the browser. Nothing here is of another origin.
+    (b"cross-origin-embedder-policy", b"require-corp"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(self)"),
 ]
-"""Headers put on every answer that is the page."""
+"""Headers put on every answer that is the page, but for the scripts of its workers."""
+_WORKER_SECURITY = [
+    (name, _WORKER_CSP.encode() if name == b"content-security-policy" else value)
+    for name, value in PAGE_SECURITY
+]
 API_SECURITY = [
     *_COMMON,
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
@@ -49,6 +59,11 @@ API_SECURITY = [
 ]
 """Headers put on every other answer: what a service returns is never run as a page."""
 _NEVER_GIVEN = _NEVER_RETURNED.union(name for name, _ in (*PAGE_SECURITY, *API_SECURITY))
+
+
+def page_security(path: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers put on the page's answer to `path`."""
+    return _WORKER_SECURITY if path.startswith(WORKERS) else PAGE_SECURITY
 
 
 def _named_by_connection(values: list[bytes]) -> frozenset[bytes]:
