@@ -33,6 +33,23 @@ def test_a_picture_is_captioned_and_tells_how(client: TestClient, red_png: bytes
     assert set(answer["timing"]) == {"queue_ms", "load_ms", "run_ms"}
 
 
+def test_a_picture_is_kept_for_a_page_that_may_not_load_it_from_where_it_is(
+    client: TestClient, red_png: bytes
+) -> None:
+    kept = client.post("/v1/vision/pictures", json={"image_url": data_url(red_png)}).json()
+    shown = client.get(kept["image_url"])
+    assert shown.headers["content-type"] == "image/png"
+    picture = Image.open(io.BytesIO(shown.content))
+    assert picture.size == (kept["width"], kept["height"])
+    assert list(picture.getdata()) == list(Image.open(io.BytesIO(red_png)).convert("RGB").getdata())
+
+
+def test_what_is_no_picture_is_not_kept(client: TestClient) -> None:
+    answer = client.post("/v1/vision/pictures", json={"image_url": data_url(b"<svg onload=alert(1)>")})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_image"
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_data_url_does_what_an_upload_does(client: TestClient, red_png: bytes, task: str) -> None:
     by_file = upload(client, f"/v1/vision/{task}", red_png).json()

@@ -1,4 +1,4 @@
-"""`/v1/vision/analysis` and the first document's `/upload_image`: pixels, no model."""
+"""`/v1/vision/analysis`, `pictures` and the first document's `/upload_image`: pixels, no model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 from servicekit.auth import Identity, identity_of
 from servicekit.media import MediaStore
 from servicekit.timing import Timing
+from svc_vision.api.copies import copied
 from svc_vision.api.picture import Picture, PictureReader
 from svc_vision.api.schemas import picture_body
 from svc_vision.domain.analysis import analyse, pixel_mean
@@ -32,6 +33,13 @@ def router(reader: PictureReader, store: MediaStore) -> APIRouter:
         with timing.measure("run"):
             made = await asyncio.to_thread(analyse, picture.image, picture.content)
         return {**asdict(made), "model": None, "device": "cpu", "timing": timing.as_dict()}
+
+    @routes.post("/v1/vision/pictures", openapi_extra=picture_body())
+    async def pictures(request: Request) -> dict[str, Any]:
+        """Keep a copy of a picture, for a page that may not load pictures of other sites."""
+        picture = await reader.read(request)
+        size = {"width": picture.image.width, "height": picture.image.height}
+        return {**await copied(picture, store, request), **size}
 
     @routes.post("/upload_image")
     async def upload_image(request: Request, caller: Caller) -> dict[str, str]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from servicekit.auth import identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import NotImplementedYet
 from servicekit.media import MediaStore
 from servicekit.timing import Timing
+from svc_vision.api.copies import copied
 from svc_vision.api.picture import Picture, PictureReader
 from svc_vision.api.schemas import picture_body
 from svc_vision.domain.vision import VisionService
@@ -71,16 +69,7 @@ def router(
 
 
 async def _kept(picture: Picture, store: MediaStore, request: Request) -> dict[str, str]:
-    """Keep a copy of a fetched picture, written anew so that nothing but its pixels is served."""
-    if not picture.fetched:
-        return {}
-
-    def keep() -> str:
-        file = io.BytesIO()
-        picture.image.save(file, "PNG")
-        return store.put(file.getvalue(), "image/png", identity_of(request).user_id).url
-
-    return {"image_url": await asyncio.to_thread(keep)}
+    return await copied(picture, store, request) if picture.fetched else {}
 
 
 def _how(service: VisionService, model: str, timing: Timing) -> dict[str, Any]:
