@@ -13,7 +13,18 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 NARROW = {"width": 390, "height": 844}
 WIDE = {"width": 1366, "height": 900}
-TABS = ("chat", "images", "vision", "translate", "speech", "documents", "training", "models", "status")
+TABS = (
+    "chat",
+    "images",
+    "vision",
+    "translate",
+    "speech",
+    "documents",
+    "training",
+    "browser",
+    "models",
+    "status",
+)
 
 
 @dataclass(frozen=True)

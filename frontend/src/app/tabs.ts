@@ -7,7 +7,7 @@ export interface TabProps {
   active: boolean;
 }
 
-export const TABS = ["chat", "assistants", "images", "vision", "translate", "speech", "documents", "training", "models", "status"] as const;
+export const TABS = ["chat", "assistants", "images", "vision", "translate", "speech", "documents", "training", "browser", "models", "status"] as const;
 export type TabName = (typeof TABS)[number] & IconName;
 
 export const TAB_PAGES: Record<TabName, ComponentType<TabProps>> = {
@@ -19,6 +19,7 @@ export const TAB_PAGES: Record<TabName, ComponentType<TabProps>> = {
   speech: lazy(() => import("@/features/speech/SpeechTab")),
   documents: lazy(() => import("@/features/documents/DocumentsTab")),
   training: lazy(() => import("@/features/training/TrainingTab")),
+  browser: lazy(() => import("@/features/browser/BrowserTab")),
   models: lazy(() => import("@/features/models/ModelsTab")),
   status: lazy(() => import("@/features/status/StatusTab")),
 };

@@ -6,7 +6,7 @@ import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { formatNumber } from "@/shared/format";
 import { CHANNELS, dominantOf, histogramPath, type Analysis, type Channel } from "./analysis";
-import { look, type Source } from "./source";
+import { look, type Source } from "@/shared/source";
 
 const CHANNEL_COLOURS: Record<Channel, string> = { red: "#e03131", green: "#2f9e44", blue: "#1971c2" };
 

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { formatNumber } from "@/shared/format";
-import { look, type Source } from "./source";
+import { look, type Source } from "@/shared/source";
 
 export interface Detections {
   detections: { label: string; score: number; box: [number, number, number, number] }[];

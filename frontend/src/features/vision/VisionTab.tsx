@@ -8,9 +8,9 @@ import { Page } from "@/shared/components/Page";
 import { AnalysisPanel } from "./AnalysisPanel";
 import { DescribePanel } from "./DescribePanel";
 import { Boxes, DetectPanel, type Detections } from "./DetectPanel";
-import { isShowable, useShownUrl, type Source } from "./source";
-import { SourcePicker } from "./SourcePicker";
-import { useDescribe } from "./useDescribe";
+import { isShowable, useShownUrl, type Source } from "@/shared/source";
+import { SourcePicker } from "@/shared/components/SourcePicker";
+import { useDescribe } from "@/shared/describe";
 
 type Way = "describe" | "detect" | "analyse";
 const WAYS: Way[] = ["describe", "detect", "analyse"];

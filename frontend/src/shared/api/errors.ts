@@ -91,6 +91,7 @@ const DETAIL_MATTERS = new Set([
   "invalid_value", "invalid_request", "model_not_found", "context_length_exceeded", "conflict", "unsupported_media",
   "unsupported_media_type", "not_implemented", "payload_too_large", "repository_not_found", "repository_gated", "unsafe_model", "model_does_not_fit",
   "hub_unreachable", "hash_mismatch", "invalid_training_data", "model_not_trainable", "training_too_large", "training_not_installed", "invalid_job_state",
+  "browser_failed", "browser_no_space", "browser_file_missing", "browser_file_wrong",
 ]);
 
 export interface ErrorText {

@@ -4,7 +4,7 @@ import type { Dictionary } from "./pt-BR";
 export const en: Dictionary = {
   tabs: {
     chat: "Chat", assistants: "Assistants", images: "Images", vision: "Vision", translate: "Translate", speech: "Speech", documents: "Documents",
-    training: "Training", models: "Models", status: "Status",
+    training: "Training", browser: "In the browser", models: "Models", status: "Status",
   },
   shell: {
     skip: "Skip to the content", navigation: "Sections", menu: "Open the menu", language: "Language",
@@ -166,6 +166,25 @@ export const en: Dictionary = {
     tryOut: "Compare with the original", tryOutText: "The same question to both, nothing drawn by lot: they differ only by the training.", question: "Question", askBoth: "Ask both",
     which: "Model", final: "the final one", checkpoint: "step {{step}}", baseAnswer: "Original", trainedAnswer: "Trained", noAnswer: "No answer yet.",
   },
+  browser: {
+    text: "Models that run inside the browser. The servers only fetch pictures of other sites, translate and speak.",
+    way: { caption: "Captions", text: "Text" }, model: "Model in the browser", load: "Load", forget: "Remove from this browser", kept: "kept in the browser",
+    loading: "Loading: {{percent}} %", fromCache: "kept already", fetching: "Fetching the picture ...",
+    wasm_one: "WebAssembly, {{count}} thread", wasm_other: "WebAssembly, {{count}} threads",
+    captionTitle: "From picture to caption, without a server", captionText: "Paste the address of a picture or choose a file. The caption is written in the browser; translation and speech come from the servers.",
+    describe: "Caption and speak", where: "The caption is written in this browser. Translation and speech are asked of Oficina's servers.",
+    prompt: "Request", promptHint: "What should the model write?", write: "Write", textTitle: "Text written in the browser",
+    examples: ["Hello! What can you do?", "What is 7 + 5?", "O que é a Oficina?", "Describe a scene with a blue circle."],
+    sample: "Draw words by lot", sampleHint: "Off, the likeliest word always wins, and the same request always gives the same text. On, each word is drawn by its probability.",
+    sampleExample: "Example: after “The sky is”, off always gives “blue”; on sometimes gives “vast” or “grey”.",
+    temperature: "Temperature", temperatureHint: "Low, it brings the draw close to the likeliest word. High, it gives unlikely ones a chance.",
+    temperatureExample: "Example: if “blue” has 60 %, “grey” 20 % and four others 5 % each, at 0.5 the two come to 88 % and 10 %; at 2, to 37 % and 21 %.",
+    topKHint: "Only this many of the likeliest words take part in the draw.", topKExample: "Example: at 1 nothing is drawn; at 3 it may be “blue”, “grey” or “vast”, and no other.",
+    topPHint: "Only the likeliest words that together have this share of the probability take part in the draw.",
+    topPExample: "Example: at 0.7, “blue” (60 %) and “grey” (20 %) are enough and the others stay out; at 1 any may come.",
+    maxNewTokens: "Most new tokens", maxNewTokensHint: "Where the text is cut if it has not ended before. A token is a short word or part of one.",
+    maxNewTokensExample: "Example: at 5, “The sky is blue because light …” stops at “The sky is blue because”.",
+  },
   models: {
     text: "What answers now and what could answer.", search: "Search by name, publisher or use", searching: "Find a model", all: "all",
     by: { task: "Task", language: "Language", license: "Licence", quantization: "Precision", publisher: "Publisher" },
@@ -220,5 +239,7 @@ export const en: Dictionary = {
     training_too_large: "This training does not fit this machine at the moment.", training_not_installed: "Training is not installed at this server.", invalid_job_state: "The training is not in that state any more.",
     empty_text: "There is no text.", text_too_long: "The text is too long.", language_not_detected: "The language was not recognised. Choose it from the list.",
     unknown_language: "This language is not known here.", pair_not_available: "There is no translation between these languages.", voice_not_found: "This voice does not exist.", job_failed: "The job failed.",
+    browser_failed: "The model failed in this browser.", browser_no_memory: "This browser has no memory for the model.", browser_no_space: "There is no room in this browser's storage.",
+    browser_file_missing: "A file of the model is missing on the server.", browser_file_wrong: "A file of the model is not what was promised.",
   },
 };

@@ -2,7 +2,7 @@
 export const ptBR = {
   tabs: {
     chat: "Conversa", assistants: "Assistentes", images: "Imagens", vision: "Visão", translate: "Tradução", speech: "Fala", documents: "Documentos",
-    training: "Treino", models: "Modelos", status: "Estado",
+    training: "Treino", browser: "No navegador", models: "Modelos", status: "Estado",
   },
   shell: {
     skip: "Ir para o conteúdo", navigation: "Seções", menu: "Abrir o menu", language: "Idioma",
@@ -164,6 +164,25 @@ export const ptBR = {
     tryOut: "Compare com o original", tryOutText: "A mesma pergunta para os dois, sem sorteio: a diferença vem só do treino.", question: "Pergunta", askBoth: "Perguntar aos dois",
     which: "Modelo", final: "o final", checkpoint: "passo {{step}}", baseAnswer: "Original", trainedAnswer: "Treinado", noAnswer: "Sem resposta ainda.",
   },
+  browser: {
+    text: "Modelos que rodam dentro do navegador. Os servidores só buscam imagens de outros sites, traduzem e falam.",
+    way: { caption: "Legendas", text: "Texto" }, model: "Modelo no navegador", load: "Carregar", forget: "Apagar deste navegador", kept: "guardado no navegador",
+    loading: "Carregando: {{percent}} %", fromCache: "já guardado", fetching: "Buscando a imagem ...",
+    wasm_one: "WebAssembly, {{count}} thread", wasm_other: "WebAssembly, {{count}} threads",
+    captionTitle: "Da imagem à legenda, sem servidor", captionText: "Cole o endereço de uma imagem ou escolha um arquivo. A legenda é escrita no navegador; a tradução e a fala vêm dos servidores.",
+    describe: "Legendar e falar", where: "A legenda é escrita neste navegador. A tradução e a fala são pedidas aos servidores da Oficina.",
+    prompt: "Pedido", promptHint: "O que o modelo deve escrever?", write: "Escrever", textTitle: "Texto escrito no navegador",
+    examples: ["Olá! O que você sabe fazer?", "Quanto é 7 + 5?", "What is Oficina?", "Descreva uma cena com um círculo azul."],
+    sample: "Sortear as palavras", sampleHint: "Desligado, a palavra mais provável sempre vence, e o mesmo pedido dá sempre o mesmo texto. Ligado, cada palavra é sorteada conforme a sua probabilidade.",
+    sampleExample: "Exemplo: depois de “O céu é”, desligado dá sempre “azul”; ligado dá às vezes “imenso” ou “cinza”.",
+    temperature: "Temperatura", temperatureHint: "Baixa, aproxima o sorteio da palavra mais provável. Alta, dá chance às improváveis.",
+    temperatureExample: "Exemplo: se “azul” tem 60 %, “cinza” 20 % e outras quatro 5 % cada, com 0,5 as duas passam a 88 % e 10 %; com 2, a 37 % e 21 %.",
+    topKHint: "Só este número de palavras mais prováveis entra no sorteio.", topKExample: "Exemplo: com 1 não há sorteio; com 3 podem sair “azul”, “cinza” ou “imenso”, e nenhuma outra.",
+    topPHint: "Entram no sorteio só as palavras mais prováveis que, juntas, somam esta parte da probabilidade.",
+    topPExample: "Exemplo: com 0,7, “azul” (60 %) e “cinza” (20 %) já bastam e as demais ficam de fora; com 1, todas podem sair.",
+    maxNewTokens: "Máximo de tokens novos", maxNewTokensHint: "Onde o texto é cortado, se não terminar antes. Um token é uma palavra curta ou um pedaço de uma.",
+    maxNewTokensExample: "Exemplo: com 5, “O céu é azul porque a luz …” para em “O céu é azul porque”.",
+  },
   models: {
     text: "O que responde agora e o que poderia responder.", search: "Buscar por nome, editor ou uso", searching: "Encontrar um modelo", all: "todas",
     by: { task: "Tarefa", language: "Língua", license: "Licença", quantization: "Precisão", publisher: "Editor" },
@@ -218,6 +237,8 @@ export const ptBR = {
     training_too_large: "Este treino não cabe nesta máquina agora.", training_not_installed: "O treino não está instalado neste servidor.", invalid_job_state: "O treino já não está nesse estado.",
     empty_text: "Não há texto.", text_too_long: "O texto é longo demais.", language_not_detected: "O idioma não foi reconhecido. Escolha-o na lista.",
     unknown_language: "Este idioma não existe aqui.", pair_not_available: "Não há tradução entre estes idiomas.", voice_not_found: "Esta voz não existe.", job_failed: "O trabalho falhou.",
+    browser_failed: "O modelo falhou neste navegador.", browser_no_memory: "Este navegador não tem memória para o modelo.", browser_no_space: "Não há espaço no armazenamento deste navegador.",
+    browser_file_missing: "Falta um arquivo do modelo no servidor.", browser_file_wrong: "Um arquivo do modelo chegou diferente do prometido.",
   },
 };
 

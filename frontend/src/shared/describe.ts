@@ -1,12 +1,14 @@
 /** Owns the picture told aloud: caption, translation and speech, each shown as soon as it is there. */
 import { useRef, useState } from "react";
-import { isAbort, request } from "@/shared/api/client";
-import { ApiError, type ErrorBody } from "@/shared/api/errors";
-import { readSse } from "@/shared/api/sse";
+import { isAbort, request } from "./api/client";
+import { ApiError, type ErrorBody } from "./api/errors";
+import { readSse } from "./api/sse";
 import { payload, type Source } from "./source";
 
 export type StepName = "caption" | "translation" | "speech";
 export const STEPS: StepName[] = ["caption", "translation", "speech"];
+/** Languages that a picture is told in. */
+export const SPEECH_TARGETS = ["pt", "en", "es"];
 
 export interface Step {
   status: "waiting" | "running" | "done" | "failed";
@@ -33,7 +35,8 @@ export function useDescribe() {
   const [busy, setBusy] = useState(false);
   const abort = useRef<AbortController | null>(null);
 
-  const run = async (source: Source, target: string) => {
+  /** `captioner` writes the caption here, in the browser; without it svc-vision does. */
+  const run = async (source: Source, target: string, captioner?: () => Promise<string>) => {
     abort.current?.abort();
     const controller = new AbortController();
     abort.current = controller;
@@ -41,9 +44,11 @@ export function useDescribe() {
     setBusy(true);
     setSteps({ ...WAITING, caption: { status: "running" } });
     try {
-      const response = await request("/v1/pipelines/describe", {
-        method: "POST", signal: controller.signal, ...payload(source, { target, stream: true }),
-      });
+      const caption = await captioner?.();
+      if (controller.signal.aborted) return;
+      if (caption !== undefined) setSteps({ ...WAITING, caption: { status: "done", text: caption } });
+      const asked = caption === undefined ? payload(source, { target, stream: true }) : { json: { caption, target, stream: true } };
+      const response = await request("/v1/pipelines/describe", { method: "POST", signal: controller.signal, ...asked });
       for await (const event of readSse(response.body!)) {
         if (!event.data.startsWith("{")) continue;
         const told = JSON.parse(event.data) as StepEvent;

@@ -1,6 +1,6 @@
-/** Owns the picture that the vision tab looks at: a file of the reader or an address. */
+/** Owns the picture that a tab looks at: a file of the reader or an address. */
 import { useEffect, useMemo } from "react";
-import { api } from "@/shared/api/client";
+import { api } from "./api/client";
 
 export type Source = { kind: "file"; file: File } | { kind: "url"; url: string };
 

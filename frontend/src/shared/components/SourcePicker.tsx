@@ -2,8 +2,8 @@
 import { Button, Group, TextInput } from "@mantine/core";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { FileDrop } from "@/shared/components/FileDrop";
-import type { Source } from "./source";
+import { FileDrop } from "./FileDrop";
+import type { Source } from "../source";
 
 const WEB_ADDRESS = /^(https?:\/\/|data:image\/|\/media\/)/i;
 
