@@ -29,6 +29,12 @@ def test_it_speaks_and_faster_is_shorter(engine: EspeakEngine) -> None:
     assert float(np.abs(normal.samples).max()) > 0.1
 
 
+@pytest.mark.parametrize("voice_id", ["en-gb", "fr-fr", "es", "de"])
+def test_voices_that_go_by_another_name_in_the_library_speak_too(engine: EspeakEngine, voice_id: str) -> None:
+    voice = next(v for v in engine.voices() if v.id == voice_id)
+    assert engine.speak("one two three", voice, 1.0).duration_s > 0.5
+
+
 def test_voices_sound_different(engine: EspeakEngine) -> None:
     by_id = {voice.id: voice for voice in engine.voices()}
     plain = engine.speak("bom dia", by_id["pt-br"], 1.0).samples

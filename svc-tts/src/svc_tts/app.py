@@ -19,6 +19,7 @@ from svc_tts.api import models, openapi, speech, text_to_audio
 from svc_tts.build import build_engines, slots_of
 from svc_tts.domain.service import SpeechService
 from svc_tts.engine.base import SpeechEngine
+from svc_tts.engine.espeak_library import EspeakLibrary
 from svc_tts.engine.language import LanguageDetector
 from svc_tts.installing import build_installs
 from svc_tts.settings import Settings
@@ -32,7 +33,8 @@ def create_app(
     """Return the app; tests pass fake `engines` and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
-    chosen = list(engines) if engines is not None else build_engines(settings)
+    library = EspeakLibrary()
+    chosen = list(engines) if engines is not None else build_engines(settings, library)
     known = ServiceModels(
         settings.service,
         [engine.model for engine in chosen],
@@ -50,7 +52,7 @@ def create_app(
     readiness = Readiness(settings.service)
     readiness.set(status="ready", model=known.default)
     readiness.watch_queue(service.queue)
-    installs = build_installs(settings, service)
+    installs = build_installs(settings, service, library)
     queue = hub.queue_for(settings, installs)
     app = Flask("svc_tts")
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)

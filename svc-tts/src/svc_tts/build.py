@@ -10,14 +10,15 @@ from servicekit.models import ModelSlot
 from svc_tts.engine.bark import BarkEngine
 from svc_tts.engine.base import SpeechEngine
 from svc_tts.engine.espeak import EspeakEngine
+from svc_tts.engine.espeak_library import EspeakLibrary
 from svc_tts.engine.vits import VitsEngine
 from svc_tts.settings import Settings
 
 
-def build_engines(settings: Settings) -> list[SpeechEngine]:
+def build_engines(settings: Settings, library: EspeakLibrary) -> list[SpeechEngine]:
     """Return the built-in voice and the models that `settings` name; loads nothing yet."""
     idle = settings.idle_unload_s or None
-    engines: list[SpeechEngine] = [EspeakEngine()]
+    engines: list[SpeechEngine] = [EspeakEngine(library)]
     if settings.vits_path:
         engines.append(VitsEngine(Path(settings.vits_path), idle_unload_s=idle))
     if settings.bark_path:

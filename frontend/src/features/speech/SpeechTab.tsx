@@ -3,13 +3,14 @@ import { Button, Group, Select, Slider, Stack, Text, Textarea } from "@mantine/c
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { speak, useVoices, voiceFor, type Voice } from "@/shared/api/speech";
+import { speak, useVoices, voiceFor } from "@/shared/api/speech";
 import { AudioPlayer } from "@/shared/components/AudioPlayer";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { Page } from "@/shared/components/Page";
-import { formatNumber, languageName } from "@/shared/format";
+import { formatNumber } from "@/shared/format";
+import { grouped } from "./voices";
 
 const FORMATS = ["wav", "mp3", "opus", "flac"];
 
@@ -67,18 +68,4 @@ export default function SpeechTab() {
       </Stack>
     </Page>
   );
-}
-
-/** Voices under their language, the reader's own language first. */
-function grouped(voices: Voice[], language: string) {
-  const groups = new Map<string, { value: string; label: string }[]>();
-  for (const voice of voices) {
-    const name = voice.language ? languageName(voice.language, language) : "–";
-    groups.set(name, [...(groups.get(name) ?? []), { value: voice.id, label: voice.name ?? voice.id }]);
-  }
-  const own = language.slice(0, 2);
-  const mine = new Set(voices.filter((voice) => voice.language?.startsWith(own)).map((voice) => languageName(voice.language!, language)));
-  return [...groups]
-    .sort(([a], [b]) => Number(mine.has(b)) - Number(mine.has(a)) || a.localeCompare(b, language))
-    .map(([group, items]) => ({ group, items }));
 }
