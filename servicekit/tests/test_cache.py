@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from servicekit.cache import MemoryCache, RedisCache, connect
+from servicekit.cache import ENTRY_BYTES, MemoryCache, RedisCache, connect
 
 
 async def test_memory_keeps_and_forgets() -> None:
@@ -21,13 +21,23 @@ async def test_memory_keeps_and_forgets() -> None:
 
 
 async def test_memory_drops_the_least_recently_used() -> None:
-    cache = MemoryCache(max_bytes=40)
+    cache = MemoryCache(max_bytes=4 * (1 + 10 + ENTRY_BYTES))
     for name in "abcd":
         await cache.set(name, b"x" * 10, 60)
     await cache.get("a")
     await cache.set("e", b"x" * 10, 60)
     assert await cache.get("a") is not None
     assert await cache.get("b") is None
+
+
+async def test_many_small_values_take_no_more_than_a_few_large_ones() -> None:
+    cache = MemoryCache(max_bytes=100_000)
+    for number in range(1000):
+        await cache.set(f"{number}", b"", 60)
+    kept = [number for number in range(1000) if await cache.get(f"{number}") is not None]
+    assert 250 <= len(kept) <= 100_000 // ENTRY_BYTES
+    await cache.close()
+    assert await cache.get(f"{kept[-1]}") is None
 
 
 async def test_what_is_too_large_is_not_kept() -> None:

@@ -43,8 +43,12 @@ class Cache(Protocol):
         ...
 
 
+ENTRY_BYTES = 300
+"""What an entry takes besides key and value: objects and places in tables (296 measured, CPython 3.11)."""
+
+
 class MemoryCache:
-    """The least recently used values go when `max_bytes` is reached. For one event loop."""
+    """The least recently used values go when all entries take `max_bytes`. For one event loop."""
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024):
         self._max_bytes, self._bytes = max_bytes, 0
@@ -65,7 +69,7 @@ class MemoryCache:
             return
         self._drop(key)
         self._kept[key] = (time.monotonic() + ttl_s, value)
-        self._bytes += len(value)
+        self._bytes += _taken(key, value)
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._kept)))
 
@@ -76,7 +80,11 @@ class MemoryCache:
     def _drop(self, key: str) -> None:
         entry = self._kept.pop(key, None)
         if entry:
-            self._bytes -= len(entry[1])
+            self._bytes -= _taken(key, entry[1])
+
+
+def _taken(key: str, value: bytes) -> int:
+    return len(key) + len(value) + ENTRY_BYTES
 
 
 class RedisCache:
