@@ -10,7 +10,7 @@ from typing import Any, Literal
 from servicekit import hub
 from servicekit.errors import BadRequest
 from svc_tts.domain.service import SpeechService
-from svc_tts.engine.bark import BarkEngine
+from svc_tts.engine.bark import PRESET_FILE, BarkEngine
 from svc_tts.engine.espeak_library import EspeakLibrary
 from svc_tts.engine.kokoro import STYLE, VOICE_FILE, KokoroEngine
 from svc_tts.engine.memory_need import memory_need
@@ -36,8 +36,22 @@ def build_installs(settings: Settings, service: SpeechService, library: EspeakLi
 
     return hub.connect(
         settings, service.models.catalogue, hub.Format.TRANSFORMERS, estimate, task="speech", arrived=arrived,
-        leaving=service.discard, runs=kind_of, layout=onnx_files,
+        leaving=service.discard, runs=kind_of, layout=voice_files,
     )  # fmt: skip
+
+
+def voice_files(files: Mapping[str, hub.RepoFile], named: Sequence[str]) -> list[hub.RepoFile] | None:
+    """Choose the files of a voice whose folder is not that of an ordinary model of transformers."""
+    return onnx_files(files, named) or bark_files(files)
+
+
+def bark_files(files: Mapping[str, hub.RepoFile]) -> list[hub.RepoFile] | None:
+    """Choose the files of Bark with its presets; the arrays are read without unpickling."""
+    top = [name for name in files if "/" not in name and name.endswith((".json", ".txt", ".safetensors"))]
+    presets = [name for name in files if PRESET_FILE.fullmatch(name)]
+    if not presets or not any(name.endswith(".safetensors") for name in top):
+        return None
+    return [files[name] for name in (*top, *sorted(presets))]
 
 
 def onnx_files(files: Mapping[str, hub.RepoFile], named: Sequence[str]) -> list[hub.RepoFile] | None:
