@@ -54,6 +54,7 @@ class Service:
             ),
             CatalogueEntry("huge", "caption", repo="me/huge", parameters=9**12, memory_bytes=2**50),
             CatalogueEntry("own", "caption", builtin=True),
+            CatalogueEntry("pinned", "caption", repo="me/pinned", revision="c0ffee"),
         ]
         repository = HubRepository(self.hub.url)
         planner = Planner(
@@ -97,6 +98,14 @@ class Told:
 def install(service: Service, model_id: str = "mini", told: Told | None = None) -> dict[str, Any]:
     installs = service.installs()
     return installs.run((told or Told()).context(), installs.plan(model_id).payload())
+
+
+def test_a_catalogue_may_name_the_commit_to_take(service: Service) -> None:
+    service.hub.repositories["me/pinned"] = dict(MINI)
+    service.installs().plan("pinned")
+    assert "/api/models/me/pinned/revision/c0ffee" in {asked.path for asked in service.hub.asked}
+    service.installs().plan("pinned", "other")
+    assert "/api/models/me/pinned/revision/other" in {asked.path for asked in service.hub.asked}
 
 
 def test_a_model_arrives_whole_and_under_its_id(service: Service) -> None:

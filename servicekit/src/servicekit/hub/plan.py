@@ -244,7 +244,7 @@ class Planner:
 
 def _target(entry: CatalogueEntry, revision: str | None) -> Target:
     return Target(
-        entry.id, entry.repo or "", revision, entry.files, entry.task, entry.languages, entry.license,
+        entry.id, entry.repo or "", revision or entry.revision, entry.files, entry.task, entry.languages, entry.license,
         entry.noncommercial,
     )  # fmt: skip
 

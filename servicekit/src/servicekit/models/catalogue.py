@@ -43,11 +43,16 @@ class Machine:
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One public model. Sizes in bytes; `memory_bytes` is the peak while it answers."""
+    """One public model. Sizes in bytes; `memory_bytes` is the peak while it answers, `also` what else it does.
+
+    `revision` is the commit to take where the repository's main branch has no file that is taken here.
+    """
 
     id: str
     task: str
+    also: tuple[str, ...] = ()
     repo: str | None = None
+    revision: str | None = None
     files: tuple[str, ...] = ()
     license: str | None = None
     noncommercial: bool = False
@@ -87,6 +92,7 @@ class CatalogueEntry:
             "repo": self.repo,
             "files": list(self.files),
             "task": self.task,
+            "tasks": [self.task, *self.also],
             "license": self.license,
             "noncommercial": self.noncommercial,
             "languages": list(self.languages),
@@ -139,6 +145,10 @@ class Catalogue:
     def get(self, model_id: str) -> CatalogueEntry | None:
         return next((entry for entry in self.entries if entry.id == model_id), None)
 
+    def first_for(self, task: str) -> str | None:
+        """Return the id of the first model that does a task and can be installed."""
+        return next((e.id for e in self.entries if e.repo and task in (e.task, *e.also)), None)
+
     def as_dict(self, machine: Machine, service: str) -> dict[str, Any]:
         """Give the body of `/v1/catalogue`."""
         rows = [entry.as_dict(machine, self.judge(entry)) | {"service": service} for entry in self.entries]
@@ -153,7 +163,7 @@ def _entry(row: Mapping[str, Any]) -> CatalogueEntry:
             f"catalogue entry {row.get('id', '?')}: missing {sorted(missing)}, unknown {sorted(unknown)}"
         )
     values = dict(row)
-    for name in ("files", "languages"):
+    for name in ("also", "files", "languages"):
         values[name] = tuple(values.get(name) or ())
     for name in ("good_for", "config"):
         values[name] = dict(values.get(name) or {})

@@ -19,7 +19,7 @@ from servicekit.models.slot import SlotState
 @dataclass(frozen=True)
 class InstalledModel:
     """One model that can answer now; `task` is chat, image, caption, detection, classification,
-    translation, speech or embedding."""
+    translation, speech or embedding; `also` is what else it does."""
 
     id: str
     task: str
@@ -33,6 +33,7 @@ class InstalledModel:
     """Memory that it takes at most when it is loaded."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What a request may choose with this model, by the request's fields: `default`, `minimum`, `maximum`, `choices`."""
+    also: tuple[str, ...] = ()
 
 
 class Loadable(Protocol):
@@ -172,6 +173,7 @@ class ServiceModels:
             "created": entry.created,
             "owned_by": entry.owned_by,
             "task": entry.task,
+            "tasks": [entry.task, *entry.also],
             "builtin": entry.builtin,
             "loaded": slot.loaded if slot is not None else True,
             "state": slot.state if slot is not None else "ready",

@@ -44,7 +44,9 @@ class Entry(BaseModel):
     published: Annotated[str, Field(pattern=r"^20\d{2}(-(0[1-9]|1[0-2]))?$")]
     good_for: GoodFor
     builtin: bool = False
+    also: list[Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]] = []
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     files: list[str] = []
     config: dict[str, Any] = {}
 

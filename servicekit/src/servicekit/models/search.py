@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from servicekit.errors import BadRequest
 
 Words = Annotated[str, Field(max_length=200)]
-_SAME = ("task", "license", "quantization", "publisher")
+_SAME = ("license", "quantization", "publisher")
 _FLAGS = ("fits", "runnable", "builtin")
 _LIMITS = {
     "max_size_bytes": "size_bytes",
@@ -69,6 +69,7 @@ class CatalogueQuery(BaseModel):
     def _takes(self, row: Mapping[str, Any]) -> bool:
         return (
             all(word in _text(row) for word in self.q.casefold().split())
+            and _among(self.task, row.get("tasks") or (row.get("task"),))
             and all(_among(getattr(self, name), (row.get(name),)) for name in _SAME)
             and _speaks(self.language, row.get("languages") or ())
             and self.commercial in (None, not row.get("noncommercial"))
@@ -80,6 +81,7 @@ class CatalogueQuery(BaseModel):
 
 def _text(row: Mapping[str, Any]) -> str:
     told = [row.get(name) for name in ("id", "repo", "publisher", "license", "task", "quantization")]
+    told += row.get("tasks") or ()
     return " ".join(str(one) for one in (*told, *(row.get("good_for") or {}).values()) if one).casefold()
 
 
