@@ -73,8 +73,8 @@ def test_the_mode_is_that_of_the_file() -> None:
 
 
 def test_a_box_outside_the_picture_is_no_detection() -> None:
-    assert clip(Detection("a", 0.9, (50, 50, 60, 60)), 40, 40) is None
-    assert clip(Detection("a", 0.9, (-5, 10, 50, 60)), 40, 40) == Detection("a", 0.9, (0, 10, 40, 40))
+    assert clip((50, 50, 60, 60), 40, 40) is None
+    assert clip((-5, 10, 50, 60), 40, 40) == (0, 10, 40, 40)
 
 
 def test_a_class_counts_once_with_its_best_score() -> None:

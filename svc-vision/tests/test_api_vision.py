@@ -4,6 +4,7 @@ import base64
 import io
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from PIL import Image
 
 from svc_vision.engine.fake import FakeEngine
 
-TASKS = ("captions", "detections", "classifications", "analysis")
+TASKS = ("captions", "detections", "classifications", "analysis", "texts")
 
 
 def upload(client: TestClient, path: str, content: bytes, **fields: str) -> Any:
@@ -104,10 +105,53 @@ def test_a_classifier_of_its_own_is_preferred(make_client: Callable[..., TestCli
     assert answer["derived_from"] is None
 
 
-def test_questions_are_not_built_yet(client: TestClient, red_png: bytes) -> None:
-    answer = client.post("/v1/vision/questions", json={"image_url": data_url(red_png), "question": "?"})
-    assert answer.status_code == 501
-    assert answer.json()["error"]["code"] == "not_implemented"
+@pytest.mark.parametrize("by", ["file", "url"])
+def test_a_question_about_a_picture_is_answered(client: TestClient, red_png: bytes, by: str) -> None:
+    question = "  Qual é a cor? "
+    if by == "file":
+        answer = upload(client, "/v1/vision/questions", red_png, question=question).json()
+    else:
+        body = {"image_url": data_url(red_png), "question": question}
+        answer = client.post("/v1/vision/questions", json=body).json()
+    assert (answer["answer"], answer["question"]) == ("red, as to: Qual é a cor?", "Qual é a cor?")
+    assert (answer["model"], set(answer["timing"])) == ("fake-reader", {"queue_ms", "load_ms", "run_ms"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({}, "missing_question"),
+        ({"question": "  "}, "missing_question"),
+        ({"question": "x" * 2001}, "invalid_request"),
+        ({"question": "?", "model": "fake-captioner"}, "wrong_task"),
+    ],
+)
+def test_a_wrong_question_is_a_clear_400(
+    client: TestClient, red_png: bytes, fields: dict[str, str], code: str
+) -> None:
+    answer = upload(client, "/v1/vision/questions", red_png, **fields)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["code"] == code
+    assert answer.json()["error"]["param"] == ("model" if code == "wrong_task" else "question")
+
+
+def test_writing_is_read_line_by_line_inside_the_picture(client: TestClient, red_png: bytes) -> None:
+    answer = upload(client, "/v1/vision/texts", red_png).json()
+    assert answer["text"] == "OPEN\ntill six"
+    assert answer["lines"][0] == {"text": "OPEN", "box": [0.0, 0.0, 20.0, 10.0]}
+    assert (len(answer["lines"]), answer["width"], answer["height"]) == (2, 40, 20)
+
+
+@pytest.mark.parametrize(
+    ("path", "offered"), [("questions", "SmolVLM-256M-Instruct"), ("texts", "Florence-2-base")]
+)
+def test_without_a_model_for_it_the_answer_says_which_to_install(
+    make_client: Callable[..., TestClient], red_png: bytes, path: str, offered: str
+) -> None:
+    client = make_client(FakeEngine(reader=False))
+    answer = upload(client, f"/v1/vision/{path}", red_png, question="What is this?")
+    assert answer.status_code == 503 and answer.json()["error"]["code"] == "no_model"
+    assert offered in answer.json()["error"]["message"]
 
 
 def test_the_first_documents_upload_tells_the_mean_with_two_decimals(
@@ -201,7 +245,30 @@ def test_a_picture_that_lies_on_its_side_is_measured_upright(client: TestClient)
     assert (answer["width"], answer["height"]) == (20, 40)
 
 
+def test_an_installed_model_answers_before_a_built_in_one(
+    make_client: Callable[..., TestClient], red_png: bytes
+) -> None:
+    engine = FakeEngine()
+    shipped = [replace(model, builtin=True) for model in engine.models]
+    engine.models = (*shipped, replace(shipped[0], id="installed", builtin=False))
+    client = make_client(engine)
+    assert upload(client, "/v1/vision/captions", red_png).json()["model"] == "installed"
+    assert (
+        upload(client, "/v1/vision/captions", red_png, model="fake-captioner").json()["model"]
+        == "fake-captioner"
+    )
+    assert upload(client, "/v1/vision/detections", red_png).json()["model"] == "fake-detector"
+
+
 def test_the_catalogue_and_the_models_are_listed(client: TestClient) -> None:
-    assert {row["task"] for row in client.get("/v1/models").json()["data"]} == {"caption", "detection"}
+    models = {row["id"]: row for row in client.get("/v1/models").json()["data"]}
+    assert {row["task"] for row in models.values()} == {"caption", "detection", "question"}
+    assert models["fake-reader"]["tasks"] == ["question", "ocr"]
     rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
     assert rows["vit-gpt2-image-captioning"]["license"] == "Apache-2.0"
+    assert rows["Florence-2-base"]["tasks"] == ["caption", "detection", "ocr"]
+
+
+def test_the_catalogue_names_no_pickles(client: TestClient) -> None:
+    named = [file for row in client.get("/v1/catalogue").json()["data"] for file in row["files"]]
+    assert not [file for file in named if not file.endswith((".safetensors", ".json", ".txt"))]

@@ -35,6 +35,8 @@ class TestSvcVision(ServiceContract):
         "/v1/vision/detections": {"image_url": PICTURE, "model": "fake-detector", "threshold": 0.5},
         "/v1/vision/classifications": {"image_url": PICTURE, "top_k": 2},
         "/v1/vision/analysis": {"image_url": PICTURE},
+        "/v1/vision/questions": {"image_url": PICTURE, "question": "What is this?"},
+        "/v1/vision/texts": {"image_url": PICTURE, "model": "fake-reader"},
     }
 
     @pytest.fixture
@@ -49,7 +51,7 @@ class TestSvcVision(ServiceContract):
 
     url_fields = {
         f"/v1/vision/{call}": "image_url"
-        for call in ("captions", "detections", "classifications", "analysis")
+        for call in ("captions", "detections", "classifications", "analysis", "questions", "texts")
     }
 
     def objects(self, client: Any, keys: TestKeys) -> dict[str, str]:

@@ -84,6 +84,12 @@ def test_the_built_in_model_is_not_removed(client: TestClient) -> None:
     assert answer.status_code == 404 and "built in" in answer.json()["error"]["message"]
 
 
-def test_the_catalogue_tells_which_of_its_models_run_here(client: TestClient) -> None:
-    rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
-    assert rows["vit-base-patch16-224"]["runnable"] is True
+def test_all_models_of_the_catalogue_run_here(client: TestClient) -> None:
+    rows = client.get("/v1/catalogue").json()["data"]
+    assert len(rows) > 5 and not [row["id"] for row in rows if not row["runnable"]]
+
+
+def test_the_catalogue_is_searched_by_all_that_a_model_does(client: TestClient) -> None:
+    for task, found in (("ocr", "Florence-2-base"), ("question", "SmolVLM-256M-Instruct")):
+        rows = client.get("/v1/catalogue", params={"task": task}).json()["data"]
+        assert [row["id"] for row in rows] == [found]

@@ -156,10 +156,13 @@ def test_a_picture_is_seen(stack: Stack, way: str, call: str) -> None:
         assert all(0 <= edge <= 128 for item in body["detections"] for edge in item["box"])
 
 
-def test_questions_about_pictures_are_not_there_yet(stack: Stack, way: str) -> None:
+@pytest.mark.parametrize("call", ["questions", "texts"])
+def test_what_no_built_in_model_does_names_one_to_install(stack: Stack, way: str, call: str) -> None:
     with open_client(stack, way, "svc-vision") as client:
-        answer = client.post("/v1/vision/questions", json={"image_url": "data:,", "question": "?"})
-    assert answer.status_code == 501
+        files = {"image": ("scene.png", picture(), "image/png")}
+        answer = client.post(f"/v1/vision/{call}", files=files, data={"question": "What is this?"})
+    assert answer.status_code == 503 and answer.json()["error"]["code"] == "no_model"
+    assert "/v1/catalogue" in answer.json()["error"]["message"]
 
 
 def test_an_image_is_generated_the_documents_way(stack: Stack, way: str) -> None:

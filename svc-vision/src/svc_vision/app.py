@@ -33,11 +33,11 @@ def create_app(
     settings.prepared()
     readiness = Readiness(settings.service)
     built = build_engine(settings) if engine is None else engine
-    service, reader = VisionService(built), PictureReader(settings)
+    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    service, reader = VisionService(built, catalogue.first_for), PictureReader(settings)
     store = media.MediaStore(settings.data_dir / "media", "upl")
     sweeper = Sweeper(lambda: store.sweep(settings.media_retention_days))
 
-    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = installed(built, catalogue, settings)
     installs = build_installs(settings, built, models, catalogue)
     queue = None if installs is None else hub.queue_for(settings, installs)

@@ -7,13 +7,17 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from servicekit.errors import ServiceError
+from servicekit.errors import BadRequest, ServiceError
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, ServiceModels
-from svc_vision.engine.base import Engine, VisionModel
+from svc_vision.engine.architectures import Kind, architecture_of
+from svc_vision.engine.base import Engine, Task, VisionModel
+from svc_vision.engine.conversing import Conversing
 from svc_vision.engine.fake import FakeEngine
-from svc_vision.engine.folders import ModelFolder
-from svc_vision.engine.networks import Captioner, Classifier, Detector
+from svc_vision.engine.florence import Florence
+from svc_vision.engine.folders import ModelFolder, config_of
+from svc_vision.engine.networks import BlipCaptioner, Captioner, Classifier, Detector
+from svc_vision.engine.precision import bytes_per_number, choose_dtype
 from svc_vision.engine.transformers_engine import Network, TransformersEngine
 from svc_vision.settings import Settings
 
@@ -22,12 +26,12 @@ def build_engine(settings: Settings) -> Engine:
     """Return the engine that `settings` ask for; loads nothing yet."""
     if settings.engine == "fake":
         return FakeEngine()
-    own = (
+    own: tuple[tuple[Task, str], ...] = (
         ("caption", settings.captioner_path),
         ("detection", settings.detector_path),
         ("classification", settings.classifier_path),
     )
-    folders = [ModelFolder(Path(path).name, task, Path(path)) for task, path in own if path]  # type: ignore[arg-type]
+    folders = [_own_folder(task, Path(path)) for task, path in own if path]
     folders += [
         ModelFolder("oficina-captioner", "caption", settings.models_dir / "captioner", True, "MIT"),
         ModelFolder("oficina-detector", "detection", settings.models_dir / "detector", True, "MIT"),
@@ -41,6 +45,15 @@ def build_engine(settings: Settings) -> Engine:
         queue_limit=settings.queue_limit,
         window_s=settings.window_ms / 1000,
     )
+
+
+def _own_folder(task: Task, path: Path) -> ModelFolder:
+    """Return a folder that the settings name; what its model does beside `task` is offered too."""
+    try:
+        tasks = architecture_of(config_of(path), path.name).tasks
+    except BadRequest:
+        tasks = ()
+    return ModelFolder(path.name, task, path, also=tuple(other for other in tasks if other != task))
 
 
 def installed(engine: Engine, catalogue: Catalogue, settings: Settings) -> ServiceModels:
@@ -61,6 +74,7 @@ def entry_of(model: VisionModel) -> InstalledModel:
         license=model.license,
         size_bytes=model.size_bytes,
         languages=(model.language,),
+        also=model.also,
     )
 
 
@@ -100,14 +114,34 @@ def _load(settings: Settings, device: str, folder: ModelFolder) -> Network:
     import torch
 
     torch.set_num_threads(settings.threads)
-    if folder.task == "caption":
+    kind, path = architecture_of(config_of(folder.path), folder.id).kind, folder.path
+    if kind == "detector":
+        return Detector(path, device=device)
+    if kind == "classifier":
+        return Classifier(path, device=device)
+    if kind == "captioner":
+        repeats = 0 if folder.builtin else settings.no_repeat_ngram
         return Captioner(
-            folder.path,
+            path,
             device=device,
             beams=settings.beams,
             max_tokens=settings.max_caption_tokens,
-            no_repeat_ngram=0 if folder.builtin else settings.no_repeat_ngram,
+            no_repeat_ngram=repeats,
         )
-    if folder.task == "detection":
-        return Detector(folder.path, device=device)
-    return Classifier(folder.path, device=device)
+    return _generative(settings, device, kind, path)
+
+
+def _generative(settings: Settings, device: str, kind: Kind, path: Path) -> Network:
+    """Load one of the public models whose files may be 16-bit."""
+    dtype, most = choose_dtype(device, bytes_per_number(path)), settings.max_caption_tokens
+    if kind == "conversing":
+        return Conversing(
+            path,
+            device=device,
+            dtype=dtype,
+            tiles=settings.question_tiles,
+            answer_tokens=settings.max_answer_tokens,
+            caption_tokens=most,
+        )
+    network = Florence if kind == "florence" else BlipCaptioner
+    return network(path, device=device, dtype=dtype, beams=settings.beams, max_tokens=most)

@@ -11,6 +11,12 @@ class MissingImage(InvalidBody):
     code = "missing_image"
 
 
+class MissingQuestion(InvalidBody):
+    """A question was to be answered and none came."""
+
+    code = "missing_question"
+
+
 class ImageTooLarge(PayloadTooLarge):
     """The file holds more bytes than are read."""
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 from servicekit import hub
-from servicekit.errors import BadRequest
 from servicekit.models import Catalogue, ServiceModels
-from svc_vision.build import entry_of
-from svc_vision.engine.base import Engine, Task
-from svc_vision.engine.folders import ModelFolder
+from svc_vision.build import chosen_device, entry_of
+from svc_vision.engine.architectures import architecture_of
+from svc_vision.engine.base import Engine
+from svc_vision.engine.folders import ModelFolder, config_of
 from svc_vision.engine.memory_need import memory_need
 from svc_vision.engine.transformers_engine import TransformersEngine
 from svc_vision.settings import Settings
-
-_TASKS: tuple[tuple[str, Task], ...] = (
-    ("VisionEncoderDecoderModel", "caption"),
-    ("ForObjectDetection", "detection"),
-    ("ForImageClassification", "classification"),
-)
-"""How the name of an architecture ends, and what it does."""
 
 
 def build_installs(
@@ -33,9 +21,8 @@ def build_installs(
         return None
 
     def arrived(model: hub.ShelfModel) -> None:
-        folder = ModelFolder(
-            model.id, task_of(_config(model.path), model.id), model.path, license=model.license
-        )
+        main, *also = architecture_of(config_of(model.path), model.id).tasks
+        folder = ModelFolder(model.id, main, model.path, license=model.license, also=tuple(also))
         models.add(entry_of(engine.add(folder)), engine.slots[folder.id])
 
     def leaving(model_id: str) -> None:
@@ -46,41 +33,9 @@ def build_installs(
         settings,
         catalogue,
         hub.Format.TRANSFORMERS,
-        estimate,
+        memory_need(chosen_device(settings.device), settings.question_tiles),
         task="caption",
         arrived=arrived,
         leaving=leaving,
-        runs=task_of,
+        runs=architecture_of,
     )
-
-
-def estimate(needs: hub.Needs) -> int:
-    """Return the memory of a model that runs here; raises BadRequest for another, before it is fetched."""
-    task_of(needs.json("config.json"), needs.listing.repo)
-    return memory_need(needs)
-
-
-def task_of(config: Mapping[str, Any], name: str) -> Task:
-    """Read what a model does from its architecture.
-
-    Raises:
-        BadRequest: it is none that runs here.
-    """
-    told = config.get("architectures")
-    names = [str(one) for one in told] if isinstance(told, list) else []
-    for ending, task in _TASKS:
-        if any(one.endswith(ending) for one in names):
-            return task
-    raise BadRequest(
-        f"'{name[:100]}' is a {', '.join(names)[:80] or 'model without a named architecture'}, which does not run "
-        "here. VisionEncoderDecoder (captions), ...ForObjectDetection and ...ForImageClassification do.",
-        param="id",
-    )
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -38,6 +38,11 @@ class Settings(ServiceSettings):
     """Beams of the caption search; 1 is greedy."""
     max_caption_tokens: int = 64
     """Tokens after which a caption ends."""
+    max_answer_tokens: int = 128
+    """Tokens after which the answer to a question ends."""
+    question_tiles: int = 1
+    """Tiles along the longer side of a picture that a question is asked about; 1: the whole picture at once. SmolVLM
+    was published with 4, which reads small print and takes some ten times as long."""
     no_repeat_ngram: int = 3
     """Public captioners may say no run of so many tokens twice; 0 allows all. Built-in ones are free."""
     window_ms: float = 4.0

@@ -1,4 +1,4 @@
-"""`/v1/vision/captions`, `detections`, `classifications` and `questions`."""
+"""`/v1/vision/captions`, `detections`, `classifications`, `questions` and `texts`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from servicekit.disconnect import unless_disconnected
-from servicekit.errors import NotImplementedYet
 from servicekit.media import MediaStore
 from servicekit.timing import Timing
 from svc_vision.api.copies import copied
@@ -58,12 +57,33 @@ def router(
         how = _how(service, made.model, timing)
         return {"classifications": rows, "derived_from": made.derived_from, **how}
 
-    @routes.post("/questions", openapi_extra=picture_body())
+    routes.include_router(_words(service, reader))
+    return routes
+
+
+def _words(service: VisionService, reader: PictureReader) -> APIRouter:
+    """Make the routes that answer with what is said or written; without a model for it they are 503 `no_model`."""
+    routes = APIRouter()
+
+    @routes.post("/questions", openapi_extra=picture_body("question"))
     async def ask(request: Request) -> dict[str, Any]:
-        """Answer a question about the picture (501 for now)."""
-        raise NotImplementedYet(
-            "Questions about a picture are not available yet. Use /v1/vision/captions or detections."
-        )
+        """Answer a question about the picture."""
+        picture, timing = await reader.read(request), Timing()
+        options = picture.options
+        work = service.ask(picture.image, options.question, model=options.model, timing=timing)
+        made = await unless_disconnected(request, work)
+        return {"answer": made.text, "question": made.question, **_how(service, made.model, timing)}
+
+    @routes.post("/texts", openapi_extra=picture_body())
+    async def read(request: Request) -> dict[str, Any]:
+        """Read the writing in the picture; boxes are in pixels of the upright picture."""
+        picture, timing = await reader.read(request), Timing()
+        image = picture.image
+        work = service.read(image, model=picture.options.model, timing=timing)
+        made = await unless_disconnected(request, work)
+        lines = [{"text": line.text, "box": list(line.box)} for line in made.lines]
+        size = {"width": image.width, "height": image.height}
+        return {"text": made.text, "lines": lines, **size, **_how(service, made.model, timing)}
 
     return routes
 

@@ -16,7 +16,7 @@ class Options(BaseModel):
     )
     threshold: float | None = Field(None, ge=0, le=1, description="Least score of a detection.")
     top_k: int = Field(5, ge=1, le=100, description="Most labels of a classification.")
-    question: str | None = Field(None, max_length=4000)
+    question: str | None = Field(None, max_length=2000, description="What is asked about the picture.")
 
     @field_validator("image_url", "model", "threshold", mode="before")
     @classmethod
@@ -24,17 +24,23 @@ class Options(BaseModel):
         return None if value == "" else value
 
 
-def picture_body() -> dict[str, Any]:
-    """Return the OpenAPI description of a body with a picture."""
+def picture_body(*needed: str) -> dict[str, Any]:
+    """Return the OpenAPI description of a body with a picture and what else is `needed`."""
     fields = Options.model_json_schema()["properties"]
     form = {**fields, "image": {"type": "string", "format": "binary"}}
     return {
         "requestBody": {
             "required": True,
             "content": {
-                "multipart/form-data": {"schema": {"type": "object", "properties": form}},
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": form,
+                        **({"required": [*needed]} if needed else {}),
+                    }
+                },
                 "application/json": {
-                    "schema": {"type": "object", "properties": fields, "required": ["image_url"]}
+                    "schema": {"type": "object", "properties": fields, "required": ["image_url", *needed]}
                 },
             },
         }

@@ -1,20 +1,29 @@
 """Looks at a picture with the right model.
 
-Owns the choice of the model, the clipping of boxes, and classes made from detections. Knows nothing
+Owns the choice of the model, the clipping of boxes, classes made from detections, and what a question may be. Knows nothing
 about HTTP or how an engine works.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from PIL.Image import Image
 
 from servicekit.errors import ModelNotFound
 from servicekit.timing import Timing
-from svc_vision.engine.base import Classification, Detection, Engine, Outcome, Task, VisionModel
-from svc_vision.errors import NoModel, WrongTask
+from svc_vision.engine.base import (
+    Classification,
+    Detection,
+    Engine,
+    Outcome,
+    Task,
+    TextLine,
+    VisionModel,
+)
+from svc_vision.errors import MissingQuestion, NoModel, WrongTask
 
 T = TypeVar("T")
 MIN_CLASS_SCORE = 0.1
@@ -47,11 +56,37 @@ class Classes:
     derived_from: Task | None = None
 
 
-class VisionService:
-    """Answers for the engine of this machine."""
+@dataclass(frozen=True)
+class Answer:
+    """What a model says to a question."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    text: str
+    question: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The lines read in a picture, in the order in which they are read; boxes lie inside it."""
+
+    lines: tuple[TextLine, ...]
+    model: str
+
+    @property
+    def text(self) -> str:
+        """All lines below each other."""
+        return "\n".join(line.text for line in self.lines)
+
+
+class VisionService:
+    """Answers for the engine of this machine.
+
+    Args:
+        suggest: names a model that could be installed for a task, for the message where there is none.
+    """
+
+    def __init__(self, engine: Engine, suggest: Callable[[Task], str | None] = lambda _: None) -> None:
+        self.engine, self._suggest = engine, suggest
 
     @property
     def device(self) -> str:
@@ -69,8 +104,8 @@ class VisionService:
         """Find things. Raises ModelNotFound, WrongTask, NoModel, TooBusy."""
         chosen = self.model_for("detection", model)
         found = _timed(await self.engine.detect(chosen.id, image, threshold), timing)
-        clipped = (clip(item, image.width, image.height) for item in found)
-        return Detections(tuple(item for item in clipped if item is not None), chosen.id)
+        inside = ((item, clip(item.box, image.width, image.height)) for item in found)
+        return Detections(tuple(replace(item, box=box) for item, box in inside if box is not None), chosen.id)
 
     async def classify(self, image: Image, *, model: str | None, top_k: int, timing: Timing) -> Classes:
         """Name what the picture shows; without a classifier, by what the detector finds.
@@ -78,44 +113,75 @@ class VisionService:
         Raises:
             ModelNotFound, WrongTask, NoModel, TooBusy.
         """
-        own = [m for m in self.engine.models if m.task == "classification"]
+        own = [m for m in self.engine.models if "classification" in m.tasks]
         named = next((m for m in self.engine.models if m.id == model), None)
-        if (not own and not model) or (named is not None and named.task == "detection"):
+        if (not own and not model) or (named is not None and "detection" in named.tasks):
             made = await self.detect(image, model=model, threshold=MIN_CLASS_SCORE, timing=timing)
             return Classes(classes_of(made.found)[:top_k], made.model, "detection")
         chosen = self.model_for("classification", model)
         return Classes(_timed(await self.engine.classify(chosen.id, image, top_k), timing), chosen.id)
 
+    async def ask(self, image: Image, question: str | None, *, model: str | None, timing: Timing) -> Answer:
+        """Answer a question about the picture.
+
+        Raises:
+            MissingQuestion: there is none.
+            ModelNotFound, WrongTask, NoModel, TooBusy.
+        """
+        asked = (question or "").strip()
+        if not asked:
+            raise MissingQuestion(
+                "The field 'question' is missing or empty. Ask something, such as 'What colour is the car?'.",
+                param="question",
+            )
+        chosen = self.model_for("question", model)
+        return Answer(_timed(await self.engine.ask(chosen.id, image, asked), timing), asked, chosen.id)
+
+    async def read(self, image: Image, *, model: str | None, timing: Timing) -> Writing:
+        """Read the writing in the picture. Raises ModelNotFound, WrongTask, NoModel, TooBusy."""
+        chosen = self.model_for("ocr", model)
+        lines = _timed(await self.engine.read(chosen.id, image), timing)
+        inside = ((line, clip(line.box, image.width, image.height)) for line in lines if line.text)
+        return Writing(tuple(replace(line, box=box) for line, box in inside if box is not None), chosen.id)
+
     def model_for(self, task: Task, name: str | None) -> VisionModel:
-        """Return the model that does `task`: the one named, else the first there is."""
+        """Return the model that does `task`: the one named, else the first that was installed, else a built-in one.
+
+        Whoever installs a model wants it used: the built-in ones know coloured shapes only.
+        """
         models = self.engine.models
         if not name:
-            found = next((m for m in models if m.task == task), None)
-            if found is None:
-                raise NoModel(f"No model for {task} is installed. Install one, or set its folder.")
-            return found
+            found = sorted((m for m in models if task in m.tasks), key=lambda m: m.builtin)
+            if not found:
+                offer = self._suggest(task)
+                which = f"Install '{offer}'" if offer else "Install one, or set its folder"
+                raise NoModel(f"No model for {task} is installed. {which}: GET /v1/catalogue lists models.")
+            return found[0]
         named = next((m for m in models if m.id == name), None)
-        fitting = ", ".join(sorted(m.id for m in models if m.task == task)) or "none"
+        fitting = ", ".join(sorted(m.id for m in models if task in m.tasks)) or "none"
         if named is None:
             raise ModelNotFound(
                 f"The model '{name[:80]}' is not installed. Models for {task}: {fitting}.", param="model"
             )
-        if named.task != task:
+        if task not in named.tasks:
             raise WrongTask(
-                f"The model '{named.id}' does {named.task}, not {task}. Models for {task}: {fitting}.",
+                f"The model '{named.id}' does {', '.join(named.tasks)}, not {task}. Models for {task}: {fitting}.",
                 param="model",
             )
         return named
 
 
-def clip(item: Detection, width: int, height: int) -> Detection | None:
-    """Return the detection with its box inside the picture; None if nothing of it is."""
-    left, top, right, bottom = item.box
+Box = tuple[float, float, float, float]
+
+
+def clip(box: Box, width: int, height: int) -> Box | None:
+    """Return the part of a box that lies inside the picture; None if there is none."""
+    left, top, right, bottom = box
     x0, x1 = (min(max(x, 0.0), float(width)) for x in (left, right))
     y0, y1 = (min(max(y, 0.0), float(height)) for y in (top, bottom))
     if x1 <= x0 or y1 <= y0:
         return None
-    return Detection(item.label, item.score, (round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)))
+    return round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)
 
 
 def classes_of(found: tuple[Detection, ...]) -> tuple[Classification, ...]:

@@ -11,13 +11,13 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from PIL.Image import Image
 
-Task = Literal["caption", "detection", "classification"]
+Task = Literal["caption", "detection", "classification", "question", "ocr"]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class VisionModel:
-    """One model of an engine. `language` is that of its captions or labels."""
+    """One model of an engine. `language` is that of its captions or labels, `also` what else it does."""
 
     id: str
     task: Task
@@ -25,6 +25,12 @@ class VisionModel:
     license: str | None = None
     size_bytes: int | None = None
     language: str = "en"
+    also: tuple[Task, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """All that it does, its main task first."""
+        return (self.task, *self.also)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,14 @@ class Classification:
 
 
 @dataclass(frozen=True)
+class TextLine:
+    """A line of writing in a picture and the upright box around it, in pixels of the picture given."""
+
+    text: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class Outcome(Generic[T]):
     """A result and where the time went, in seconds."""
 
@@ -57,7 +71,7 @@ class Outcome(Generic[T]):
 class Engine(Protocol):
     """Looks at RGB pictures. Safe to use from many tasks of one event loop.
 
-    Raises (from all three calls):
+    Raises (from all calls):
         TooBusy: the bounded queue is full.
     """
 
@@ -78,6 +92,14 @@ class Engine(Protocol):
 
     async def classify(self, model_id: str, image: Image, top_k: int) -> Outcome[tuple[Classification, ...]]:
         """Give the `top_k` likeliest labels."""
+        ...
+
+    async def ask(self, model_id: str, image: Image, question: str) -> Outcome[str]:
+        """Answer a question about the picture."""
+        ...
+
+    async def read(self, model_id: str, image: Image) -> Outcome[tuple[TextLine, ...]]:
+        """Read the writing in the picture, in the order in which it is read."""
         ...
 
     def queue(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL.Image import Image
 
 from servicekit.errors import TooBusy
-from svc_vision.engine.base import Classification, Detection, Outcome, VisionModel
+from svc_vision.engine.base import Classification, Detection, Outcome, TextLine, VisionModel
 
 _COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 
@@ -16,11 +16,12 @@ class FakeEngine:
     Args:
         full: every call is refused with TooBusy.
         classifier: whether there is a classification model of its own.
+        reader: whether there is a model that answers questions and reads writing.
     """
 
     device = "cpu"
 
-    def __init__(self, *, full: bool = False, classifier: bool = False) -> None:
+    def __init__(self, *, full: bool = False, classifier: bool = False, reader: bool = True) -> None:
         self._full = full
         models = [
             VisionModel("fake-captioner", "caption", license="MIT"),
@@ -28,6 +29,8 @@ class FakeEngine:
         ]
         if classifier:
             models.append(VisionModel("fake-classifier", "classification", license="MIT"))
+        if reader:
+            models.append(VisionModel("fake-reader", "question", license="MIT", also=("ocr",)))
         self.models = tuple(models)
 
     async def caption(self, model_id: str, image: Image) -> Outcome[str]:
@@ -47,6 +50,20 @@ class FakeEngine:
         self._check()
         made = (Classification(_colour(image), 0.8), Classification("other", 0.2))
         return Outcome(made[:top_k], run_s=0.001)
+
+    async def ask(self, model_id: str, image: Image, question: str) -> Outcome[str]:
+        self._check()
+        return Outcome(f"{_colour(image)}, as to: {question}", run_s=0.001)
+
+    async def read(self, model_id: str, image: Image) -> Outcome[tuple[TextLine, ...]]:
+        self._check()
+        width, height = image.size
+        lines = (
+            TextLine("OPEN", (-4.0, 0.0, width / 2, height / 2)),
+            TextLine("till six", (0.0, height / 2, float(width), float(height))),
+            TextLine("", (0.0, 0.0, 1.0, 1.0)),
+        )
+        return Outcome(lines, run_s=0.001)
 
     def queue(self) -> dict[str, int]:
         return {"running": 0, "waiting": 0}

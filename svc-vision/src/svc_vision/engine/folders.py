@@ -5,8 +5,10 @@ Owns the file names. Knows nothing about how a model is run.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from svc_vision.engine.base import Task, VisionModel
 
@@ -20,6 +22,7 @@ class ModelFolder:
     path: Path
     builtin: bool = False
     license: str | None = None
+    also: tuple[Task, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -29,4 +32,13 @@ class ModelFolder:
 
     def describe(self) -> VisionModel:
         size = sum(file.stat().st_size for file in self.path.glob("*") if file.is_file())
-        return VisionModel(self.id, self.task, self.builtin, self.license, size)
+        return VisionModel(self.id, self.task, self.builtin, self.license, size, also=self.also)
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """Return the `config.json` of a folder, `{}` where there is none that can be read."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,25 +1,43 @@
-"""Loaded networks of transformers: one class for each task, all with `run(batch of pictures)`.
+"""Loaded networks of transformers that do one task each, all with `run(batch of pictures)`.
 
-Owns the calls of torch and transformers. Safetensors only, no code from a folder is ever run, nothing
+Those that do several are in `florence.py` and `conversing.py`. Owns the calls of torch and transformers. Safetensors only, no code from a folder is ever run, nothing
 is fetched. Each network is used by one thread at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 
-from svc_vision.engine.base import Classification, Detection
+from svc_vision.engine.base import Classification, Detection, Task
 
-_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+LOCAL = {"local_files_only": True, "trust_remote_code": False}
 DETECTION_FLOOR = 0.05
 """Everything below this is noise; callers cut at their own threshold above it."""
+TOGETHER = 2
+"""Pictures that go through a large model at once: more take memory, and a processor gains nothing by them."""
+TOGETHER_PIXELS = TOGETHER * 640 * 640
+"""The same for detectors, of which the built-in one sees pictures so small that more of them pay."""
 
 
-class Captioner:
+class OneTask:
+    """A network whose only task is `run`."""
+
+    def run(self, images: Sequence[Image]) -> list[Any]:
+        """Do it for a batch, in order."""
+        raise NotImplementedError
+
+    def look(
+        self, task: Task, images: Sequence[Image], questions: Sequence[str], left: Callable[[], bool]
+    ) -> list[Any]:
+        """Do it; the engine asks for no other task."""
+        return self.run(images)
+
+
+class Captioner(OneTask):
     """A VisionEncoderDecoderModel. Captions end after `max_tokens` tokens.
 
     Args:
@@ -36,13 +54,14 @@ class Captioner:
         max_tokens: int = 64,
         no_repeat_ngram: int = 0,
     ) -> None:
+        import torch
         from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
 
         self._device = device
-        self._processor: Any = AutoImageProcessor.from_pretrained(folder, **_LOCAL)
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, **_LOCAL)
+        self._processor: Any = AutoImageProcessor.from_pretrained(folder, **LOCAL)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, **LOCAL)
         model: Any = VisionEncoderDecoderModel.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
         )
         self._model = model.to(device).eval()
         # The decoder has no places beyond its own positions, whatever the settings say.
@@ -66,19 +85,63 @@ class Captioner:
         return [" ".join(text.split()) for text in texts]
 
 
-class Detector:
-    """An AutoModelForObjectDetection (YOLOS, DETR, RT-DETR …)."""
+class BlipCaptioner(OneTask):
+    """A BlipForConditionalGeneration. Captions end after `max_tokens` tokens; pictures go through two by two."""
+
+    def __init__(
+        self, folder: Path, *, device: str = "cpu", dtype: Any = None, beams: int = 1, max_tokens: int = 64
+    ) -> None:
+        from transformers import AutoImageProcessor, AutoTokenizer, BlipForConditionalGeneration
+
+        self._device = device
+        self._processor: Any = AutoImageProcessor.from_pretrained(folder, **LOCAL)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, **LOCAL)
+        model: Any = BlipForConditionalGeneration.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True
+        )
+        self._model = model.to(device).eval()
+        # The two tokens that the model begins with count.
+        positions = model.config.text_config.max_position_embeddings - 2
+        self._options = {"num_beams": beams, "do_sample": False, "max_new_tokens": min(max_tokens, positions)}
+
+    def run(self, images: Sequence[Image]) -> list[str]:
+        """Caption a batch, in order."""
+        few = [images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER)]
+        return [text for some in few for text in self._captions(some)]
+
+    def _captions(self, images: Sequence[Image]) -> list[str]:
+        import torch
+
+        pixels = self._processor(images=list(images), return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            tokens = self._model.generate(pixels.to(self._device, self._model.dtype), **self._options)
+        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [" ".join(text.split()) for text in texts]
+
+
+class Detector(OneTask):
+    """An AutoModelForObjectDetection (YOLOS, DETR, RT-DETR …). Large pictures go through two by two."""
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
+        import torch
         from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
         self._device = device
-        self._processor: Any = AutoImageProcessor.from_pretrained(folder, **_LOCAL)
-        model: Any = AutoModelForObjectDetection.from_pretrained(folder, use_safetensors=True, **_LOCAL)
+        self._processor: Any = AutoImageProcessor.from_pretrained(folder, **LOCAL)
+        model: Any = AutoModelForObjectDetection.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, **LOCAL
+        )
         self._model = model.to(device).eval()
+        size = self._processor.size
+        longest = size.longest_edge or size.shortest_edge or 0
+        self._together = max(1, TOGETHER_PIXELS // max(1, (size.height or longest) * (size.width or longest)))
 
     def run(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
         """Find things in a batch; boxes are in pixels of each picture, likeliest first."""
+        few = [images[start : start + self._together] for start in range(0, len(images), self._together)]
+        return [found for some in few for found in self._found(some)]
+
+    def _found(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
         import torch
 
         inputs = self._processor(images=list(images), return_tensors="pt").to(self._device)
@@ -99,15 +162,18 @@ class Detector:
         return tuple(sorted(found, key=lambda item: -item.score))
 
 
-class Classifier:
+class Classifier(OneTask):
     """An AutoModelForImageClassification (ViT …)."""
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
+        import torch
         from transformers import AutoImageProcessor, AutoModelForImageClassification
 
         self._device = device
-        self._processor: Any = AutoImageProcessor.from_pretrained(folder, **_LOCAL)
-        model: Any = AutoModelForImageClassification.from_pretrained(folder, use_safetensors=True, **_LOCAL)
+        self._processor: Any = AutoImageProcessor.from_pretrained(folder, **LOCAL)
+        model: Any = AutoModelForImageClassification.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, **LOCAL
+        )
         self._model = model.to(device).eval()
 
     def run(self, images: Sequence[Image]) -> list[tuple[Classification, ...]]:

@@ -6,14 +6,16 @@ Owns which folder answers for which id. What a loaded network does is in `networ
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from PIL.Image import Image
 
 from servicekit.models import ModelSlot
-from svc_vision.engine.base import Classification, Detection, Outcome, VisionModel
+from svc_vision.engine.base import Classification, Detection, Outcome, Task, TextLine, VisionModel
 from svc_vision.engine.batching import Batcher
 from svc_vision.engine.folders import ModelFolder
 
@@ -21,11 +23,30 @@ from svc_vision.engine.folders import ModelFolder
 class Network(Protocol):
     """A loaded model."""
 
-    def run(self, images: Sequence[Image]) -> list[Any]: ...
+    def look(
+        self, task: Task, images: Sequence[Image], questions: Sequence[str], left: Callable[[], bool]
+    ) -> list[Any]:
+        """Do one task for a batch, in order.
+
+        Args:
+            questions: one for each picture, empty for tasks other than `question`.
+            left: whether everybody who asked is gone: what is written for them may end early.
+        """
+        ...
 
 
-Item = tuple[str, Image]
-"""(model id, RGB picture)"""
+@dataclass(frozen=True)
+class Look:
+    """One RGB picture and what a model is to do with it."""
+
+    model_id: str
+    task: Task
+    image: Image
+    question: str = ""
+    gone: threading.Event = field(default_factory=threading.Event, compare=False)
+    """Set when whoever asked has left."""
+
+
 Done = tuple[Any, float, float]
 """(result, load_s, run_s)"""
 
@@ -57,7 +78,7 @@ class TransformersEngine:
         for folder in folders:
             if folder.complete:
                 self.add(folder)
-        self._batcher: Batcher[Item, Done] = Batcher(
+        self._batcher: Batcher[Look, Done] = Batcher(
             self._run, max_batch=max_batch, window_s=window_s, queue_limit=queue_limit, name="vision"
         )
 
@@ -77,16 +98,22 @@ class TransformersEngine:
         self.slots.pop(model_id).close()
 
     async def caption(self, model_id: str, image: Image) -> Outcome[str]:
-        return cast(Outcome[str], await self._submit(model_id, image))
+        return cast(Outcome[str], await self._submit(Look(model_id, "caption", image)))
 
     async def detect(self, model_id: str, image: Image, threshold: float) -> Outcome[tuple[Detection, ...]]:
-        made = await self._submit(model_id, image)
+        made = await self._submit(Look(model_id, "detection", image))
         found = tuple(item for item in made.value if item.score >= threshold)
         return Outcome(found, made.queue_s, made.load_s, made.run_s)
 
     async def classify(self, model_id: str, image: Image, top_k: int) -> Outcome[tuple[Classification, ...]]:
-        made = await self._submit(model_id, image)
+        made = await self._submit(Look(model_id, "classification", image))
         return Outcome(made.value[:top_k], made.queue_s, made.load_s, made.run_s)
+
+    async def ask(self, model_id: str, image: Image, question: str) -> Outcome[str]:
+        return cast(Outcome[str], await self._submit(Look(model_id, "question", image, question)))
+
+    async def read(self, model_id: str, image: Image) -> Outcome[tuple[TextLine, ...]]:
+        return cast(Outcome[tuple[TextLine, ...]], await self._submit(Look(model_id, "ocr", image)))
 
     def queue(self) -> dict[str, int]:
         return self._batcher.counts()
@@ -96,21 +123,32 @@ class TransformersEngine:
         for slot in self.slots.values():
             slot.close()
 
-    async def _submit(self, model_id: str, image: Image) -> Outcome[Any]:
-        (future,) = self._batcher.submit([(model_id, image)])
-        done = await asyncio.wrap_future(future)
+    async def _submit(self, look: Look) -> Outcome[Any]:
+        (future,) = self._batcher.submit([look])
+        try:
+            done = await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            look.gone.set()
+            raise
         result, load_s, run_s = done.value
         return Outcome(result, queue_s=done.queue_s, load_s=load_s, run_s=run_s)
 
-    def _run(self, items: list[Item]) -> list[Done]:
-        """Run one gathered batch, model by model."""
+    def _run(self, looks: list[Look]) -> list[Done]:
+        """Run one gathered batch, by model and task."""
         results: dict[int, Done] = {}
-        for model_id in dict.fromkeys(model_id for model_id, _ in items):
-            places = [i for i, item in enumerate(items) if item[0] == model_id]
+        for model_id, task in dict.fromkeys((look.model_id, look.task) for look in looks):
+            places = [i for i, look in enumerate(looks) if (look.model_id, look.task) == (model_id, task)]
+            mine = [looks[i] for i in places]
             started = time.monotonic()
             with self.slots[model_id].use() as network:
                 loaded = time.monotonic()
-                made = network.run([items[i][1] for i in places])
+                made = network.look(
+                    task, [look.image for look in mine], [look.question for look in mine], _left(mine)
+                )
             load_s, run_s = loaded - started, time.monotonic() - loaded
             results.update({i: (result, load_s, run_s) for i, result in zip(places, made, strict=True)})
-        return [results[i] for i in range(len(items))]
+        return [results[i] for i in range(len(looks))]
+
+
+def _left(looks: Sequence[Look]) -> Callable[[], bool]:
+    return lambda: all(look.gone.is_set() for look in looks)
