@@ -11,6 +11,7 @@ export const MODELS = [
   { ...model("sd-turbo", "image", "image-gen", 2.6e9, ["en"]), builtin: false, options: { ...steps(4, 1, 4), ...guidance(0), negative_prompt: { needs_guidance_above: 1 } } },
   model("scenes-caption", "caption", "vision", 12_000_000, ["en"]),
   model("scenes-detector", "detection", "vision", 7_000_000),
+  { ...model("SmolVLM-256M-Instruct", "question", "vision", 518_000_000, ["en"]), builtin: false, tasks: ["question", "ocr"] },
   model("scenes-en-pt", "translation", "translate", 7_900_000, ["en", "pt"]),
   model("espeak-ng", "speech", "tts", 4_000_000, ["pt-br", "en", "es"]),
   { ...model("gpt-4o", "chat", "chat", 0), alias_of: "oficina-chat" },
@@ -21,7 +22,7 @@ export const CATALOGUE = [
   offer("Qwen/Qwen2.5-1.5B-Instruct-GGUF", "chat", "chat", "Apache-2.0", 1.1e9),
   offer("SimianLuo/LCM_Dreamshaper_v7", "image-gen", "image", "MIT", 3.4e9),
   offer("stabilityai/sdxl-turbo", "image-gen", "image", "SAI-NC", 13.9e9, { noncommercial: true, fits: false, why_not: "needs 16.0 GiB of memory, this machine can give 12.0 GiB" }),
-  offer("microsoft/Florence-2-base", "vision", "caption", "MIT", 4.6e8),
+  offer("Florence-2-base", "vision", "caption", "MIT", 4.6e8),
   offer("hexgrad/Kokoro-82M", "tts", "speech", "Apache-2.0", 3.3e8),
 ];
 export const PAIRS = [["en", "pt"], ["pt", "en"], ["en", "es"], ["es", "pt"]].map(([source, target]) => ({ source, target, model: "scenes-en-pt" }));

@@ -26,6 +26,6 @@ export function payload(source: Source, extra: Record<string, string | boolean> 
   return { form };
 }
 
-export function look<T>(what: string, source: Source): Promise<T> {
-  return api<T>(`/v1/vision/${what}`, { method: "POST", ...payload(source) });
+export function look<T>(what: string, source: Source, extra: Record<string, string> = {}): Promise<T> {
+  return api<T>(`/v1/vision/${what}`, { method: "POST", ...payload(source, extra) });
 }

@@ -1,19 +1,22 @@
-/** Owns the vision tab: one picture, three ways of looking at it. */
+/** Owns the vision tab: one picture, the ways of looking at it. */
 import { Button, Tabs, Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { Icon } from "@/shared/components/Icon";
 import { Page } from "@/shared/components/Page";
+import { useModels } from "@/shared/api/models";
+import { abilitiesOf } from "./abilities";
 import { AnalysisPanel } from "./AnalysisPanel";
+import { AskPanel } from "./AskPanel";
 import { DescribePanel } from "./DescribePanel";
 import { Boxes, DetectPanel, type Detections } from "./DetectPanel";
 import { isShowable, useShownUrl, type Source } from "@/shared/source";
 import { SourcePicker } from "@/shared/components/SourcePicker";
 import { useDescribe } from "@/shared/describe";
 
-type Way = "describe" | "detect" | "analyse";
-const WAYS: Way[] = ["describe", "detect", "analyse"];
+type Way = "describe" | "detect" | "ask" | "analyse";
+const WAYS: Way[] = ["describe", "detect", "ask", "analyse"];
 
 export default function VisionTab({ active }: { active: boolean }) {
   const { t } = useTranslation();
@@ -22,6 +25,7 @@ export default function VisionTab({ active }: { active: boolean }) {
   const [way, setWay] = useState<Way>("describe");
   const [found, setFound] = useState<Detections | null>(null);
   const describe = useDescribe();
+  const abilities = abilitiesOf(useModels().data);
   const change = (next: Source | null) => {
     describe.reset();
     setFound(null);
@@ -45,6 +49,7 @@ export default function VisionTab({ active }: { active: boolean }) {
             <Tabs.List grow mb="md">{WAYS.map((name) => <Tabs.Tab key={name} value={name}>{t(`vision.way.${name}`)}</Tabs.Tab>)}</Tabs.List>
             <Tabs.Panel value="describe"><DescribePanel key={turn} source={source} describe={describe} /></Tabs.Panel>
             <Tabs.Panel value="detect"><DetectPanel key={turn} source={source} onFound={setFound} /></Tabs.Panel>
+            <Tabs.Panel value="ask"><AskPanel key={turn} source={source} abilities={abilities} /></Tabs.Panel>
             <Tabs.Panel value="analyse"><AnalysisPanel key={turn} source={source} /></Tabs.Panel>
           </Tabs>
         </div>

@@ -16,6 +16,8 @@ export interface LoginMethods {
 export interface Model {
   id: string;
   task?: string;
+  /** All that it does, its main task first. */
+  tasks?: string[];
   builtin?: boolean;
   loaded?: boolean;
   license?: string;
