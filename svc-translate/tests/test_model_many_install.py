@@ -18,9 +18,16 @@ MANY = {"text": ["a red circle.", "two stars"], "source": "eng_Latn", "target": 
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory, tiny_many: Callable[[str], Path]) -> Iterator[TestClient]:
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("many")
+
+
+@pytest.fixture(scope="module")
+def many(
+    tmp_path_factory: pytest.TempPathFactory, data_dir: Path, tiny_many: Callable[[str], Path]
+) -> Iterator[TestClient]:
     """The service beside a hub that has both kinds of many languages, as weights and ready for CTranslate2."""
-    repositories: dict[str, dict[str, bytes]] = {}
+    repositories = {"me/mini-en-pt": repository_of(Settings().models_dir / "en-pt")}
     for kind in ("m2m100", "nllb"):
         source = tiny_many(kind)
         ready = tmp_path_factory.mktemp(kind) / "ready"
@@ -34,7 +41,7 @@ def many(tmp_path_factory: pytest.TempPathFactory, tiny_many: Callable[[str], Pa
     repositories["me/pickled"] = pickled
     with FakeHub(repositories) as hub:
         settings = Settings(
-            data_dir=tmp_path_factory.mktemp("many"), auth="off", allowed_hosts=("testserver",), hf_endpoint=hub.url,
+            data_dir=data_dir, auth="off", allowed_hosts=("testserver",), hf_endpoint=hub.url,
             apertium="off", beam=1,
         )  # fmt: skip
         with TestClient(create_app(settings)) as client:
@@ -90,3 +97,18 @@ def test_the_estimate_counts_the_numbers_of_either_form(many: TestClient) -> Non
     for plan in plans.values():
         assert 45 * 2**20 < plan["memory_bytes"] < 46 * 2**20
     assert plans["me/m2m100"]["download_bytes"] > plans["me/m2m100-ct2"]["download_bytes"] > 10_000
+
+
+def test_the_converted_copy_goes_with_its_model_and_that_of_others_stays(
+    many: TestClient, data_dir: Path
+) -> None:
+    copies = data_dir / "ct2"
+    before = {place.name for place in copies.iterdir()}
+    assert before  # those of the built-in models
+    assert install(many, "me/m2m100")["status"] == "completed"
+    assert len({place.name for place in copies.iterdir()} - before) == 1
+    assert many.delete("/v1/models/me/m2m100").status_code == 200
+    assert install(many, "me/mini-en-pt")["status"] == "completed"  # the weights of the built-in model
+    assert many.delete("/v1/models/me/mini-en-pt").status_code == 200
+    assert {place.name for place in copies.iterdir()} == before
+    assert many.post("/v1/translations", json={"text": "a red circle", "target": "pt"}).status_code == 200

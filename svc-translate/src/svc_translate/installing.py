@@ -11,7 +11,7 @@ from servicekit.hub.errors import UnsafeModel
 from servicekit.models import Catalogue, ServiceModels
 from svc_translate.build import copies_of, entry_of
 from svc_translate.engine.base import Engine
-from svc_translate.engine.convert import converted
+from svc_translate.engine.convert import converted, forget
 from svc_translate.engine.folders import WEIGHTS, MarianFolder
 from svc_translate.engine.memory_need import memory_need
 from svc_translate.engine.neural_engine import NeuralEngine
@@ -42,8 +42,9 @@ def build_installs(
         models.add(entry_of(engine.add(folder)), engine.slots[folder.id])
 
     def leaving(model_id: str) -> None:
-        engine.discard(model_id)
+        gone, others = engine.discard(model_id)
         models.discard(model_id)
+        forget(gone, copies_of(settings), others)
 
     return hub.connect(
         settings, catalogue, hub.Format.TRANSFORMERS, estimate, task="translation", arrived=arrived,

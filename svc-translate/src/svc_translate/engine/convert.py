@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from servicekit import atomic
@@ -30,7 +31,7 @@ def converted(folder: Folder, cache_dir: Path) -> Path:
     """
     if is_converted(folder.path):
         return folder.path
-    target = cache_dir / f"int8-{copy_name(folder.path)}"
+    target = _place(folder, cache_dir)
     if (target / "model.bin").is_file():
         return target
     cache_dir.mkdir(parents=True, exist_ok=True)
@@ -47,6 +48,17 @@ def converted(folder: Folder, cache_dir: Path) -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def forget(folder: Folder, cache_dir: Path, others: Iterable[Folder]) -> None:
+    """Remove the copy of a model that goes, unless one of `others` has the same weights; blocks."""
+    place = _place(folder, cache_dir)
+    if place.is_dir() and all(_place(other, cache_dir) != place for other in others):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _place(folder: Folder, cache_dir: Path) -> Path:
+    return cache_dir / f"int8-{copy_name(folder.path)}"
 
 
 def _run_child(folder: Folder, target: Path) -> None:

@@ -81,7 +81,7 @@ class MarianFolder:
         pairs = tuple(Pair(source, self.pair.target) for source in self.sources) or (self.pair,)
         return TranslationModel(
             self.id, pairs, general=self.words is None, builtin=self.builtin, license=self.license,
-            size_bytes=_size(self.path),
+            size_bytes=_size(self.path), owned_by="oficina" if self.builtin else "local",
         )  # fmt: skip
 
 
@@ -108,8 +108,9 @@ class ManyFolder:
 
     def described(self) -> TranslationModel:
         return TranslationModel(
-            self.id, (), any_of=frozenset(self.tokens), license=self.license, size_bytes=_size(self.path)
-        )
+            self.id, (), any_of=frozenset(self.tokens), license=self.license, size_bytes=_size(self.path),
+            owned_by="local",
+        )  # fmt: skip
 
 
 def is_converted(path: Path) -> bool:

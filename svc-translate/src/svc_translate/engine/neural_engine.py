@@ -76,12 +76,13 @@ class NeuralEngine:
         self.models = (*(m for m in self.models if m.id != folder.id), described)
         return described
 
-    def discard(self, model_id: str) -> None:
-        """Let a model go. Raises Conflict while it translates."""
+    def discard(self, model_id: str) -> tuple[Folder, list[Folder]]:
+        """Let a model go; return its folder and those that stay. Raises Conflict while it translates."""
         self.slots[model_id].unload()
         self.models = tuple(model for model in self.models if model.id != model_id)
-        del self._folders[model_id]
+        gone = self._folders.pop(model_id)
         self.slots.pop(model_id).close()
+        return gone, list(self._folders.values())
 
     def covers(self, model_id: str, pair: Pair, sentence: str) -> bool:
         return self._folders[model_id].covers(sentence)
