@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from svc_translate.build import build_engines
 from svc_translate.engine.base import Pair
 from svc_translate.engine.convert import converted
 from svc_translate.engine.ct2 import CT2Translator
 from svc_translate.engine.folders import ManyFolder
 from svc_translate.engine.pieces import pieces_of
 from svc_translate.engine.spec import convert
-from svc_translate.engine.vocabulary import shared_tokens
+from svc_translate.engine.vocabulary import shared_tokens, tokens_of
 from svc_translate.recognizing import Repository, folder_of
+from svc_translate.settings import Settings
 
 pytestmark = pytest.mark.model
 EN_PT = Pair("en", "pt")
@@ -100,17 +103,45 @@ def test_half_precision_weights_and_parts_of_a_file_are_read_too(
     assert (tmp_path / "made" / "model.bin").stat().st_size == (ready / "model.bin").stat().st_size
 
 
-def test_the_numbers_of_the_vocabulary_are_those_of_transformers_tokenizer(
-    folder: ManyFolder, ready: Path
+def test_the_numbers_of_m2m100s_vocabulary_are_those_of_transformers_tokenizer(
+    tiny_many: Callable[[str], Path],
 ) -> None:
     from transformers import M2M100Tokenizer
 
-    if folder.tokens["pt"] != "__pt__":
-        pytest.skip("the tiny NLLB has no tokenizer of transformers")
+    path = tiny_many("m2m100")
+    found = folder_of(Repository("me/m2m100", path, "me/m2m100"))
     tokenizer = M2M100Tokenizer(
-        str(folder.path / "vocab.json"), str(folder.path / "sentencepiece.bpe.model"), src_lang="en"
+        str(path / "vocab.json"), str(path / "sentencepiece.bpe.model"), src_lang="en"
     )
-    tokens, pieces = shared_tokens(ready), pieces_of(folder)
+    tokens, pieces = tokens_of(path, {"model_type": "m2m_100"}, 1000), pieces_of(found)
     for sentence in SENTENCES:
         ids = [tokens.index(token) for token in pieces.source(pieces.cut(sentence), EN_PT)]
         assert ids == tokenizer(sentence)["input_ids"]
+
+
+def test_nllbs_vocabulary_is_the_same_from_its_pieces_and_from_its_tokenizers_file(
+    tiny_many: Callable[[str], Path],
+) -> None:
+    path = tiny_many("nllb")
+    told = tokens_of(path, {"model_type": "m2m_100"}, 80)
+    languages = [token for token in told if token.endswith(("_Latn", "_Hans", "_Hant"))]
+    ids = {token: place for place, token in enumerate(told) if token not in languages}
+    added = [{"content": token, "id": told.index(token)} for token in languages]
+    (path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": ids}, "added_tokens": added}))
+    assert tokens_of(path, {"model_type": "m2m_100"}, 80) == told
+    assert told[:5] == ["<s>", "<pad>", "</s>", "<unk>", told[4]]
+    assert len(languages) == 6
+
+
+def test_a_folder_on_the_machine_is_named_in_the_settings(folder: ManyFolder, tmp_path: Path) -> None:
+    named = Settings(data_dir=tmp_path, apertium="off", extra_models=(f"mine=any={folder.path}",))
+    (engine,) = build_engines(named)
+    mine = next(model for model in engine.models if model.id == "mine")
+    assert mine.goes(Pair("fr", "de"))
+    assert not mine.goes(Pair("fr", "fr"))
+    engine.close()
+
+
+def test_a_setting_that_tells_no_direction_says_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="id=any=/folder"):
+        build_engines(Settings(data_dir=tmp_path, extra_models=("mine=/folder",)))

@@ -17,6 +17,7 @@ from svc_translate.engine.fake import FakeEngine
 from svc_translate.engine.folders import Folder, MarianFolder, is_converted, read_words
 from svc_translate.engine.marian import TransformersTranslator
 from svc_translate.engine.neural_engine import NeuralEngine, Translator
+from svc_translate.recognizing import Repository, folder_of
 from svc_translate.settings import Settings
 
 BUILTIN_PAIRS = (Pair("en", "pt"), Pair("pt", "en"))
@@ -26,7 +27,7 @@ def build_engines(settings: Settings) -> list[Engine]:
     """Return the engines that `settings` ask for, in the order of preference; loads nothing yet."""
     if settings.engine == "fake":
         return [FakeEngine()]
-    folders = [_builtin(settings.models_dir / str(pair), pair) for pair in BUILTIN_PAIRS]
+    folders: list[Folder] = [_builtin(settings.models_dir / str(pair), pair) for pair in BUILTIN_PAIRS]
     folders += [_extra(text) for text in settings.extra_models]
     engines: list[Engine] = [
         NeuralEngine(
@@ -113,13 +114,15 @@ def _builtin(path: Path, pair: Pair) -> MarianFolder:
     return MarianFolder(f"oficina-translate-{pair}", pair, path, builtin=True, license="MIT", words=words)
 
 
-def _extra(text: str) -> MarianFolder:
-    """Read `id=source-target=/folder` or `id=source-target=/folder=label`."""
+def _extra(text: str) -> Folder:
+    """Read `id=source-target=/folder`, `id=source-target=/folder=label` or `id=any=/folder`."""
     parts = text.split("=", 3)
+    if len(parts) == 3 and parts[1] == "any":
+        return folder_of(Repository(parts[0], Path(parts[2]), parts[0]))
     if len(parts) < 3 or parts[1].count("-") != 1:
         raise ValueError(
-            f"TRANSLATE_EXTRA_MODELS holds {text!r}; write id=source-target=/folder or "
-            "id=source-target=/folder=>>label<<"
+            f"TRANSLATE_EXTRA_MODELS holds {text!r}; write id=source-target=/folder, "
+            "id=source-target=/folder=>>label<< or, for a model of many languages, id=any=/folder"
         )
     return MarianFolder(
         parts[0], Pair(*parts[1].split("-")), Path(parts[2]), label=parts[3] if len(parts) > 3 else None

@@ -21,11 +21,12 @@ class Settings(ServiceSettings):
     port: int = 8005
     data_dir: Path = Path("data/svc-translate")
     engine: Literal["ctranslate2", "transformers", "fake"] = "ctranslate2"
-    """What runs Marian models; `fake` is for looking at the service without weights."""
+    """What runs Marian models (those of many languages always run by CTranslate2); `fake` is for looking at the service without weights."""
     models_dir: Path = Path(__file__).resolve().parents[2] / "models"
     """Folder with the built-in models, one folder for each pair (`en-pt`, `pt-en`)."""
     extra_models: CommaList = ()
-    """More Marian folders: `id=source-target=/folder`, or `id=source-target=/folder=>>label<<`."""
+    """More folders: Marian as `id=source-target=/folder` or `id=source-target=/folder=>>label<<`, M2M100 and NLLB as
+    `id=any=/folder`."""
     apertium: Literal["auto", "off"] = "auto"
     """`auto` uses Apertium where it is installed."""
     apertium_timeout_s: float = 20.0
