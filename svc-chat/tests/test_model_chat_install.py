@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from servicekit.hub.fake_hub import FakeHub, install
+from servicekit.hub.fake_hub import FakeHub, install, repository_of
 from svc_chat.app import create_app
 from svc_chat.settings import Settings
 
 pytestmark = pytest.mark.model
+FOR_THE_PAGE = Path(__file__).parents[2] / "frontend" / "public" / "models" / "oficina-chat"
 QUESTION = {"messages": [{"role": "user", "content": "Olá!"}], "temperature": 0, "max_tokens": 8}
 
 
@@ -21,7 +23,11 @@ def hub() -> Iterator[FakeHub]:
     weights = Settings().builtin_model_path.read_bytes()
     broken = b"GGUF" + bytes(4000)
     with FakeHub(
-        {"me/mini-gguf": {"mini-Q4_K_M.gguf": weights, "README.md": b"x"}, "me/broken": {"b.gguf": broken}}
+        {
+            "me/mini-gguf": {"mini-Q4_K_M.gguf": weights, "README.md": b"x"},
+            "me/broken": {"b.gguf": broken},
+            "HuggingFaceTB/SmolLM2-135M-Instruct": repository_of(FOR_THE_PAGE),
+        }
     ) as running:
         yield running
 
@@ -70,3 +76,19 @@ def test_an_installed_model_answers_without_a_restart_and_goes_again(client: Tes
 def test_the_catalogue_tells_which_of_its_models_run_here(client: TestClient) -> None:
     rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
     assert rows["Qwen2.5-1.5B-Instruct-Q4_K_M"]["runnable"] is True
+
+
+def test_a_model_for_the_page_is_installed_handed_out_and_never_loaded(client: TestClient) -> None:
+    model_id = "SmolLM2-135M-Instruct-browser"
+    assert client.post("/v1/models/plan", json={"id": model_id}).json()["fit"] == "fits"
+    before = {row["id"] for row in client.get("/v1/models").json()["data"]}
+    assert install(client, model_id)["status"] == "completed"
+    row = client.get("/v1/chat/browser-models").json()["data"][0]
+    assert (row["id"], row["task"], row["installed"]) == (model_id, "text", True)
+    name = "onnx/model_quantized.onnx"
+    assert name in {file["name"] for file in row["files"]}
+    assert client.get(row["base"] + name).content == (FOR_THE_PAGE / name).read_bytes()
+    assert {row["id"] for row in client.get("/v1/models").json()["data"]} == before
+    assert client.delete(f"/v1/models/{model_id}").json()["deleted"] is True
+    assert client.get(row["base"] + name).status_code == 404
+    assert client.get("/v1/chat/browser-models").json()["data"][0]["installed"] is False

@@ -15,6 +15,7 @@ from svc_vision.settings import Settings
 
 pytestmark = pytest.mark.model
 MODELS = Settings().models_dir
+FOR_THE_PAGE = MODELS.parents[1] / "frontend" / "public" / "models" / "oficina-captioner"
 OTHER = {
     "config.json": b'{"architectures": ["T5Model"]}',
     "model.safetensors": (2).to_bytes(8, "little") + b"{}",
@@ -27,6 +28,7 @@ def hub() -> Iterator[FakeHub]:
         "me/captions": repository_of(MODELS / "captioner"),
         "me/boxes": repository_of(MODELS / "detector"),
         "me/other": OTHER,
+        "Xenova/vit-gpt2-image-captioning": repository_of(FOR_THE_PAGE),
     }
     with FakeHub(served) as running:
         yield running
@@ -93,3 +95,15 @@ def test_the_catalogue_is_searched_by_all_that_a_model_does(client: TestClient) 
     for task, found in (("ocr", "Florence-2-base"), ("question", "SmolVLM-256M-Instruct")):
         rows = client.get("/v1/catalogue", params={"task": task}).json()["data"]
         assert [row["id"] for row in rows] == [found]
+
+
+def test_a_model_for_the_page_is_installed_handed_out_and_never_loaded(client: TestClient) -> None:
+    model_id = "vit-gpt2-image-captioning-browser"
+    assert install(client, model_id)["status"] == "completed"
+    row = client.get("/v1/vision/browser-models").json()["data"][0]
+    assert (row["id"], row["task"], row["installed"]) == (model_id, "caption", True)
+    for name in ("onnx/encoder_model_quantized.onnx", "preprocessor_config.json"):
+        assert client.get(row["base"] + name).content == (FOR_THE_PAGE / name).read_bytes()
+    assert model_id not in {row["id"] for row in client.get("/v1/models").json()["data"]}
+    assert client.delete(f"/v1/models/{model_id}").json()["deleted"] is True
+    assert client.get("/v1/vision/browser-models").json()["data"][0]["installed"] is False

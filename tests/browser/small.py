@@ -29,11 +29,14 @@ import httpx
 
 from deploy import services
 from deploy.layout import Layout
+from servicekit.hub.fake_hub import FakeHub, repository_of
 from tests.browser.browser import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 90
 MODEL = "ritmo"
+FOR_THE_PAGE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""A repository of the stack's hub; its files are those of the built-in model."""
 PASSWORD = "senha-dos-testes"
 PIECE = 12
 COUNT = re.compile(r"conte (\d+) a cada (\d+)")
@@ -122,6 +125,7 @@ class SmallStack:
         self.asked: list[dict[str, Any]] = []
         handler = type("Model", (Model,), {"asked": self.asked})
         self._model = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._hub = FakeHub({FOR_THE_PAGE: repository_of(ROOT / "frontend/public/models/oficina-chat")})
         self._layout = Layout(ROOT, data_dir, env=dict(os.environ))
         self._ports = {"gateway": _free_port(), "svc-chat": _free_port()}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -135,6 +139,7 @@ class SmallStack:
     def start(self) -> None:
         """Start everything and wait until it answers."""
         threading.Thread(target=self._model.serve_forever, daemon=True).start()
+        self._hub.__enter__()
         self.start_service("gateway")
         self.start_service("svc-chat")
         self._until("/readyz", "gateway")
@@ -171,6 +176,7 @@ class SmallStack:
             process.terminate()
         for process in self._running.values():
             process.wait(timeout=40)
+        self._hub.__exit__()
         self._model.shutdown()
         self._model.server_close()
 
@@ -210,6 +216,7 @@ class SmallStack:
                 "CHAT_PORT": told["PORT"],
                 "OPENAI_BASE_URL": f"http://127.0.0.1:{self._model.server_port}/v1",
                 "CHAT_MODEL_PATH": str(folder / "none.gguf"),
+                "HF_ENDPOINT": self._hub.url,
                 **self._chat,
             }
         return {**told, **own}

@@ -149,5 +149,6 @@ def create_app(
             hub.router(installs, queue),
         )
     )
+    app.include_router(hub.browser.router("/v1/chat", installs.shelf, catalogue))
     app.include_router(jobs.router(queue))
     return app

@@ -21,6 +21,8 @@ def build_installs(
     places = settings.data_dir / "models"
 
     def arrived(model: hub.ShelfModel) -> None:
+        if hub.browser.is_for_browsers(model):
+            return
         # a link under the model's id beside its folder: the library lists files, and names models by them
         link = places / f"{model.id}.gguf"
         fresh = link.with_name(f".{link.name}.{os.getpid()}")
@@ -43,5 +45,12 @@ def build_installs(
         return need(header, settings=settings)
 
     return hub.connect(
-        settings, catalogue, hub.Format.GGUF, estimate, task="chat", arrived=arrived, leaving=leaving
+        settings,
+        catalogue,
+        hub.Format.GGUF,
+        hub.browser.beside(estimate),
+        task="chat",
+        arrived=arrived,
+        leaving=leaving,
+        layout=hub.browser.layout,
     )

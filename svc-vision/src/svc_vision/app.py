@@ -60,6 +60,8 @@ def create_app(
     app.include_router(looking.router(service, reader, store, settings.default_threshold))
     app.include_router(analysis.router(reader, store))
     app.include_router(media.router(store))
+    if installs is not None:
+        app.include_router(hub.browser.router("/v1/vision", installs.shelf, catalogue))
     for routes in hub.routers(models, installs, queue):
         app.include_router(routes)
     return app

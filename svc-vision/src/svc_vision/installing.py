@@ -21,11 +21,15 @@ def build_installs(
         return None
 
     def arrived(model: hub.ShelfModel) -> None:
+        if hub.browser.is_for_browsers(model):
+            return
         main, *also = architecture_of(config_of(model.path), model.id).tasks
         folder = ModelFolder(model.id, main, model.path, license=model.license, also=tuple(also))
         models.add(entry_of(engine.add(folder)), engine.slots[folder.id])
 
     def leaving(model_id: str) -> None:
+        if model_id not in engine.slots:
+            return  # the page's
         engine.discard(model_id)
         models.discard(model_id)
 
@@ -33,9 +37,10 @@ def build_installs(
         settings,
         catalogue,
         hub.Format.TRANSFORMERS,
-        memory_need(chosen_device(settings.device), settings.question_tiles),
+        hub.browser.beside(memory_need(chosen_device(settings.device), settings.question_tiles)),
         task="caption",
         arrived=arrived,
         leaving=leaving,
         runs=architecture_of,
+        layout=hub.browser.layout,
     )

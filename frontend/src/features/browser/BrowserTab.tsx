@@ -2,6 +2,7 @@
 import { Tabs } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Installing } from "@/shared/components/Installing";
 import { Page } from "@/shared/components/Page";
 import { CaptionPanel } from "./CaptionPanel";
 import { TextPanel } from "./TextPanel";
@@ -13,6 +14,7 @@ export default function BrowserTab({ active }: { active: boolean }) {
   const [way, setWay] = useState<Way>("caption");
   return (
     <Page title={t("tabs.browser")} text={t("browser.text")}>
+      <Installing active={active} />
       <Tabs value={way} onChange={(value) => setWay(value as Way)}>
         <Tabs.List mb="md">
           <Tabs.Tab value="caption">{t("browser.way.caption")}</Tabs.Tab>

@@ -13,13 +13,12 @@ import { SPEECH_TARGETS, useDescribe } from "@/shared/describe";
 import { languageName } from "@/shared/format";
 import { isShowable, useShownUrl, type Source } from "@/shared/source";
 import { engine } from "./engine";
-import { ModelBar } from "./ModelBar";
-import { useBrowserModels } from "./models";
+import { ModelBar, useChoice } from "./ModelBar";
 
 export function CaptionPanel({ active }: { active: boolean }) {
   const { t, i18n } = useTranslation();
-  const models = useBrowserModels("caption");
-  const [model, setModel] = useState(models[0]!);
+  const choice = useChoice("caption");
+  const { model } = choice;
   const [source, setSource] = useState<Source | null>(null);
   const [target, setTarget] = useState("pt");
   const describe = useDescribe();
@@ -32,7 +31,7 @@ export function CaptionPanel({ active }: { active: boolean }) {
   };
   return (
     <Stack gap="md">
-      <ModelBar task="caption" models={models} model={model} onChoose={setModel} />
+      <ModelBar task="caption" choice={choice} />
       {!source ? (
         <>
           <SourcePicker active={active} onSource={change} />

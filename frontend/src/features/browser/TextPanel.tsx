@@ -8,16 +8,15 @@ import { Icon } from "@/shared/components/Icon";
 import { formatNumber } from "@/shared/format";
 import { load, save } from "@/shared/storage";
 import { engine } from "./engine";
-import { ModelBar } from "./ModelBar";
-import { useBrowserModels } from "./models";
+import { ModelBar, useChoice } from "./ModelBar";
 import { withinBounds } from "./sampling";
 import { SamplingForm } from "./SamplingForm";
 import { STOPPED, type BrowserModel, type Sampling, type Written } from "./wire";
 
 export function TextPanel() {
   const { t } = useTranslation();
-  const models = useBrowserModels("text");
-  const [model, setModel] = useState(models[0]!);
+  const choice = useChoice("text");
+  const { model } = choice;
   const [prompt, setPrompt] = useState("");
   const [sampling, setSampling] = useState(() => withinBounds(load<Partial<Sampling>>("browser-sampling", {})));
   const writing = useWriting();
@@ -35,7 +34,7 @@ export function TextPanel() {
   };
   return (
     <Stack gap="md">
-      <ModelBar task="text" models={models} model={model} onChoose={setModel} />
+      <ModelBar task="text" choice={choice} />
       <div className="columns browser-write">
         <div className="card">
           <form onSubmit={submit}>

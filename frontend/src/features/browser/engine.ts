@@ -53,7 +53,7 @@ export class Engine {
   /** Load a model unless it is there. */
   async have(model: BrowserModel): Promise<void> {
     const { model: there, status } = this.state[model.task];
-    if (status !== "ready" || there?.id !== model.id || there.version !== model.version) await this.load(model);
+    if (status !== "ready" || there?.id !== model.id || there.version !== model.version || there.dtype !== model.dtype) await this.load(model);
   }
 
   caption(picture: Blob): Promise<string> {

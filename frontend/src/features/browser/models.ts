@@ -1,15 +1,42 @@
 /** Owns which models there are for this browser, and what of them it keeps. */
 import { useQuery } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
+import { api } from "@/shared/api/client";
+import type { List } from "@/shared/api/types";
 import builtin from "./builtin.json";
 import { engine, type Loaded } from "./engine";
 import { cacheName, RUNTIME_CACHE } from "./keeping";
+import { gpuOf, type Gpu } from "./variants";
 import type { BrowserModel, Task } from "./wire";
 
 export const BUILTIN = builtin as BrowserModel[];
 
-export function useBrowserModels(task: Task): BrowserModel[] {
-  return BUILTIN.filter((model) => model.task === task);
+/** A public model as the service that keeps it for the page tells of it. */
+export interface PublicModel extends Omit<BrowserModel, "version" | "base"> {
+  installed: boolean;
+  size_bytes: number | null;
+  good_for: Record<string, string>;
+  version: string | null;
+  base: string | null;
+}
+
+const SERVICES: Record<Task, "vision" | "chat"> = { caption: "vision", text: "chat" };
+
+/** The built-in model first, then the installed ones; beside them those that an owner could install. */
+export function useBrowserModels(task: Task): { models: BrowserModel[]; offered: PublicModel[]; service: string } {
+  const service = SERVICES[task];
+  const query = useQuery({
+    queryKey: ["browser-models", service],
+    queryFn: async () => (await api<List<PublicModel>>(`/v1/${service}/browser-models`)).data,
+    retry: false, // without the service the built-in model still runs
+  });
+  const known = (query.data ?? []).filter((model) => model.task === task);
+  const installed = known.filter((model): model is PublicModel & BrowserModel => model.installed);
+  return { models: [...BUILTIN.filter((model) => model.task === task), ...installed], offered: known.filter((model) => !model.installed), service };
+}
+
+export function useGpu(): Gpu {
+  return useQuery({ queryKey: ["browser-gpu"], queryFn: () => gpuOf(), networkMode: "always", staleTime: Infinity }).data ?? "none";
 }
 
 export function useLoaded(task: Task): Loaded {
@@ -21,7 +48,7 @@ export const bytesOf = (model: BrowserModel) => model.files.reduce((sum, file) =
 /** Whether every file of a model is in the browser's cache; null where there is no cache, or before it is known. */
 export function useKept(model: BrowserModel, turn: unknown): boolean | null {
   const query = useQuery({
-    queryKey: ["browser-kept", model.id, model.version, turn],
+    queryKey: ["browser-kept", model.id, model.version, model.dtype, turn],
     networkMode: "always",
     queryFn: async () => {
       if (typeof caches === "undefined" || !(await caches.has(cacheName(model)))) return false;

@@ -5,6 +5,7 @@ import plainBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import gpuModule from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
 import gpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
 import { keep, RUNTIME_CACHE, shelfOf, type Shelf } from "./keeping";
+import { gpuOf } from "./variants";
 import type { FileProgress, Place } from "./wire";
 
 const MOST_THREADS = 4;
@@ -24,7 +25,7 @@ export function readFrom(shelf: Shelf, base: string): void {
 }
 
 async function start(tell: (file: FileProgress) => void): Promise<Place> {
-  const gpu = await hasGpu();
+  const gpu = (await gpuOf()) !== "none";
   const [module, binary] = gpu ? [gpuModule, gpuBinary] : [plainModule, plainBinary];
   const threads = self.crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency)) : 1;
   env.allowRemoteModels = false;
@@ -38,9 +39,4 @@ async function start(tell: (file: FileProgress) => void): Promise<Place> {
   const answer = await keep(shelf, binary, { name: "ONNX Runtime", size: 0 }, tell);
   Object.assign(onnx.wasm, { wasmPaths: { mjs: module, wasm: binary }, wasmBinary: await answer.arrayBuffer(), numThreads: threads, proxy: false });
   return { device: gpu ? "webgpu" : "wasm", threads };
-}
-
-async function hasGpu(): Promise<boolean> {
-  const { gpu } = navigator as unknown as { gpu?: { requestAdapter: () => Promise<object | null> } };
-  return Boolean(await gpu?.requestAdapter().catch(() => null));
 }

@@ -18,6 +18,9 @@ export interface BrowserModel {
   /** Folder of the files on this origin, with a slash at its end. */
   base: string;
   files: ModelFile[];
+  /** Where it runs, and its files' precision in the library's words; `variants.ts` chooses. */
+  device?: "wasm" | "webgpu";
+  dtype?: string;
 }
 
 export interface Message {

@@ -53,7 +53,8 @@ async function load(model: BrowserModel, id: number): Promise<Place> {
   }
   await forgetOthers(model);
   readFrom(shelf, base);
-  const options = { device: "wasm", dtype: "q8" };
+  const { device = "wasm", dtype = "q8" } = model;
+  const options = { device, dtype };
   if (model.task === "caption") {
     const loaded = await loadCaptioner(model, options);
     await captioner?.dispose();
@@ -63,7 +64,7 @@ async function load(model: BrowserModel, id: number): Promise<Place> {
     await writer?.dispose();
     writer = loaded;
   }
-  return { ...place, device: "wasm" };
+  return { ...place, device };
 }
 
 function failureOf(error: unknown): Failure {

@@ -6,8 +6,11 @@ import {
 import { keepLikeliest } from "./sampling";
 import type { BrowserModel, Message, Sampling, Written } from "./wire";
 
-/** Public small models fall into loops without these; the built-in one was measured without. */
-const AGAINST_LOOPS = { repetition_penalty: 1.1, no_repeat_ngram_size: 4 };
+/**
+ * Public small models fall into loops without this; the built-in one was measured without. A penalty on every word that
+ * came before would do it too, but takes the numbers of the question out of the answer.
+ */
+const AGAINST_LOOPS = { no_repeat_ngram_size: 5 };
 
 export interface Writer {
   write: (messages: Message[], sampling: Sampling, tell: (text: string, tokens: number) => void) => Promise<Written>;

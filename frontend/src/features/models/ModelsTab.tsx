@@ -5,11 +5,11 @@ import { useTranslation } from "react-i18next";
 import { taskOf, useModels } from "@/shared/api/models";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
+import { Installing } from "@/shared/components/Installing";
 import { Page } from "@/shared/components/Page";
 import { AnyModel } from "./AnyModel";
 import { ALL, joined, passes, useCatalogue, useModelActions, type Filters } from "./catalogue";
 import { FilterBar } from "./FilterBar";
-import { Installing } from "./Installing";
 import { ModelCard } from "./ModelCard";
 
 export default function ModelsTab({ active }: { active: boolean }) {

@@ -33,7 +33,9 @@ export function joined(models: Model[], catalogue: Entry[]): Entry[] {
   const known = new Map(catalogue.map((entry) => [keyOf(entry), entry]));
   const installed = real.map((model) => ({ ...known.get(keyOf(model)), ...model, installed: true }));
   const taken = new Set(installed.map(keyOf));
-  return [...installed, ...catalogue.filter((entry) => !taken.has(keyOf(entry)))].sort((a, b) => Number(b.installed) - Number(a.installed));
+  // Models that the page runs itself are offered in its tab "In the browser".
+  const offered = catalogue.filter((entry) => !taken.has(keyOf(entry)) && !entry.task?.startsWith("browser-"));
+  return [...installed, ...offered].sort((a, b) => Number(b.installed) - Number(a.installed));
 }
 
 export interface Filters {

@@ -173,7 +173,7 @@ export const en: Dictionary = {
     text: "Models that run inside the browser. The servers only fetch pictures of other sites, translate and speak.",
     way: { caption: "Captions", text: "Text" }, model: "Model in the browser", load: "Load", forget: "Remove from this browser", kept: "kept in the browser",
     loading: "Loading: {{percent}} %", fromCache: "kept already", fetching: "Fetching the picture ...",
-    wasm_one: "WebAssembly, {{count}} thread", wasm_other: "WebAssembly, {{count}} threads",
+    webgpu: "Use the graphics processor (WebGPU)", wasm_one: "WebAssembly, {{count}} thread", wasm_other: "WebAssembly, {{count}} threads",
     captionTitle: "From picture to caption, without a server", captionText: "Paste the address of a picture or choose a file. The caption is written in the browser; translation and speech come from the servers.",
     describe: "Caption and speak", where: "The caption is written in this browser. Translation and speech are asked of Oficina's servers.",
     prompt: "Request", promptHint: "What should the model write?", write: "Write", textTitle: "Text written in the browser",

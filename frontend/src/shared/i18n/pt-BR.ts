@@ -171,7 +171,7 @@ export const ptBR = {
     text: "Modelos que rodam dentro do navegador. Os servidores só buscam imagens de outros sites, traduzem e falam.",
     way: { caption: "Legendas", text: "Texto" }, model: "Modelo no navegador", load: "Carregar", forget: "Apagar deste navegador", kept: "guardado no navegador",
     loading: "Carregando: {{percent}} %", fromCache: "já guardado", fetching: "Buscando a imagem ...",
-    wasm_one: "WebAssembly, {{count}} thread", wasm_other: "WebAssembly, {{count}} threads",
+    webgpu: "Usar a placa de vídeo (WebGPU)", wasm_one: "WebAssembly, {{count}} thread", wasm_other: "WebAssembly, {{count}} threads",
     captionTitle: "Da imagem à legenda, sem servidor", captionText: "Cole o endereço de uma imagem ou escolha um arquivo. A legenda é escrita no navegador; a tradução e a fala vêm dos servidores.",
     describe: "Legendar e falar", where: "A legenda é escrita neste navegador. A tradução e a fala são pedidas aos servidores da Oficina.",
     prompt: "Pedido", promptHint: "O que o modelo deve escrever?", write: "Escrever", textTitle: "Texto escrito no navegador",

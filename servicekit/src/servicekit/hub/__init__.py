@@ -5,6 +5,7 @@ off, and the shelf where verified models stand. Knows nothing about what runs a 
 its estimate of memory, and is told when a model has come or goes.
 """
 
+from servicekit.hub import browser
 from servicekit.hub.api import router
 from servicekit.hub.choosing import Format, Layout, RepoFile
 from servicekit.hub.connecting import connect, queue_for, routers, start, stop
@@ -30,6 +31,7 @@ __all__ = [
     "Shelf",
     "ShelfModel",
     "Target",
+    "browser",
     "connect",
     "numbers_in",
     "queue_for",

@@ -2,9 +2,9 @@
 import { Button, Group, Progress, Text, Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { cancelJob, isFinal, useJobProgress, useJobs } from "@/shared/api/jobs";
-import type { Job } from "@/shared/api/types";
-import { ErrorNotice } from "@/shared/components/ErrorNotice";
+import { cancelJob, isFinal, useJobProgress, useJobs } from "../api/jobs";
+import type { Job } from "../api/types";
+import { ErrorNotice } from "./ErrorNotice";
 
 const KIND = "model.install";
 const LOOK_MS = 3000;
@@ -25,7 +25,7 @@ function Install({ job }: { job: Job }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const { progress, error } = useJobProgress(job.id, () => {
-    for (const key of ["models", "catalogue"]) void queries.invalidateQueries({ queryKey: [key] });
+    for (const key of ["models", "catalogue", "browser-models"]) void queries.invalidateQueries({ queryKey: [key] });
   });
   const percent = progress?.percent ?? job.percent ?? 0;
   const message = progress?.message ?? job.message ?? "";
