@@ -118,16 +118,24 @@ class SmallStack:
     Args:
         data_dir: of both.
         chat: environment of svc-chat, over what it is told else.
+        name: another service in svc-chat's place, with what it is `told`; then the model is nobody's.
     """
 
-    def __init__(self, data_dir: Path, chat: Mapping[str, str] | None = None):
-        self._chat = dict(chat or {})
+    def __init__(
+        self,
+        data_dir: Path,
+        chat: Mapping[str, str] | None = None,
+        *,
+        name: str = "svc-chat",
+        told: dict[str, str] | None = None,
+    ):
+        self._chat, self._name, self._extra = dict(chat or {}), name, told
         self.asked: list[dict[str, Any]] = []
         handler = type("Model", (Model,), {"asked": self.asked})
         self._model = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._hub = FakeHub({FOR_THE_PAGE: repository_of(ROOT / "frontend/public/models/oficina-chat")})
         self._layout = Layout(ROOT, data_dir, env=dict(os.environ))
-        self._ports = {"gateway": _free_port(), "svc-chat": _free_port()}
+        self._ports = {"gateway": _free_port(), name: _free_port()}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.site = Site(f"http://127.0.0.1:{self._ports['gateway']}", None, "owner", PASSWORD)
 
@@ -141,12 +149,23 @@ class SmallStack:
         threading.Thread(target=self._model.serve_forever, daemon=True).start()
         self._hub.__enter__()
         self.start_service("gateway")
-        self.start_service("svc-chat")
+        self.start_service(self._name)
         self._until("/readyz", "gateway")
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder of the service's data."""
+        return self._layout.data_dir / self._name
+
+    @property
+    def api_key(self) -> str:
+        """The owner's key."""
+        first = self._layout.data_dir / "gateway" / "first-start.json"
+        return str(json.loads(first.read_text(encoding="utf-8"))["api_key"])
 
     def start_service(self, name: str) -> None:
         """Start one process and wait until it is ready."""
-        service = next(one for one in services.ALL if one.name == name)
+        service = _service(name)
         folder = self._layout.data_dir / name
         folder.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -203,14 +222,16 @@ class SmallStack:
         if name == "gateway":
             own = {
                 "GATEWAY_PORT": told["PORT"],
-                "UPSTREAM_CHAT": f"http://127.0.0.1:{self._ports['svc-chat']}",
+                f"UPSTREAM_{_service(self._name).prefix}": f"http://127.0.0.1:{self._ports[self._name]}",
                 "UPSTREAM_FRONTEND": "",
                 "STATIC_DIR": str(self._layout.page),
-                "REQUIRED_SERVICES": "chat",
+                "REQUIRED_SERVICES": self._name.removeprefix("svc-"),
                 "OWNER_USERNAME": "owner",
                 "OWNER_PASSWORD": PASSWORD,
                 "RATE_LIMIT": "100000/minute",
             }
+        elif self._extra is not None:
+            own = {f"{_service(name).prefix}_PORT": told["PORT"], **self._extra}
         else:
             own = {
                 "CHAT_PORT": told["PORT"],
@@ -223,14 +244,24 @@ class SmallStack:
 
 
 @contextmanager
-def small_stack(data_dir: Path, chat: Mapping[str, str] | None = None) -> Iterator[SmallStack]:
+def small_stack(
+    data_dir: Path,
+    chat: Mapping[str, str] | None = None,
+    *,
+    name: str = "svc-chat",
+    told: dict[str, str] | None = None,
+) -> Iterator[SmallStack]:
     """Run a small stack; see SmallStack."""
-    stack = SmallStack(data_dir, chat)
+    stack = SmallStack(data_dir, chat, name=name, told=told)
     try:
         stack.start()
         yield stack
     finally:
         stack.stop()
+
+
+def _service(name: str) -> services.Service:
+    return next(one for one in services.ALL if one.name == name)
 
 
 def _free_port() -> int:

@@ -22,8 +22,13 @@ export interface Entry extends Model {
   good_for?: Record<string, string> | null;
 }
 
+/** Asked for again while there is nothing: services that start, or are slow, have nothing to tell yet. */
 export function useCatalogue() {
-  return useQuery({ queryKey: ["catalogue"], queryFn: async () => (await api<List<Entry>>("/v1/catalogue")).data ?? [] });
+  return useQuery({
+    queryKey: ["catalogue"],
+    queryFn: async () => (await api<List<Entry>>("/v1/catalogue")).data ?? [],
+    refetchInterval: ({ state }) => (state.data?.length === 0 ? 1500 : false),
+  });
 }
 
 /** Installed models first; a model known from both lists is one entry. */

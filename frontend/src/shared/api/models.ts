@@ -3,8 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { api } from "./client";
 import type { List, Model } from "./types";
 
+/** Asked for again while there is none: services that start, or are slow, have none to tell yet. */
 export function useModels() {
-  return useQuery({ queryKey: ["models"], queryFn: async () => (await api<List<Model>>("/v1/models")).data ?? [] });
+  return useQuery({
+    queryKey: ["models"],
+    queryFn: async () => (await api<List<Model>>("/v1/models")).data ?? [],
+    refetchInterval: ({ state }) => (state.data?.length === 0 ? 1500 : false),
+  });
 }
 
 /** The chat models; asked for again while there is none: a service that starts, or is slow, has none to tell yet. */

@@ -1,6 +1,7 @@
 /** Owns what is being brought from the hub: how far, how fast, and stopping it; also after the page was closed. */
 import { Button, Group, Progress, Text, Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { cancelJob, isFinal, useJobProgress, useJobs } from "../api/jobs";
 import type { Job } from "../api/types";
@@ -11,20 +12,26 @@ const LOOK_MS = 3000;
 
 export function Installing({ active }: { active: boolean }) {
   const { t } = useTranslation();
-  const jobs = (useJobs({ active, intervalMs: LOOK_MS }).data ?? []).filter((job) => job.kind === KIND && !isFinal(job));
+  const told = (useJobs({ active, intervalMs: LOOK_MS }).data ?? []).filter((job) => job.kind === KIND);
+  const [kept, setKept] = useState<Job[]>([]);
+  // A service that starts again lists no jobs for a while; what it was installing stays until it says how that ended.
+  const jobs = [...kept.filter((one) => told.every((job) => job.id !== one.id)), ...told].filter((job) => !isFinal(job));
+  if (jobs.some((job) => kept.every((one) => one.id !== job.id))) setKept(jobs);
+  const ended = (id: string) => setKept((all) => all.filter((one) => one.id !== id));
   if (jobs.length === 0) return null;
   return (
     <section aria-label={t("models.installing")}>
       <Title order={2} fz={16} mb="sm">{t("models.installing")}</Title>
-      <div className="rows">{jobs.map((job) => <Install key={job.id} job={job} />)}</div>
+      <div className="rows">{jobs.map((job) => <Install key={job.id} job={job} onEnd={ended} />)}</div>
     </section>
   );
 }
 
-function Install({ job }: { job: Job }) {
+function Install({ job, onEnd }: { job: Job; onEnd: (id: string) => void }) {
   const { t } = useTranslation();
   const queries = useQueryClient();
   const { progress, error } = useJobProgress(job.id, () => {
+    onEnd(job.id);
     for (const key of ["models", "catalogue", "browser-models"]) void queries.invalidateQueries({ queryKey: [key] });
   });
   const percent = progress?.percent ?? job.percent ?? 0;
