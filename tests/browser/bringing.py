@@ -79,9 +79,9 @@ def _voice(folder: Path) -> dict[str, bytes]:
     letters = folder / "letters.json"
     letters.write_text(json.dumps({letter: at for at, letter in enumerate("_abcdefghijklmnopqrstuvwxyz '-")}))
     config = VitsConfig(
-        vocab_size=30, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, ffn_dim=32, flow_size=32,
+        vocab_size=30, hidden_size=64, num_hidden_layers=1, num_attention_heads=2, ffn_dim=64, flow_size=64,
         spectrogram_bins=9, prior_encoder_num_flows=1, duration_predictor_num_flows=1, depth_separable_num_layers=1,
-        upsample_initial_channel=64, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3],
+        upsample_initial_channel=256, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3],
         resblock_dilation_sizes=[[1, 3, 5]], wavenet_dilation_rate=1, posterior_encoder_num_wavenet_layers=2,
         prior_encoder_num_wavenet_layers=2, sampling_rate=8000,
     )  # fmt: skip

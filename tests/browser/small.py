@@ -33,7 +33,7 @@ from servicekit.hub.fake_hub import FakeHub, repository_of
 from tests.browser.browser import Site
 
 ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT_S = 90
+START_TIMEOUT_S = 180
 MODEL = "ritmo"
 FOR_THE_PAGE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 """A repository of the stack's hub; its files are those of the built-in model."""
@@ -163,8 +163,8 @@ class SmallStack:
         first = self._layout.data_dir / "gateway" / "first-start.json"
         return str(json.loads(first.read_text(encoding="utf-8"))["api_key"])
 
-    def start_service(self, name: str) -> None:
-        """Start one process and wait until it is ready."""
+    def start_service(self, name: str, *, ready: bool = True) -> None:
+        """Start one process and, unless told otherwise, wait until it is ready."""
         service = _service(name)
         folder = self._layout.data_dir / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,8 @@ class SmallStack:
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", service.module], env=environment, cwd=ROOT, stdout=log, stderr=log
             )
-        self._until("/healthz" if name == "gateway" else "/readyz", name)
+        if ready:
+            self._until("/healthz" if name == "gateway" else "/readyz", name)
 
     def send(self, name: str, number: int) -> None:
         """Send a signal to one process."""
