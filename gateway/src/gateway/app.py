@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from gateway.api import auth, errors, health, jobs, keys, models, oidc, pipelines, status, users
+from gateway.api import auth, errors, health, jobs, keys, memory, models, oidc, pipelines, status, users
 from gateway.api.cached import CachedProxy
 from gateway.api.edge import Edge
 from gateway.api.gate import Gate
@@ -37,7 +37,7 @@ def create_own(parts: Parts, metrics: Metrics) -> FastAPI:
         title="Oficina", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
     errors.install(app)
-    for module in (auth, oidc, keys, users, status, models, jobs, pipelines):
+    for module in (auth, oidc, keys, users, status, memory, models, jobs, pipelines):
         app.include_router(module.router(parts))
     app.include_router(health.router(parts, metrics, app))
     return app

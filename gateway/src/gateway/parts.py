@@ -11,13 +11,14 @@ from gateway.domain.external import Admission
 from gateway.engine.accounts import Accounts
 from gateway.engine.calls import Calls
 from gateway.engine.catalogue import Catalogue
-from gateway.engine.credentials import Credentials
+from gateway.engine.credentials import Credential, Credentials
 from gateway.engine.database import connect
 from gateway.engine.descriptions import Descriptions
 from gateway.engine.external import ExternalLogins
 from gateway.engine.keeper import Keeper
 from gateway.engine.ledger import Ledger
 from gateway.engine.limiter import Limiter
+from gateway.engine.memory import MemoryBudget
 from gateway.engine.passwords import Passwords
 from gateway.engine.poller import Poller
 from gateway.engine.resolver import Resolver
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 _SETTLE_S = 5.0
 """Seconds that a stopping gateway waits for calls with an `Idempotency-Key` whose client has left."""
+
+
+_GATEWAY = Credential("gateway", "gateway", "gateway", "owner", ("*",))
+"""Who asks a service to unload a model for another one."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Parts:
     sender: Sender
     calls: Calls
     poller: Poller
+    memory: MemoryBudget
     catalogue: Catalogue
     descriptions: Descriptions
     cache: Cache
@@ -119,6 +125,7 @@ def assemble(settings: Settings) -> Parts:
     )
     sender = Sender(upstreams)
     calls = Calls(upstreams, sender)
+    poller = Poller(upstreams, (*SERVICES, *settings.watched))
     return Parts(
         settings=settings,
         accounts=accounts,
@@ -138,7 +145,13 @@ def assemble(settings: Settings) -> Parts:
         upstreams=upstreams,
         sender=sender,
         calls=calls,
-        poller=Poller(upstreams, (*SERVICES, *settings.watched)),
+        poller=poller,
+        memory=MemoryBudget(
+            settings.memory_budget_bytes,
+            poller,
+            calls,
+            lambda: signer.sign(_GATEWAY, "identity", settings.identity_token_s, admitted=True)[0],
+        ),
         catalogue=Catalogue(calls),
         descriptions=Descriptions(calls),
         cache=cache.connect(settings.redis_url),

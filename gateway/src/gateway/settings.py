@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import psutil
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from servicekit.models.catalogue import Machine
 from servicekit.settings import CommaList, ServiceSettings, comma_list
 
 SERVICES = ("chat", "image-gen", "vision", "translate", "tts", "rag")
@@ -91,6 +93,14 @@ class Settings(ServiceSettings):
     max_in_flight: int = 512
     """Calls that one service may be answering at once."""
 
+    memory_budget_mb: int = Field(default=0, ge=0)
+    """MiB that the models of all services may take together; 0: the memory less the reserve."""
+    memory_reserve_mb: int = Field(default=0, ge=0)
+    """MiB that are left to the system and to the programs themselves; 0: a fifth of the memory."""
+    memory_scope: Literal["container", "machine"] = "container"
+    """Whose memory: this container's, when all services run in it (or none is there); or the machine's, when each
+    service has a container of its own."""
+
     connect_timeout_s: float = 2.0
     """Seconds for connecting to a service."""
     read_timeout_s: float = 300.0
@@ -126,6 +136,16 @@ class Settings(ServiceSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return comma_list(value)
+
+    @property
+    def memory_budget_bytes(self) -> int:
+        """What the models of all services may take together."""
+        if self.memory_budget_mb:
+            return self.memory_budget_mb << 20
+        there = Machine.measure().memory_bytes
+        if self.memory_scope == "machine":
+            there = int(psutil.virtual_memory().total)
+        return max(0, there - (self.memory_reserve_mb << 20 or there // 5))
 
     @property
     def watched(self) -> dict[str, tuple[str, ...]]:

@@ -27,6 +27,7 @@ class Readiness:
         self._checks: dict[str, Check] = {}
         self._queue: Callable[[], dict[str, int]] = lambda: {"running": 0, "waiting": 0}
         self._sweeps: Callable[[], dict[str, Any]] | None = None
+        self._memory: Callable[[], dict[str, Any]] | None = None
         self.draining = False
         self._on_drain: list[Callable[[float], None]] = []
 
@@ -64,6 +65,10 @@ class Readiness:
         """Ask `sweeps` for what was removed by age."""
         self._sweeps = sweeps
 
+    def watch_memory(self, memory: Callable[[], dict[str, Any]]) -> None:
+        """Ask `memory` for what models hold of the machine's memory and wish for."""
+        self._memory = memory
+
     def on_drain(self, callback: Callable[[float], None]) -> None:
         """Have `callback` called with the seconds that are left when the service is told to stop."""
         self._on_drain.append(callback)
@@ -93,12 +98,17 @@ class Readiness:
         if self.draining:
             status, reason = "not_ready", "shutting down"
         swept = {} if self._sweeps is None else {"swept": self._sweeps()}
-        return swept | {
-            "status": status,
-            "reason": reason,
-            "service": self.service,
-            "version": self.version,
-            "model": model,
-            "device": device,
-            "queue": self._queue(),
-        }
+        memory = {} if self._memory is None else {"memory": self._memory()}
+        return (
+            swept
+            | memory
+            | {
+                "status": status,
+                "reason": reason,
+                "service": self.service,
+                "version": self.version,
+                "model": model,
+                "device": device,
+                "queue": self._queue(),
+            }
+        )

@@ -13,7 +13,7 @@ from servicekit import hub, jobs
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
-from servicekit.models import Catalogue
+from servicekit.models import Catalogue, Memory
 from svc_chat.api import (
     assistants,
     chat_completions,
@@ -30,7 +30,7 @@ from svc_chat.api import (
     tuning,
 )
 from svc_chat.assistants import build_assistants
-from svc_chat.build import build_describer, build_engine, handles, watch
+from svc_chat.build import build_describer, build_engine, handles, share_memory, watch
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.database import open_database
@@ -61,6 +61,7 @@ def create_app(
     database = open_database(settings.sql_url)
     trained = build_trained(database, settings)
     built = build_engine(settings, trained.adapters) if engine is None else engine
+    share_memory(built, Memory.of(settings, readiness))
     if isinstance(built, EngineGroup):
         readiness.on_drain(built.drain)
     describer = describer or build_describer(settings)

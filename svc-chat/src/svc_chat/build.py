@@ -11,7 +11,7 @@ import httpx
 
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
-from servicekit.models import Loadable
+from servicekit.models import Loadable, Memory, NoMemory
 from servicekit.tracing import pass_on
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.gguf_header import GgufHeader
@@ -100,6 +100,12 @@ def handles(engine: Engine) -> Mapping[str, Loadable]:
     return engine.handles() if isinstance(engine, LocalAndRemote) else {}
 
 
+def share_memory(engine: Engine, memory: Memory) -> None:
+    """Let the loads of `engine` ask `memory` first."""
+    if isinstance(engine, LocalAndRemote):
+        engine.local.share(memory)
+
+
 def build_describer(settings: Settings) -> Describer | None:
     """Return who tells models that cannot see what pictures show, None for nobody."""
     if not settings.vision_url:
@@ -129,6 +135,9 @@ async def _load_default(engine: Engine, readiness: Readiness, settings: Settings
             if default is not None:
                 readiness.set(status="ready")
                 return
+        except NoMemory:
+            readiness.set(status="ready")  # it is loaded when somebody asks for it and there is room
+            return
         except ServiceError as error:
             readiness.set(status="not_ready", reason=error.message)
         await asyncio.sleep(FAILED_RETRY_S if default is not None else RESCAN_S)

@@ -35,6 +35,7 @@ def create_app(
     decoders = Decoders()
     engines = build_engines(settings, decoders) if engine is None else {engine.model.id: engine}
     names = service_models(settings, engines)
+    names.share(models.Memory.of(settings, readiness))
     store = media.MediaStore(settings.data_dir / "media", "img")
     studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s, decoders=decoders)
     installs = build_installs(settings, studio)

@@ -10,7 +10,7 @@ from pathlib import Path
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.logs import log_event
-from servicekit.models import Catalogue, ServiceModels
+from servicekit.models import Catalogue, NoMemory, ServiceModels
 from svc_image_gen.engine.base import Engine
 from svc_image_gen.engine.decoders import Decoders
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from
@@ -79,6 +79,8 @@ async def watch(models: ServiceModels, engines: Mapping[str, Engine], readiness:
     readiness.set(status="loading", reason=f"loading {models.default}", model=models.default)
     try:
         await asyncio.to_thread(engine.slot.load)
+    except NoMemory:
+        readiness.set(status="ready", device=engine.device)  # it is loaded when there is room for it
     except ServiceError as error:
         readiness.set(status="not_ready", reason=error.message)
     else:

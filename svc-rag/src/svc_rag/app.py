@@ -13,6 +13,7 @@ from servicekit.asgi import install
 from servicekit.atomic import DRAFT_STALE_S
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
+from servicekit.models import Memory
 from servicekit.models import router as model_routes
 from servicekit.retention import Sweeper
 from svc_rag.api import documents, embeddings, questions, training
@@ -87,6 +88,7 @@ def create_app(
     app.state.vector_stores = vector_stores
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     models = models_of(settings, engines.embedder)
+    models.share(Memory.of(settings, readiness))
     app.include_router(
         documents.router(
             intake, settings, settings.max_fetch_bytes, settings.fetch_timeout_s, vector_stores.forget

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from servicekit.errors import ServiceError, TooBusy
 from servicekit.health import Readiness
-from servicekit.models import InstalledModel, ModelSlot, ServiceModels
+from servicekit.models import InstalledModel, ModelSlot, NoMemory, ServiceModels
 from servicekit.models.catalogue import Catalogue
 from svc_rag.engine.base import ChatModel, ChunkStore, Embedder, Parser
 from svc_rag.engine.chat_files import ChatFiles
@@ -172,5 +172,7 @@ async def load_model(embedder: Embedder, readiness: Readiness) -> None:
     try:
         await asyncio.to_thread(embedder.embed, ["ready"])
         readiness.set(status="ready")
+    except NoMemory:
+        readiness.set(status="ready")  # it is loaded when there is room for it
     except ServiceError as error:
         readiness.set(status="not_ready", reason=error.message)

@@ -12,7 +12,7 @@ from servicekit import hub
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
-from servicekit.models import Catalogue
+from servicekit.models import Catalogue, Memory
 from svc_translate.api import libre, translations
 from svc_translate.build import build_engines, installed, watch
 from svc_translate.domain.translation import Limits, TranslationService
@@ -38,6 +38,7 @@ def create_app(
 
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = installed(service, catalogue, settings)
+    models.share(Memory.of(settings, readiness))
     installs = build_installs(settings, engines, models, catalogue)
     queue = None if installs is None else hub.queue_for(settings, installs)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
-from servicekit.models import Catalogue, InstalledModel, ServiceModels
+from servicekit.models import Catalogue, InstalledModel, NoMemory, ServiceModels
 from svc_translate.domain.translation import TranslationService
 from svc_translate.engine.apertium import ApertiumEngine
 from svc_translate.engine.base import Engine, Pair, TranslationModel
@@ -83,6 +83,8 @@ async def _load_all(slots: list, readiness: Readiness, any_model: bool) -> None:
     for slot in slots:
         try:
             await asyncio.to_thread(slot.load)
+        except NoMemory:
+            pass  # it is loaded when somebody asks for it and there is room
         except ServiceError as error:
             failed = error.message
     if any_model:

@@ -12,7 +12,7 @@ from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.hub.blueprint import blueprint as hub_blueprint
 from servicekit.jobs.blueprint import blueprint as jobs_blueprint
-from servicekit.models import Catalogue, ServiceModels
+from servicekit.models import Catalogue, Memory, ServiceModels
 from servicekit.retention import Sweeper
 from servicekit.wsgi import at_start, install
 from svc_tts.api import models, openapi, speech, text_to_audio
@@ -52,6 +52,7 @@ def create_app(
     readiness = Readiness(settings.service)
     readiness.set(status="ready", model=known.default)
     readiness.watch_queue(service.queue)
+    known.share(Memory.of(settings, readiness))
     installs = build_installs(settings, service, library)
     queue = hub.queue_for(settings, installs)
     app = Flask("svc_tts")

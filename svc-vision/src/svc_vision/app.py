@@ -12,7 +12,7 @@ from servicekit import hub, media
 from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
-from servicekit.models import Catalogue
+from servicekit.models import Catalogue, Memory
 from servicekit.retention import Sweeper
 from svc_vision.api import analysis, looking
 from svc_vision.api.picture import PictureReader
@@ -39,6 +39,7 @@ def create_app(
     sweeper = Sweeper(lambda: store.sweep(settings.media_retention_days))
 
     models = installed(built, catalogue, settings)
+    models.share(Memory.of(settings, readiness))
     installs = build_installs(settings, built, models, catalogue)
     queue = None if installs is None else hub.queue_for(settings, installs)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from servicekit.errors import BadRequest, ServiceError
 from servicekit.health import Readiness
-from servicekit.models import Catalogue, InstalledModel, ServiceModels
+from servicekit.models import Catalogue, InstalledModel, NoMemory, ServiceModels
 from svc_vision.engine.architectures import Kind, architecture_of
 from svc_vision.engine.base import Engine, Task, VisionModel
 from svc_vision.engine.conversing import Conversing
@@ -95,6 +95,8 @@ async def _load_all(engine: Engine, readiness: Readiness) -> None:
     for slot in slots.values():
         try:
             await asyncio.to_thread(slot.load)
+        except NoMemory:
+            pass  # it is loaded when somebody asks for it and there is room
         except ServiceError as error:
             failed = error.message
     if engine.models:

@@ -10,6 +10,7 @@ import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { Page } from "@/shared/components/Page";
 import { formatDate, formatNumber } from "@/shared/format";
+import { ModelMemory } from "./ModelMemory";
 import { meterOf, type Service, type Status } from "./status";
 
 const EVERY_MS = 2000;
@@ -33,6 +34,7 @@ export default function StatusTab({ active }: { active: boolean }) {
       <div className="services">
         {Object.entries(status.data?.services ?? {}).map(([name, service]) => <ServiceCard key={name} name={name} service={service} />)}
       </div>
+      {status.data?.memory && <ModelMemory memory={status.data.memory} />}
       <JobList active={active} />
     </Page>
   );

@@ -10,7 +10,14 @@ export interface Service {
   queue?: { running?: number; waiting?: number } | number | null;
 }
 
+export interface Memory {
+  budget_bytes: number;
+  held_bytes: number;
+  held: { service: string; model: string; bytes: number; in_use: boolean; idle_s: number }[];
+}
+
 export interface Status {
+  memory?: Memory;
   services?: Record<string, Service>;
   system_info?: { cpu_usage?: unknown; memory_usage?: unknown; gpu_usage?: unknown };
 }

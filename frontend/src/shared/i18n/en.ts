@@ -204,6 +204,7 @@ export const en: Dictionary = {
   status: {
     text: "Services, machine and jobs, refreshed every two seconds.", cpu: "Processor", memory: "Memory", gpu: "Graphics card", none: "none",
     services: "Services", model: "Model", device: "Device", latency: "Latency", queue: "Queue", queueText: "{{running}} running, {{waiting}} waiting",
+    models: "Memory of the models", held: "{{held}} of {{budget}} held", inUse: "in use", idle: "idle",
     jobs: "Jobs", noJobs: "No jobs", state: { ready: "ready", ok: "ready", healthy: "ready", slow: "slow", loading: "loading", not_ready: "not ready", down: "down", unreachable: "down" },
   },
   jobs: {

@@ -202,6 +202,7 @@ export const ptBR = {
   status: {
     text: "Serviços, máquina e trabalhos, atualizados a cada dois segundos.", cpu: "Processador", memory: "Memória", gpu: "Placa gráfica", none: "não há",
     services: "Serviços", model: "Modelo", device: "Dispositivo", latency: "Latência", queue: "Fila", queueText: "{{running}} em execução, {{waiting}} à espera",
+    models: "Memória dos modelos", held: "{{held}} de {{budget}} ocupados", inUse: "em uso", idle: "parado",
     jobs: "Trabalhos", noJobs: "Nenhum trabalho", state: { ready: "pronto", ok: "pronto", healthy: "pronto", slow: "lento", loading: "carregando", not_ready: "não pronto", down: "fora do ar", unreachable: "fora do ar" },
   },
   jobs: {

@@ -44,6 +44,7 @@ def router(parts: Parts) -> APIRouter:
                 "memory_usage": psutil.virtual_memory().percent,
                 "gpu_usage": None,
             },
+            "memory": parts.memory.public(),
             "services": {
                 name: state.public() | {"upstreams": upstreams(parts, name)} for name, state in states.items()
             },

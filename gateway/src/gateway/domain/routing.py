@@ -76,7 +76,7 @@ _CACHED = frozenset(
 OPEN = frozenset(
     {
         ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json"),
-        ("GET", "/api/health"), ("GET", "/.well-known/jwks.json"),
+        ("GET", "/api/health"), ("POST", "/api/memory"), ("GET", "/.well-known/jwks.json"),
         ("POST", "/auth/login"), ("POST", "/auth/link"), ("POST", "/auth/introspect"),
         ("GET", "/auth/methods"), ("GET", "/auth/oidc/login"), ("GET", "/auth/oidc/callback"),
     }
@@ -84,7 +84,7 @@ OPEN = frozenset(
 """The gateway's own routes that answer without credentials. The web page is open as well."""
 
 _OWN = (
-    "/healthz", "/readyz", "/metrics", "/openapi.json", "/api/health", "/api/status", "/api/models",
+    "/healthz", "/readyz", "/metrics", "/openapi.json", "/api/health", "/api/memory", "/api/status", "/api/models",
     "/.well-known/jwks.json", "/auth", "/v1/models", "/v1/catalogue", "/v1/jobs", "/v1/pipelines",
 )  # fmt: skip
 _API_ROOTS = frozenset({"v1", "api", "auth", "media", "audio", ".well-known"})

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from gateway.domain.memory import MemoryReport, read
 from gateway.engine.calls import gather, read_whole
 from gateway.engine.endpoints import Endpoint
 from gateway.engine.upstreams import Upstreams
@@ -44,6 +45,8 @@ class ServiceState:
     device: str | None = None
     reason: str | None = "not asked yet"
     queue: dict[str, Any] = field(default_factory=lambda: {"running": 0, "waiting": 0})
+    memory: MemoryReport = MemoryReport()
+    """What its models hold of the machine's memory."""
     answered_at: float = float("-inf")
     """Monotonic seconds of its last answer."""
 
@@ -111,21 +114,21 @@ class Poller:
         endpoints = self._upstreams.endpoints.get(service, ())
         if not endpoints:
             return ServiceState(reason="is not part of this installation")
-        asked = (self._ask_one(endpoint, budget_s) for endpoint in endpoints)
+        asked = (self._ask_one(service, endpoint, budget_s) for endpoint in endpoints)
         found = await asyncio.gather(*asked, return_exceptions=True)
         states = [state for state in found if isinstance(state, ServiceState)]
         if states:
             return _together(states)
         raise next((why for why in found if isinstance(why, TimeoutError)), OSError())
 
-    async def _ask_one(self, endpoint: Endpoint, budget_s: float) -> ServiceState:
+    async def _ask_one(self, service: str, endpoint: Endpoint, budget_s: float) -> ServiceState:
         start = time.perf_counter()
         try:
             async with asyncio.timeout(budget_s):
                 session, base = self._upstreams.reach(endpoint)
                 async with session.get(f"{base}/readyz", allow_redirects=False) as answer:
                     report = await read_whole(answer, _REPORT_BYTES)
-            state = _state(report, (time.perf_counter() - start) * 1000)
+            state = _state(service, report, (time.perf_counter() - start) * 1000)
         except UpstreamFailed:
             state = ServiceState("not_ready", reason=_UNREADABLE, answered_at=time.monotonic())
         except TimeoutError:
@@ -142,10 +145,12 @@ def _together(states: list[ServiceState]) -> ServiceState:
     """Return what a service with several URLs is: as its best one, with the queues of all."""
     best = min(states, key=lambda state: (_RANK.get(state.status, len(_RANK)), state.latency_ms or 0.0))
     queue = {name: sum(state.queue[name] for state in states) for name in best.queue}
-    return replace(best, queue=queue)
+    held = tuple(one for state in states for one in state.memory.held)
+    wishes = tuple(one for state in states for one in state.memory.wishes)
+    return replace(best, queue=queue, memory=MemoryReport(held, wishes))
 
 
-def _state(body: bytes, latency_ms: float) -> ServiceState:
+def _state(service: str, body: bytes, latency_ms: float) -> ServiceState:
     """Return what a report says; nothing in it is believed to have the right type."""
     now = time.monotonic()
     try:
@@ -162,7 +167,8 @@ def _state(body: bytes, latency_ms: float) -> ServiceState:
         _text(report.get("device")),
         _text(report.get("reason")),
         {state: _number(queue, state) for state in ("running", "waiting")},
-        now,
+        memory=read(service, report.get("memory")),
+        answered_at=now,
     )
 
 

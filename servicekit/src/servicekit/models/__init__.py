@@ -7,6 +7,7 @@ nothing about frameworks: a model is whatever the `load` callable returns.
 from servicekit.models.aliases import DEFAULT_ALIASES
 from servicekit.models.api import router
 from servicekit.models.catalogue import Catalogue, CatalogueEntry, Machine
+from servicekit.models.memory import Memory, NoMemory
 from servicekit.models.registry import InstalledModel, Loadable, ServiceModels, resolve
 from servicekit.models.search import CatalogueQuery
 from servicekit.models.slot import ModelSlot
@@ -19,7 +20,9 @@ __all__ = [
     "InstalledModel",
     "Loadable",
     "Machine",
+    "Memory",
     "ModelSlot",
+    "NoMemory",
     "ServiceModels",
     "resolve",
     "router",

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from servicekit.errors import ModelNotFound
 from servicekit.models.catalogue import Catalogue, Machine
+from servicekit.models.memory import SIZE_FACTOR, Memory
 from servicekit.models.search import CatalogueQuery
 from servicekit.models.slot import SlotState
 
@@ -125,12 +126,25 @@ class ServiceModels:
         self.slots = dict(slots or {})
         self.catalogue = catalogue or Catalogue()
         self.folder = folder
+        self._memory: Memory | None = None
+
+    def share(self, memory: Memory) -> None:
+        """Let every load ask `memory` first, also of models that come later."""
+        self._memory = memory
+        for entry in self.entries:
+            self._cover(entry)
+
+    def _cover(self, entry: InstalledModel) -> None:
+        if self._memory is not None and (slot := self.slots.get(entry.id)) is not None:
+            need = entry.memory_bytes or int((entry.size_bytes or 0) * SIZE_FACTOR)
+            self._memory.cover(entry.id, slot, lambda: need)
 
     def add(self, entry: InstalledModel, slot: Loadable | None = None) -> None:
         """Take a model in while the service runs; one of the same id is replaced."""
         self.entries = (*(e for e in self.entries if e.id != entry.id), entry)
         if slot is not None:
             self.slots[entry.id] = slot
+        self._cover(entry)
         self.default = self.default or entry.id
 
     def discard(self, model_id: str) -> None:

@@ -70,6 +70,8 @@ class ModelSlot(Generic[T]):
         self._closed = False
         self._progress = 0.0
         self.load_s: float | None = None
+        self.admit: Callable[[], None] = lambda: None
+        """Called before each load by the thread that loads; may block, and raises ServiceError to refuse it."""
 
     @property
     def state(self) -> SlotState:
@@ -223,6 +225,7 @@ class ModelSlot(Generic[T]):
         started, version = time.monotonic(), self._version()
         self._told()
         try:
+            self.admit()
             model = self._load_model()
         except BaseException as exc:
             error = exc if isinstance(exc, ServiceError) else self._not_ready(exc)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
-from servicekit.models import InstalledModel, Loadable
+from servicekit.models import InstalledModel, Loadable, Memory
 from svc_chat.engine.base import Delta, GenerationRequest
 from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.loop import EngineLoop
@@ -35,6 +35,10 @@ class LlamaEngine:
 
     def __init__(self, library: ModelLibrary, pool: ModelPool[EngineLoop], prober: Prober):
         self._library, self._pool, self._prober = library, pool, prober
+
+    def share(self, memory: Memory) -> None:
+        """Let every load ask `memory` first; call it before a model is offered."""
+        self._pool.cover = memory.cover
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._tried: set[tuple[Path, object]] = set()

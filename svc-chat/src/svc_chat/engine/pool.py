@@ -57,6 +57,8 @@ class ModelPool(Generic[T]):
         self._files: dict[str, ModelFile] = {}
         self._entries: dict[Path, Entry[T]] = {}
         self._closed = False
+        self.cover: Callable[[str, ModelSlot[T], Callable[[], int]], None] = lambda name, slot, need: None
+        """Told of each slot before its first load, with the bytes that it takes."""
 
     def offer(self, files: Iterable[ModelFile]) -> None:
         """Replace the list of what can be asked for. What is gone or changed is freed when nobody uses it."""
@@ -185,6 +187,7 @@ class ModelPool(Generic[T]):
             changed=self._wake,
         )
         entry = self._entries[file.path] = Entry(file, slot)
+        self.cover(file.path.stem, slot, lambda: entry.file.memory_bytes)
         return entry
 
     def _begin(self, entry: Entry[T]) -> Future[None]:
