@@ -54,6 +54,7 @@ async def test_status_is_quick_and_true_while_a_service_hangs(fake, tmp_path):
                         "ollama_status",
                         "stable_diffusion_status",
                         "system_info",
+                        "memory",
                         "services",
                     }
                 if path == "/v1/jobs":
