@@ -26,7 +26,11 @@ export const CATALOGUE = [
   offer("hexgrad/Kokoro-82M", "tts", "speech", "Apache-2.0", 3.3e8),
 ];
 export const PAIRS = [["en", "pt"], ["pt", "en"], ["en", "es"], ["es", "pt"]].map(([source, target]) => ({ source, target, model: "scenes-en-pt" }));
-export const VOICES = [["pt-br", "Português (Brasil)"], ["en-us", "English (America)"], ["en-gb", "English (Great Britain)"], ["es", "Español"]].map(([id, name]) => ({ id, name, language: id, model: "espeak-ng" }));
+export const ANY = [{ model: "m2m100_418M", languages: ["de", "en", "fr", "ja", "pt", "zh"] }];
+export const VOICES = [
+  ...[["pt-br", "Português (Brasil)"], ["en-us", "English (America)"], ["en-gb", "English (Great Britain)"], ["es", "Español"]].map(([id, name]) => ({ id, name, language: id, model: "espeak-ng" })),
+  { id: "pf_dora", name: "Dora", language: "pt-br", model: "Kokoro-82M" },
+];
 export const DOCUMENT_TEXT = `Regulamento da oficina 🛠\n\n${"Este texto descreve como a oficina funciona no dia a dia. ".repeat(12)}\n\nA oficina abre às oito horas e fecha às dezoito. Aos sábados, fecha ao meio-dia.\n\n${"As ferramentas voltam ao seu lugar no fim do trabalho. ".repeat(12)}`;
 
 export function picture(id) {

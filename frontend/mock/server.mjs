@@ -6,7 +6,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { chatRoutes } from "./chat.mjs";
-import { CATALOGUE, CSP, DOCUMENT_TEXT, MODELS, PAIRS, VOICES, picture, wav } from "./data.mjs";
+import { ANY, CATALOGUE, CSP, DOCUMENT_TEXT, MODELS, PAIRS, VOICES, picture, wav } from "./data.mjs";
 
 const PORT = Number(process.env.PORT ?? 8101);
 const DIST = new URL("../dist", import.meta.url).pathname;
@@ -103,7 +103,7 @@ const ROUTES = [
   ["POST /v1/vision/texts", (_, res) => json(res, { text: "OPEN\ntill six", lines: [], model: "SmolVLM-256M-Instruct" })],
   ["POST /v1/vision/analysis", (_, res) => json(res, analysis)],
   ["POST /v1/pipelines/describe", (_, res) => describe(res)],
-  ["GET /v1/translations/languages", (_, res) => json(res, list(PAIRS))],
+  ["GET /v1/translations/languages", (_, res) => json(res, { ...list(PAIRS), any: ANY })],
   ["POST /v1/translations", async (body, res) => { await wait(250); json(res, { translations: [{ text: body.target === "pt" ? "um círculo vermelho grande sobre um fundo azul" : "a large red circle on a blue background", source: body.target === "pt" ? "en" : "pt", target: body.target, model: "scenes-en-pt" }] }); }],
   ["GET /v1/audio/voices", (_, res) => json(res, list(VOICES))],
   ["POST /v1/audio/speech", (_, res) => res.writeHead(200, { "content-type": "audio/wav" }).end(wav())],

@@ -29,7 +29,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     repositories = {
         "me/kokoro": kokoro(),
         "me/torn": torn,
-        "me/broken": kokoro() | {"onnx/model.onnx": b"not a graph"},
+        "me/broken": kokoro() | {"onnx/model_quantized.onnx": b"not a graph"},
         "me/piper-voices": {FABER: faber[0], f"{FABER}.json": faber[1], DUO: duo[0], f"{DUO}.json": duo[1]},
         "me/chinese": {"zh.onnx": chinese[0], "zh.onnx.json": chinese[1]},
     }
@@ -74,11 +74,11 @@ def test_kokoro_is_installed_speaks_with_each_of_its_voices_and_goes_again(clien
 def test_only_the_files_that_are_used_are_fetched(client: FlaskClient) -> None:
     plan = client.post("/v1/models/plan", json={"id": "me/kokoro"}).json()
     assert {file["name"] for file in plan["files"]} == {
-        "config.json", "tokenizer.json", "onnx/model.onnx", "voices/af_heart.bin", "voices/pf_dora.bin"
+        "config.json", "tokenizer.json", "onnx/model_quantized.onnx", "voices/af_heart.bin", "voices/pf_dora.bin"
     }  # fmt: skip
-    small = client.post("/v1/models/plan", json={"id": "me/kokoro:onnx/model_quantized.onnx"}).json()
-    assert "onnx/model_quantized.onnx" in {file["name"] for file in small["files"]}
-    assert "onnx/model.onnx" not in {file["name"] for file in small["files"]}
+    large = client.post("/v1/models/plan", json={"id": "me/kokoro:onnx/model.onnx"}).json()
+    assert "onnx/model.onnx" in {file["name"] for file in large["files"]}
+    assert "onnx/model_quantized.onnx" not in {file["name"] for file in large["files"]}
 
 
 def test_a_text_longer_than_kokoro_holds_is_spoken_whole(client: FlaskClient) -> None:
