@@ -260,6 +260,20 @@ def test_an_installed_model_answers_before_a_built_in_one(
     assert upload(client, "/v1/vision/detections", red_png).json()["model"] == "fake-detector"
 
 
+def test_of_installed_models_the_one_made_for_the_task_answers(
+    make_client: Callable[..., TestClient], red_png: bytes
+) -> None:
+    engine = FakeEngine()
+    first = replace(engine.models[0], id="of-all-trades", task="question", also=("caption", "detection"))
+    engine.models = (first, *engine.models)
+    client = make_client(engine)
+    for call, model in (
+        ("captions", "fake-captioner"), ("detections", "fake-detector"), ("questions", "of-all-trades"),
+    ):  # fmt: skip
+        answer = upload(client, f"/v1/vision/{call}", red_png, question="?")
+        assert answer.json()["model"] == model
+
+
 def test_the_catalogue_and_the_models_are_listed(client: TestClient) -> None:
     models = {row["id"]: row for row in client.get("/v1/models").json()["data"]}
     assert {row["task"] for row in models.values()} == {"caption", "detection", "question"}

@@ -122,6 +122,48 @@ def test_objects_are_boxed_and_pixels_counted(page: Page, site: Site, red_circle
     expect(page.get_by_text("256 × 256")).to_be_visible()
 
 
+def test_a_question_is_asked_and_writing_read_where_models_that_can_are_installed(
+    page: Page, site: Site, red_circle: dict[str, Any]
+) -> None:
+    asked: list[bytes] = []
+    models = [
+        {"id": "smol", "task": "question", "tasks": ["question", "caption"]},
+        {"id": "florence", "task": "caption", "tasks": ["caption", "ocr"]},
+    ]
+    page.route("**/v1/models", lambda route: route.fulfill(json={"data": models}))
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.post_data_buffer or b"")
+        route.fulfill(json={"answer": "a <b>red</b> circle", "question": "O que é isto?", "model": "smol"})
+
+    page.route("**/v1/vision/questions", answer)
+    page.route(
+        "**/v1/vision/texts", lambda route: route.fulfill(json={"text": "OPEN\ntill six", "model": "florence"})
+    )
+    open_tab(page, site, "vision")
+    choose_picture(page, red_circle)
+    page.get_by_role("tab", name="Perguntar").click()
+    expect(page.get_by_role("button", name="Perguntar")).to_be_disabled()
+    page.get_by_label("Pergunta sobre a imagem").fill(" O que é isto? ")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("a <b>red</b> circle")).to_be_visible()
+    assert "\r\n\r\nO que é isto?\r\n".encode() in asked[0]
+    page.get_by_role("button", name="Ler o texto").click()
+    expect(page.get_by_text("till six")).to_be_visible()
+
+
+def test_without_a_model_that_can_the_tab_says_which_to_install(
+    page: Page, site: Site, red_circle: dict[str, Any]
+) -> None:
+    models = [{"id": "a", "task": "caption", "tasks": ["caption"]}]
+    page.route("**/v1/models", lambda route: route.fulfill(json={"data": models}))
+    open_tab(page, site, "vision")
+    choose_picture(page, red_circle)
+    page.get_by_role("tab", name="Perguntar").click()
+    expect(page.get_by_text("Instale o SmolVLM")).to_be_visible()
+    expect(page.get_by_role("button", name="Perguntar")).to_have_count(0)
+
+
 def test_a_text_is_translated_and_spoken(page: Page, site: Site) -> None:
     open_tab(page, site, "translate")
     page.get_by_label("Texto para traduzir").fill(PROMPT)

@@ -145,13 +145,14 @@ class VisionService:
         return Writing(tuple(replace(line, box=box) for line, box in inside if box is not None), chosen.id)
 
     def model_for(self, task: Task, name: str | None) -> VisionModel:
-        """Return the model that does `task`: the one named, else the first that was installed, else a built-in one.
+        """Return the model that does `task`: the one named, else one that was installed, else a built-in one.
 
-        Whoever installs a model wants it used: the built-in ones know coloured shapes only.
+        Whoever installs a model wants it used: the built-in ones know coloured shapes only. Of several the one made
+        for the task goes before those that do it beside another.
         """
         models = self.engine.models
         if not name:
-            found = sorted((m for m in models if task in m.tasks), key=lambda m: m.builtin)
+            found = sorted((m for m in models if task in m.tasks), key=lambda m: (m.builtin, m.task != task))
             if not found:
                 offer = self._suggest(task)
                 which = f"Install '{offer}'" if offer else "Install one, or set its folder"
