@@ -22,6 +22,7 @@ from servicekit.models import (
     resolve,
     router,
 )
+from servicekit.models.search import CatalogueQuery
 
 DRAW = InstalledModel("draw", "image", builtin=True, license="MIT", size_bytes=10, languages=("pt", "en"))
 TURBO = InstalledModel("org/sd-turbo", "image")
@@ -58,6 +59,21 @@ def test_a_machine_without_enough_disk_is_told_both_figures() -> None:
     entry = CatalogueEntry(id="big", task="chat", memory_bytes=1, size_bytes=3 * 2**30)
     reason = entry.why_not(Machine(memory_bytes=2**40, free_disk_bytes=2**30))
     assert reason is not None and "3.0 GiB" in reason and "1.0 GiB" in reason
+
+
+def test_a_catalogue_tells_who_does_a_task_beside_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(
+        "- {id: built, task: ocr, builtin: true}\n- {id: a, task: caption, also: [ocr], repo: me/a}\n"
+        "- {id: b, task: ocr, repo: me/b}\n"
+    )
+    catalogue = Catalogue.from_yaml(file)
+    assert (catalogue.first_for("ocr"), catalogue.first_for("question")) == ("a", None)
+    row = catalogue.as_dict(Machine(2**40, 2**40), "svc")["data"][1]
+    assert row["tasks"] == ["caption", "ocr"]
+    assert [r["id"] for r in CatalogueQuery(task="ocr").keep([row, {"id": "old", "task": "caption"}])] == [
+        "a"
+    ]
 
 
 def test_a_catalogue_file_keeps_order_and_fields(tmp_path: Path) -> None:

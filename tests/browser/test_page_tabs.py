@@ -138,7 +138,8 @@ def test_a_question_is_asked_and_writing_read_where_models_that_can_are_installe
 
     page.route("**/v1/vision/questions", answer)
     page.route(
-        "**/v1/vision/texts", lambda route: route.fulfill(json={"text": "OPEN\ntill six", "model": "florence"})
+        "**/v1/vision/texts",
+        lambda route: route.fulfill(json={"text": "OPEN\ntill six", "model": "florence"}),
     )
     open_tab(page, site, "vision")
     choose_picture(page, red_circle)

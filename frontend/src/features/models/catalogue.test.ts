@@ -27,6 +27,13 @@ describe("the catalogue", () => {
     expect(passes({ ...huge, installed: true }, { ...ALL, fits: true })).toBe(true);
   });
 
+  it("finds a model by what it does beside its main task", () => {
+    const florence = entry({ id: "florence", task: "caption", tasks: ["caption", "detection", "ocr"] });
+    expect(passes(florence, { ...ALL, task: "ocr" })).toBe(true);
+    expect(passes(florence, { ...ALL, task: "question" })).toBe(false);
+    expect(choices([florence, others], "task")).toEqual(["caption", "detection", "ocr"]);
+  });
+
   it("offers each value once, languages without their country", () => {
     expect(choices([small, others, small], "language")).toEqual(["en", "fr", "pt"]);
     expect(choices([small, huge], "publisher")).toEqual(["Casa"]);

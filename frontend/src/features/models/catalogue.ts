@@ -1,7 +1,7 @@
 /** Owns joining what runs and what could run into one list. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api } from "@/shared/api/client";
-import { taskOf } from "@/shared/api/models";
+import { tasksOf } from "@/shared/api/models";
 import type { List, Model } from "@/shared/api/types";
 
 export interface Entry extends Model {
@@ -67,7 +67,7 @@ export function hindrance(entry: Entry): "runs" | "fits" | null {
 const plain = (language: string) => language.replace(/-.*/, "").toLowerCase();
 
 export function passes(entry: Entry, wanted: Filters): boolean {
-  if (wanted.task && taskOf(entry) !== wanted.task) return false;
+  if (wanted.task && !tasksOf(entry).includes(wanted.task)) return false;
   if (wanted.language && !entry.languages?.some((one) => plain(one) === wanted.language)) return false;
   for (const name of ["license", "quantization", "publisher"] as const) if (wanted[name] && entry[name] !== wanted[name]) return false;
   if (wanted.commercial && entry.noncommercial) return false;
@@ -79,7 +79,7 @@ export function passes(entry: Entry, wanted: Filters): boolean {
 /** What there is to choose from: each value that some entry has, once. */
 export function choices(entries: Entry[], name: "task" | "language" | "license" | "quantization" | "publisher"): string[] {
   const of = (entry: Entry) => {
-    if (name === "task") return [taskOf(entry)];
+    if (name === "task") return tasksOf(entry);
     if (name === "language") return (entry.languages ?? []).map(plain);
     return [entry[name]];
   };

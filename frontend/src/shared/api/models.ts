@@ -39,3 +39,8 @@ const TASKS: Record<string, string> = {
 export function taskOf(model: { task?: string }): string {
   return TASKS[model.task ?? ""] ?? model.task ?? "other";
 }
+
+/** All that a model does, its main task first. */
+export function tasksOf(model: { task?: string; tasks?: string[] }): string[] {
+  return (model.tasks ?? [model.task]).map((task) => taskOf({ task }));
+}
