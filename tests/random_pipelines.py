@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -97,13 +97,10 @@ def make(kind: Kind, folder: Path, shape: Shape | None = None, *, half: bool = F
     torch.manual_seed(0)
     if kind == "taesd":
         return _decoder(folder, small=shape is None)
+    parts = _parts(
+        kind, shape or tiny(kind), torch.float16 if half else torch.float32, real=shape is not None
+    )
     shape = shape or tiny(kind)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float16 if half else torch.float32)
-    try:
-        parts = _parts(kind, shape)
-    finally:
-        torch.set_default_dtype(before)
     folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, Any] = {"_class_name": PIPELINES[kind], "_diffusers_version": "0.24.0"}
     for name, (library, part) in parts.items():
@@ -121,16 +118,47 @@ def make(kind: Kind, folder: Path, shape: Shape | None = None, *, half: bool = F
     return folder
 
 
-def _parts(kind: Kind, shape: Shape) -> dict[str, tuple[str, Any]]:
+def network(make: Callable[[], Any], dtype: Any, *, real: bool) -> Any:
+    """Make a network; a `real` one without the minutes that drawing each weight takes: one random block, repeated."""
+    import torch
+
+    if not real:
+        made = make()
+        return made if dtype == torch.float32 else made.to(dtype)
+    with torch.device("meta"):
+        made = make()
+    made = made.to(dtype).to_empty(device="cpu").eval()
+    block = torch.randn(2**20 + 7).mul_(0.02).to(dtype)
+    for number, (name, value) in enumerate((*made.named_parameters(), *made.named_buffers())):
+        if name.endswith("position_ids"):
+            value.copy_(torch.arange(value.shape[-1]).expand(value.shape))
+            continue
+        flat, block = (
+            value.data.view(-1),
+            block.roll(4099 * number + 1),
+        )  # or a converter keeps equal ones once
+        for at in range(0, len(flat), len(block)):
+            flat[at : at + len(block)] = block[: len(flat) - at]
+    return made
+
+
+def _parts(kind: Kind, shape: Shape, dtype: Any, *, real: bool) -> dict[str, tuple[str, Any]]:
     import diffusers
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     scaling = 0.13025 if kind == "xl-turbo" else 0.18215
     blocks = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
     name, options = SCHEDULERS[kind]
+
+    def own_decoder() -> Any:
+        return diffusers.AutoencoderKL(scaling_factor=scaling, **blocks, **shape.vae)
+
     parts: dict[str, tuple[str, Any]] = {
-        "unet": ("diffusers", diffusers.UNet2DConditionModel(**shape.unet)),
-        "vae": ("diffusers", diffusers.AutoencoderKL(scaling_factor=scaling, **blocks, **shape.vae)),
+        "unet": (
+            "diffusers",
+            network(lambda: diffusers.UNet2DConditionModel(**shape.unet), dtype, real=real),
+        ),
+        "vae": ("diffusers", network(own_decoder, dtype, real=real)),
         "scheduler": ("diffusers", getattr(diffusers, name)(**_NOISE | options)),
     }
     for number, (hidden, layers, heads, words) in enumerate(shape.texts):
@@ -138,11 +166,9 @@ def _parts(kind: Kind, shape: Shape) -> dict[str, tuple[str, Any]]:
             hidden_size=hidden, intermediate_size=4 * hidden, num_hidden_layers=layers, num_attention_heads=heads,
             vocab_size=words, projection_dim=hidden, bos_token_id=0, eos_token_id=1, pad_token_id=1,
         )  # fmt: skip
-        encoder = CLIPTextModel if number == 0 else CLIPTextModelWithProjection
-        parts["text_encoder" if number == 0 else f"text_encoder_{number + 1}"] = (
-            "transformers",
-            encoder(config),
-        )
+        kind_of = CLIPTextModel if number == 0 else CLIPTextModelWithProjection
+        encoder = network(lambda kind_of=kind_of, config=config: kind_of(config), dtype, real=real)
+        parts["text_encoder" if number == 0 else f"text_encoder_{number + 1}"] = ("transformers", encoder)
     return parts
 
 

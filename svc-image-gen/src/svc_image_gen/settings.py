@@ -40,7 +40,7 @@ class Settings(ServiceSettings):
     """Decode pictures one by one."""
     decoder: Literal["full", "small"] = "full"
     """What makes the finished picture where a request does not say: the model's own decoder, or the small one (taesd)
-    where it is installed, in a tenth of the time and a little less sharp."""
+    where it is installed, in a sixteenth of the time and a little less sharp."""
     max_waiting: int = 32
     """Jobs that may wait; one more is answered 429."""
     sync_timeout_s: float = 900.0
