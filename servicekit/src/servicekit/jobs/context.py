@@ -81,6 +81,13 @@ class JobContext:
             changes |= {"first_step_at": now, "first_step": step}
         self._job = self._record(self.job_id, **changes) or self._job
 
+    def rest(self, message: str) -> None:
+        """Tell that the job waits for something; the pace that time left is told by begins anew. Raises JobCancelled."""
+        self.check_cancelled()
+        if self._job.message == message and self._job.first_step_at is None:
+            return
+        self._job = self._record(self.job_id, message=message, first_step_at=None) or self._job
+
     def check_cancelled(self) -> None:
         """Raise JobCancelled if somebody cancelled the job. Cheap: call it as often as you like."""
         if self._cancelled.is_set():

@@ -46,6 +46,8 @@ class JobQueue:
             from its start after a crash; what it did in `context.step` is then not done again.
         concurrency: how many run at once.
         max_waiting: how many may wait; one more is refused with TooBusy.
+        lanes: a lane for each kind of job that does not wait for the others, such as one that takes hours; jobs of a
+            lane run one after the other.
         seldom: a service that hardly ever has a job starts the queue with the first one, or at once where an earlier
             process left a database: the queue's libraries take 50 MB of memory and a second.
     """
@@ -58,6 +60,7 @@ class JobQueue:
         concurrency: int = 1,
         *,
         max_waiting: int = 64,
+        lanes: Mapping[str, str] | None = None,
         seldom: bool = False,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9-]{3,30}", name):
@@ -67,6 +70,7 @@ class JobQueue:
         self._url = database_url
         self._handlers = dict(handlers)
         self._concurrency = concurrency
+        self._lanes = dict(lanes or {})
         self._notifier = Notifier()
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
@@ -95,7 +99,9 @@ class JobQueue:
         except NewerDatabase as error:
             log_event(log, "jobs cannot start", level=logging.ERROR, reason=error.message)
             raise
-        self._runtime = DbosRuntime(self.name, self._url, self._concurrency, self._execute)
+        self._runtime = DbosRuntime(
+            self.name, self._url, self._concurrency, self._execute, sorted(set(self._lanes.values()))
+        )
         try:
             self._runtime.start()
         except BaseException:
@@ -157,7 +163,7 @@ class JobQueue:
                 raise KeyReused()
             if known.final:
                 return known
-        self._running_runtime().enqueue(job_id)
+        self._running_runtime().enqueue(job_id, self._lanes.get(kind))
         return known or new
 
     def get(self, job_id: str, owner: str) -> Job:
@@ -318,7 +324,7 @@ class JobQueue:
                 runtime.cancel(job.id)
                 self._record(job.id, status="cancelled", message="Cancelled")
             elif status is None:
-                runtime.enqueue(job.id)
+                runtime.enqueue(job.id, self._lanes.get(job.kind))
             elif status not in ("PENDING", "ENQUEUED", "DELAYED"):
                 self._fail(job.id, RuntimeError(f"the job was given up in state {status}"))
 

@@ -9,7 +9,7 @@ speaks to nobody: without a Conductor key and OTLP it has no network.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,15 +24,21 @@ POLL_S = 0.25
 
 
 class DbosRuntime:
-    """Run `execute(job_id)` durably for every enqueued id, `concurrency` at a time."""
+    """Run `execute(job_id)` durably for every enqueued id, `concurrency` at a time and one at a time in each lane."""
 
     def __init__(
-        self, name: str, database_url: str, concurrency: int, execute: Callable[[str], None]
+        self,
+        name: str,
+        database_url: str,
+        concurrency: int,
+        execute: Callable[[str], None],
+        lanes: Sequence[str] = (),
     ) -> None:
         self._name = name
         self._url = database_url
         self._concurrency = concurrency
         self._execute = execute
+        self._lanes = lanes
         # DBOS refuses synchronous calls on a thread with a running event loop: they get their own.
         self._calls = ThreadPoolExecutor(1, thread_name_prefix="jobs-dbos")
         self._workflow: Callable[[str], None] | None = None
@@ -61,25 +67,32 @@ class DbosRuntime:
 
         self._workflow = DBOS.workflow(name="job", max_recovery_attempts=MAX_RECOVERIES)(job)
         DBOS.launch()
-        DBOS.register_queue(
-            self._name,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=POLL_S,
-            on_conflict="always_update",
-        )
+        for queue, concurrency in (
+            (self._name, self._concurrency),
+            *((self._lane(n), 1) for n in self._lanes),
+        ):
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=concurrency,
+                polling_interval_sec=POLL_S,
+                on_conflict="always_update",
+            )
+
+    def _lane(self, lane: str | None) -> str:
+        return self._name if lane is None else f"{self._name}-{lane}"
 
     def stop(self) -> None:
         self._calls.submit(lambda: DBOS.destroy(destroy_registry=True)).result()
         self._calls.shutdown(wait=True)
 
-    def enqueue(self, job_id: str) -> None:
+    def enqueue(self, job_id: str, lane: str | None = None) -> None:
         """Enqueue a job; a no-op if it was enqueued before."""
-        self._calls.submit(self._enqueue, job_id).result()
+        self._calls.submit(self._enqueue, job_id, self._lane(lane)).result()
 
-    def _enqueue(self, job_id: str) -> None:
+    def _enqueue(self, job_id: str, queue: str) -> None:
         assert self._workflow is not None
         with SetWorkflowID(job_id):
-            DBOS.enqueue_workflow(self._name, self._workflow, job_id)
+            DBOS.enqueue_workflow(queue, self._workflow, job_id)
 
     def cancel(self, job_id: str) -> None:
         """Keep a job from being started or resumed; the one that runs sees it at its next step."""
