@@ -25,7 +25,7 @@ from gateway.settings import Settings
         ("POST", "/train", "chat"), ("DELETE", "/v1/personas/p1", "chat"), ("POST", "/v1/files", "chat"),
         ("POST", "/training/train", "rag"), ("POST", "/ask/question", "rag"), ("POST", "/v1/rerank", "rag"),
         ("POST", "/v1/embeddings", "rag"), ("GET", "/v1/documents/d1", "rag"), ("POST", "/v1/search", "rag"),
-        ("POST", "/v1/vector_stores/v/search", "rag"), ("POST", "/v1/images/generations", "image-gen"),
+        ("POST", "/v1/vector_stores/v/search", "rag"), ("POST", "/v1/embedder", "rag"), ("POST", "/v1/images/generations", "image-gen"),
         ("POST", "/api/generate-image", "image-gen"), ("POST", "/v1/vision/captions", "vision"),
         ("POST", "/upload_image", "vision"), ("GET", "/v1/translations/languages", "translate"),
         ("POST", "/translate", "translate"), ("GET", "/languages", "translate"), ("POST", "/detect", "translate"),

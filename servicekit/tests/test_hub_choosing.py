@@ -31,6 +31,16 @@ def test_a_folder_of_transformers_is_taken_without_pickles_and_other_frameworks(
     ]
 
 
+def test_an_embedder_s_way_of_pooling_is_fetched_with_it() -> None:
+    there = (
+        "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors", "config.json", "model.safetensors",
+        "modules.json", "openvino/config.json",
+    )  # fmt: skip
+    assert chosen(Format.TRANSFORMERS, *there) == [
+        "1_Pooling/config.json", "2_Dense/config.json", "config.json", "model.safetensors", "modules.json",
+    ]  # fmt: skip
+
+
 def test_weights_in_several_precisions_are_fetched_once() -> None:
     there = ("config.json", "model.safetensors", "model.fp16.safetensors", "model.non_ema.safetensors")
     assert chosen(Format.TRANSFORMERS, *there) == ["config.json", "model.safetensors"]

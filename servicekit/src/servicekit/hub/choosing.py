@@ -20,6 +20,8 @@ _BESIDE = (".json", ".txt", ".model", ".spm", ".jinja", ".vocab", ".bpe")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _NEVER = frozenset({"training_args.json", "trainer_state.json", "README.json"})
 _LICENCE = re.compile(r"(?i)licen[cs]e(\.\w+)?|readme\.md")
+_MODULE = re.compile(r"\d+_\w+/config\.json")
+"""Settings of sentence-transformers' steps after the network."""
 PREFERRED_QUANTIZATIONS = ("Q4_K_M", "Q4_0", "Q5_K_M", "Q8_0")
 """Of several GGUF files the first of these is taken when none is named: small, and little is lost."""
 
@@ -117,8 +119,8 @@ def _gguf(by_name: Mapping[str, RepoFile], named: Sequence[str]) -> RepoFile:
 
 
 def _folder(files: Sequence[RepoFile]) -> list[RepoFile]:
-    """The top folder's files: one set of weights, configuration and tokenizer."""
-    top = [f for f in files if "/" not in f.name and _useful(f)]
+    """The top folder's files: one set of weights, configuration and tokenizer; and how embedders pool (`1_Pooling/`)."""
+    top = [f for f in files if ("/" not in f.name and _useful(f)) or _MODULE.fullmatch(f.name)]
     return _one_variant(top)
 
 

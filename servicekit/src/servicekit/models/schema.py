@@ -56,7 +56,9 @@ class Entry(BaseModel):
         if restricted != self.noncommercial:
             raise ValueError(f"noncommercial is {self.noncommercial} and the licence {self.license}")
         gguf = any(name.endswith(".gguf") for name in self.files)
-        in_browser = self.task.startswith("browser-")  # it takes no memory here, and no engine of ours runs it
+        in_browser = self.task.startswith(
+            "browser-"
+        )  # it takes no memory here, and no engine of ours runs it
         if self.repo and not self.builtin and not in_browser:
             if not gguf and not self.config:
                 raise ValueError(

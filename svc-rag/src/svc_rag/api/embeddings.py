@@ -12,20 +12,22 @@ from servicekit.errors import BadRequest
 from servicekit.models import ServiceModels
 from servicekit.timing import Timing
 from svc_rag.api.schemas import EmbeddingsRequest, RerankRequest
+from svc_rag.domain.embedders import Embedders
 from svc_rag.domain.embedding import embed_whole, rerank
-from svc_rag.engine.base import Embedder, Vectors
+from svc_rag.engine.base import Embedder, Reranker, TextRole, Vectors
 
 _MAX_CHARS = 500_000
 
 
-def router(embedder: Embedder, models: ServiceModels) -> APIRouter:
-    """Return the routes of embeddings and reranking."""
+def router(embedders: Embedders, models: ServiceModels) -> APIRouter:
+    """Return the routes of embeddings and reranking; without a model's name the documents' embedder answers."""
     routes = APIRouter(prefix="/v1", tags=["embeddings"])
 
     @routes.post("/embeddings")
     async def embeddings(body: EmbeddingsRequest) -> dict[str, Any]:
         """Embed one text or several; vectors have length one."""
         model = models.resolve(body.model)
+        embedder = embedders.get(model.id)
         texts = _texts(body)
         if body.dimensions not in (None, embedder.dimension):
             raise BadRequest(
@@ -34,7 +36,7 @@ def router(embedder: Embedder, models: ServiceModels) -> APIRouter:
             )
         timing = Timing()
         with timing.measure("run"):
-            vectors, tokens = await asyncio.to_thread(_embed, texts, embedder)
+            vectors, tokens = await asyncio.to_thread(_embed, texts, embedder, body.input_type or "plain")
         data = [
             {"object": "embedding", "index": n, "embedding": _encoded(row, body.encoding_format)}
             for n, row in enumerate(vectors)
@@ -49,12 +51,16 @@ def router(embedder: Embedder, models: ServiceModels) -> APIRouter:
     async def rerank_documents(body: RerankRequest) -> dict[str, Any]:
         """Order documents by how well they answer a query."""
         model = models.resolve(body.model)
+        reranker = embedders.reranker(model.id)
+        embedder = None if reranker is not None else embedders.get(model.id)
         texts = body.texts()
         _check_size(texts, "documents")
         timing = Timing()
         with timing.measure("run"):
-            ranked = await asyncio.to_thread(rerank, body.query, texts, embedder)
-            tokens = await asyncio.to_thread(_count, [body.query, *texts], embedder)
+            ranked = await asyncio.to_thread(rerank, body.query, texts, embedder, reranker)
+            counting = reranker or embedder
+            assert counting is not None
+            tokens = await asyncio.to_thread(_count, [body.query, *texts], counting)
         results: list[dict[str, Any]] = []
         for index, score in ranked[: body.top_n]:
             shown = {"document": {"text": texts[index]}} if body.return_documents else {}
@@ -83,12 +89,12 @@ def _check_size(texts: list[str], param: str) -> None:
         raise BadRequest(f"'{param}' holds {total} characters; at most {_MAX_CHARS} at once.", param=param)
 
 
-def _embed(texts: list[str], embedder: Embedder) -> tuple[Vectors, int]:
-    return embed_whole(texts, embedder), _count(texts, embedder)
+def _embed(texts: list[str], embedder: Embedder, role: TextRole) -> tuple[Vectors, int]:
+    return embed_whole(texts, embedder, role), _count(texts, embedder)
 
 
-def _count(texts: list[str], embedder: Embedder) -> int:
-    return sum(embedder.count_tokens(text) for text in texts)
+def _count(texts: list[str], model: Embedder | Reranker) -> int:
+    return sum(model.count_tokens(text) for text in texts)
 
 
 def _encoded(row: Vectors, encoding_format: str) -> str | list[float]:

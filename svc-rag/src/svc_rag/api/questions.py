@@ -36,7 +36,7 @@ def router(answerer: Answerer) -> APIRouter:
             )
         return {
             "hits": [hit_json(item) for item in found], "mode": body.mode, "store": retriever.store.kind,
-            "model": retriever.embedder.model_id, "device": "cpu", "timing": timing.as_dict(),
+            "model": retriever.embedders.name_in_use, "device": "cpu", "timing": timing.as_dict(),
         }  # fmt: skip
 
     @routes.post("/ask/question", response_model=None)

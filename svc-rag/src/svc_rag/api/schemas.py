@@ -96,6 +96,8 @@ class EmbeddingsRequest(Body):
     input: Annotated[str, Field(min_length=1)] | Annotated[list[Any], Field(min_length=1, max_length=2048)]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1)] | None = None
+    input_type: Literal["query", "passage"] | None = None
+    """Puts the prefix before each text that the model wants for questions or passages; without it texts stay as they are."""
 
 
 class RerankDocument(Body):

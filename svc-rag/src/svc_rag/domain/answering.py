@@ -43,6 +43,8 @@ MINILM_THRESHOLDS: Mapping[Language, Thresholds] = MappingProxyType(
     # have a cosine of about 0.5, unrelated English ones of about 0.1.
     {"en": Thresholds(0.15, 0.45, 0.70), "pt": Thresholds(0.30, 0.56, 0.75)}
 )
+FLOORED = MINILM_THRESHOLDS["en"]
+"""For embedders whose cosines count from those of unrelated texts, in every language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,15 @@ class Answerer:
     ) -> Answer:
         """Return an answer. Raises StoreNotReady; a chat model that fails is done without."""
         sentences = await asyncio.to_thread(self._sentences, owner, question, top_k, document_ids)
-        if not sentences or sentences[0].score < self.thresholds[language_of(question)].ask:
+        if not sentences or sentences[0].score < self._limits(question).ask:
             return self._nothing(question)
         passages = prompting.passages_around(sentences, question)
         reply = await self._ask(question, passages, bearer)
         return await asyncio.to_thread(self._checked, question, sentences, passages, reply)
+
+    def _limits(self, question: str) -> Thresholds:
+        own = self.retriever.embedder.cosine_floor() == 0.0
+        return self.thresholds[language_of(question)] if own else FLOORED
 
     def _sentences(
         self, owner: str, question: str, top_k: int, document_ids: tuple[str, ...]
@@ -128,7 +134,7 @@ class Answerer:
                 ):
                     return Answer(grounded.answer, citations, True, False, reply.model)
         denied = reply is not None and grounding.denies(reply.text)
-        limits = self.thresholds[language_of(question)]
+        limits = self._limits(question)
         if best.score >= (limits.overrule if denied else limits.quote):
             citation = self._stands(best)
             if citation is not None:
@@ -142,7 +148,7 @@ class Answerer:
 
         A small model copies a sentence faithfully and yet the wrong one: every word of it is supported.
         """
-        quote = self.thresholds[language_of(question)].quote
+        quote = self._limits(question).quote
         cited = {(citation.document_id, citation.start, citation.end) for citation in citations}
         fitting = [sentence.key in cited for sentence in sentences if sentence.score >= quote]
         return bool(fitting) and not any(fitting)

@@ -16,9 +16,10 @@ import numpy as np
 
 from servicekit.errors import ServiceError
 from svc_rag.domain.chunking import ChunkSizes, chunk_document
+from svc_rag.domain.embedders import Embedders, space_of
 from svc_rag.domain.library import Library
-from svc_rag.engine.base import Chunk, Document, Embedder
-from svc_rag.errors import StoreNotReady
+from svc_rag.engine.base import Chunk, Document, Embedder, Vectors
+from svc_rag.errors import SpaceChanged, StoreNotReady
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Ingest:
     """The handler of `ingest` jobs; payload {"document_id"}."""
 
     library: Library
-    embedder: Embedder
+    embedders: Embedders
     sizes: ChunkSizes
     pause: Callable[[float], None] = time.sleep
     own_sizes: Callable[[str], ChunkSizes | None] = lambda _: None
@@ -107,29 +108,45 @@ class Ingest:
         return len(self._chunks(document_id))
 
     def _embed(self, context: Context, document_id: str) -> int:
+        try:
+            vectors = self._vectors(context, document_id, self.embedders.in_use())
+        except StoreNotReady:  # its embedder is not here: `_index` waits for it
+            return 0
+        return 0 if vectors is None else len(vectors)
+
+    def _vectors(self, context: Context, document_id: str, embedder: Embedder) -> Vectors | None:
+        """Return the vectors of a document's chunks, made now unless they are kept; None when it is gone."""
+        space = space_of(embedder)
+        if self._document(document_id) is None:
+            return None
+        if (kept := self.library.files.vectors(document_id, space)) is not None:
+            return kept
         chunks = self._chunks(document_id)
-        vectors = np.zeros((len(chunks), self.embedder.dimension), np.float32)
+        vectors = np.zeros((len(chunks), embedder.dimension), np.float32)
         for first in range(0, len(chunks), _EMBED_BATCH):
             context.check_cancelled()
             if first:
                 context.progress(3, STEPS, f"embed {first}/{len(chunks)}")
             part = slice(first, first + _EMBED_BATCH)
-            vectors[part] = self.embedder.embed([chunk.text for chunk in chunks[part]])
-        if self._document(document_id) is not None:
-            self.library.files.save_vectors(document_id, vectors)
-        return len(chunks)
+            vectors[part] = embedder.embed([chunk.text for chunk in chunks[part]], "passage")
+        if self._document(document_id) is None:
+            return None
+        self.library.files.save_vectors(document_id, vectors, space)
+        return vectors
 
     def _index(self, context: Context, document_id: str) -> int:
         """Write to the store, waiting for it as long as it is away."""
-        document = self._document(document_id)
-        vectors = self.library.files.vectors(document_id)
-        if document is None or vectors is None:
-            return 0
         chunks, wait_s = self._chunks(document_id), _FIRST_WAIT_S
         while True:
             try:
-                self.library.store.index(document_id, document.owner, chunks, vectors)
+                embedder = self.embedders.in_use()
+                vectors, document = self._vectors(context, document_id, embedder), self._document(document_id)
+                if vectors is None or document is None:
+                    return 0
+                self.library.store.index(document_id, document.owner, chunks, vectors, space_of(embedder))
                 return len(chunks)
+            except SpaceChanged:
+                continue  # the documents have moved to another embedder: this one follows
             except StoreNotReady as error:
                 log.warning("store not ready, job waits", extra={"fields": {"wait_s": wait_s}})
                 context.progress(4, STEPS, f"waiting for the search store: {error.message}")

@@ -56,9 +56,12 @@ def rank_sentences(question: str, passages: Sequence[Found], embedder: Embedder)
 
 
 def relevance(question: str, texts: Sequence[str], embedder: Embedder) -> Vectors:
-    """Return (len(texts),) float32 in [0, 1]: the mean of cosine and of the share of words that match."""
-    vectors = embedder.embed([question, *texts])
-    cosine = np.clip(vectors[1:] @ vectors[0], 0.0, 1.0)
+    """Return (len(texts),) float32 in [0, 1]: the mean of cosine and of the share of words that match.
+
+    A cosine counts from what unrelated texts have with this embedder.
+    """
+    vector, floor = embedder.embed([question], "query")[0], embedder.cosine_floor()
+    cosine = np.clip((embedder.embed(texts, "passage") @ vector - floor) / (1.0 - floor), 0.0, 1.0)
     lexical = _overlap(question, texts)
     scores: Vectors = (_LEXICAL_WEIGHT * lexical + (1 - _LEXICAL_WEIGHT) * cosine).astype(np.float32)
     return scores

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from svc_rag.domain.embedders import Embedders, space_of
 from svc_rag.engine.base import ChunkStore, Document, DocumentRecord, Embedder, Hit, SearchMode, SearchQuery
+from svc_rag.errors import SpaceChanged
+
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,12 @@ class Retriever:
 
     record: DocumentRecord
     store: ChunkStore
-    embedder: Embedder
+    embedders: Embedders
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder that the documents are indexed with. Raises EmbedderMissing."""
+        return self.embedders.in_use()
 
     def search(
         self,
@@ -32,8 +41,7 @@ class Retriever:
         document_ids: tuple[str, ...] = (),
     ) -> list[Found]:
         """Return up to top_k passages, best first. Raises StoreNotReady."""
-        vector = None if mode == "text" else self.embedder.embed([text])[0]
-        hits = self.store.search(SearchQuery(owner, text, vector, top_k, mode, document_ids))
+        hits = self._hits(owner, text, top_k, mode, document_ids)
         documents: dict[str, Document | None] = {}
         found = []
         for hit in hits:
@@ -44,3 +52,19 @@ class Retriever:
             if document is not None:
                 found.append(Found(hit, document))
         return found
+
+    def _hits(
+        self, owner: str, text: str, top_k: int, mode: SearchMode, document_ids: tuple[str, ...]
+    ) -> list[Hit]:
+        for _ in range(_TRIES):
+            if mode == "text":
+                return self.store.search(SearchQuery(owner, text, None, top_k, mode, document_ids))
+            embedder = self.embedder
+            query = SearchQuery(
+                owner, text, embedder.embed([text], "query")[0], top_k, mode, document_ids, space_of(embedder)
+            )
+            try:
+                return self.store.search(query)
+            except SpaceChanged:
+                continue  # with the embedder that the documents have just moved to
+        raise SpaceChanged

@@ -18,6 +18,25 @@ from servicekit.retention import Removed
 SearchMode = Literal["hybrid", "text", "vector"]
 DocumentStatus = Literal["queued", "processing", "ready", "failed"]
 Vectors = NDArray[np.float32]
+TextRole = Literal["query", "passage", "plain"]
+"""What a text is to be compared as: some models want another prefix before each; plain is the text as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A vector space: only vectors of the same embedder can be compared. Written `model/dimension`."""
+
+    model: str
+    dimension: int
+
+    def __str__(self) -> str:
+        return f"{self.model}/{self.dimension}"
+
+    @classmethod
+    def read(cls, text: str) -> Space:
+        """Read what `str` wrote; a model's id may hold slashes."""
+        model, _, dimension = text.rpartition("/")
+        return cls(model, int(dimension))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,16 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk as a store holds it; `key` is the store's own."""
+
+    document_id: str
+    owner: str
+    chunk: Chunk
+    key: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The record of a document; `status` is ready when every chunk can be found."""
 
@@ -76,6 +105,8 @@ class SearchQuery:
     top_k: int
     mode: SearchMode = "hybrid"
     document_ids: tuple[str, ...] = ()
+    space: Space | None = None
+    """The space of `vector`; None: that of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +136,23 @@ class Embedder(Protocol):
     model_id: str
     dimension: int
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str], role: TextRole = "plain") -> Vectors:
         """Return (len(texts), dimension) float32, rows of length one."""
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens the model's tokenizer makes of `text`."""
+
+    def cosine_floor(self) -> float:
+        """Return the cosine, in [0, 1), of two texts that have nothing in common."""
+
+
+class Reranker(Protocol):
+    """Scores texts for a query, reading both together. Thread-safe and slow."""
+
+    model_id: str
+
+    def score(self, query: str, texts: Sequence[str]) -> Vectors:
+        """Return (len(texts),) float32 in [0, 1]."""
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of `text`."""
@@ -141,13 +187,21 @@ class DocumentRecord(Protocol):
 
 
 class ChunkStore(Protocol):
-    """Finds chunks. Every call may raise StoreNotReady; `index` is idempotent."""
+    """Finds chunks. Every call may raise StoreNotReady; `index` is idempotent.
+
+    `space` is that of its vectors: what `connect` finds there, and before it is connected a guess. Vectors of another
+    space are refused with SpaceChanged.
+    """
 
     kind: str
 
+    @property
+    def space(self) -> Space: ...
     def connect(self) -> None: ...
     def check(self) -> None: ...
-    def index(self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors) -> None: ...
+    def index(
+        self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors, space: Space
+    ) -> None: ...
     def delete(self, document_id: str) -> None: ...
     def forget_deleted(self) -> None: ...
     def search(self, query: SearchQuery) -> list[Hit]: ...
@@ -155,13 +209,39 @@ class ChunkStore(Protocol):
     def close(self) -> None: ...
 
 
+class SpaceStore(ChunkStore, Protocol):
+    """A store that can be moved to another space: it is filled beside the one that is searched, then takes its place.
+
+    One space is filled at a time. What is indexed meanwhile is lacking in it until it is filled too; what is deleted
+    is deleted in both. What was filled outlives a crash.
+    """
+
+    def begin(self, space: Space) -> None:
+        """Make room for `space`, or go on with it; another one that was begun is dropped."""
+
+    def lacking(self, limit: int) -> Sequence[StoredChunk]:
+        """Return up to `limit` chunks that have no vector in the new space; none: it is complete just now."""
+
+    def fill(self, chunks: Sequence[StoredChunk], vectors: Vectors) -> None:
+        """Put vectors of what `lacking` returned last; a chunk that is gone by now is left out."""
+
+    def filled(self) -> tuple[int, int]:
+        """Return (chunks with a vector in the new space, chunks)."""
+
+    def switch(self) -> bool:
+        """Let the new space take the place of the old, at once and for good; False: something is lacking."""
+
+    def abandon(self) -> None:
+        """Drop a space that was begun and whatever a crash left of an old one."""
+
+
 class SourceFiles(Protocol):
     """Uploaded files and what is computed from them, one folder a document; writes are atomic."""
 
     def put(self, document_id: str, source: BinaryIO, max_bytes: int) -> int: ...
     def path(self, document_id: str) -> Path: ...
-    def save_vectors(self, document_id: str, vectors: Vectors) -> None: ...
-    def vectors(self, document_id: str) -> Vectors | None: ...
+    def save_vectors(self, document_id: str, vectors: Vectors, space: Space) -> None: ...
+    def vectors(self, document_id: str, space: Space) -> Vectors | None: ...
     def drop_vectors(self, document_id: str) -> None: ...
     def delete(self, document_id: str) -> None: ...
     def ids(self, older_than_s: float = 0.0) -> list[str]: ...

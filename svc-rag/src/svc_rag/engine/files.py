@@ -5,6 +5,7 @@ User-given names never become paths.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shutil
@@ -17,7 +18,7 @@ import numpy as np
 from servicekit import atomic
 from servicekit.errors import NotReady
 from servicekit.retention import Removed
-from svc_rag.engine.base import Vectors
+from svc_rag.engine.base import Space, Vectors
 from svc_rag.errors import DocumentTooLarge
 
 _ID = re.compile(r"doc_[0-9a-f]{32}")
@@ -39,24 +40,25 @@ class FolderFiles:
         """Return where the document's file is."""
         return self._folder(document_id) / "source"
 
-    def save_vectors(self, document_id: str, vectors: Vectors) -> None:
+    def save_vectors(self, document_id: str, vectors: Vectors, space: Space) -> None:
         """Keep the chunks' vectors until they are in the store."""
         buffer = io.BytesIO()
         np.save(buffer, vectors, allow_pickle=False)
         buffer.seek(0)
-        self._write(self._folder(document_id) / "vectors.npy", buffer, None)
+        self._write(self._vectors(document_id, space), buffer, None)
 
-    def vectors(self, document_id: str) -> Vectors | None:
-        """Return the kept vectors, None when there are none."""
-        path = self._folder(document_id) / "vectors.npy"
+    def vectors(self, document_id: str, space: Space) -> Vectors | None:
+        """Return the vectors kept of a space, None when there are none."""
+        path = self._vectors(document_id, space)
         if not path.exists():
             return None
         found: Vectors = np.load(path, allow_pickle=False)
         return found
 
     def drop_vectors(self, document_id: str) -> None:
-        """Forget the kept vectors."""
-        (self._folder(document_id) / "vectors.npy").unlink(missing_ok=True)
+        """Forget the kept vectors, of whatever space."""
+        for path in self._folder(document_id).glob("vectors*.npy"):
+            path.unlink(missing_ok=True)
 
     def delete(self, document_id: str) -> None:
         """Remove everything of a document."""
@@ -77,6 +79,10 @@ class FolderFiles:
         """Remove what writes that were cut off left in the documents' folders."""
         found = (Removed(*atomic.remove_drafts(self._folder(document_id))) for document_id in self.ids())
         return sum(found, Removed())
+
+    def _vectors(self, document_id: str, space: Space) -> Path:
+        name = hashlib.sha256(str(space).encode()).hexdigest()[:12]
+        return self._folder(document_id) / f"vectors-{name}.npy"
 
     def _folder(self, document_id: str) -> Path:
         if not _ID.fullmatch(document_id):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from svc_rag.engine.base import Vectors
+from svc_rag.engine.base import TextRole, Vectors
 from svc_rag.words import content_words
 
 
@@ -19,7 +19,7 @@ class HashingEmbedder:
     def __init__(self, dimension: int = 64):
         self.dimension = dimension
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str], role: TextRole = "plain") -> Vectors:
         """Return (len(texts), dimension) float32, rows of length one."""
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         for row, text in enumerate(texts):
@@ -32,3 +32,7 @@ class HashingEmbedder:
     def count_tokens(self, text: str) -> int:
         """Return the number of words."""
         return len(text.split())
+
+    def cosine_floor(self) -> float:
+        """Return 0: texts without a common word are at right angles."""
+        return 0.0

@@ -5,10 +5,13 @@ Everything is made idempotently, so that any number of services may connect at o
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import RequestError
+
+from svc_rag.engine.base import Space
 
 ALIAS = "oficina-chunks"
 VERSION = 1
@@ -20,7 +23,12 @@ def index_name() -> str:
     return f"{ALIAS}-v{VERSION}"
 
 
-def index_body(dimension: int, embedding_model: str) -> dict[str, Any]:
+def index_name_of(space: Space) -> str:
+    """Return the index that a space is filled in before the alias moves to it."""
+    return f"{index_name()}-{hashlib.sha256(str(space).encode()).hexdigest()[:12]}"
+
+
+def index_body(space: Space) -> dict[str, Any]:
     """Return settings and mapping; vectors are searched, never returned (they tripled the index)."""
     keyword: dict[str, Any] = {"type": "keyword"}
     number: dict[str, Any] = {"type": "integer", "index": False}
@@ -34,7 +42,7 @@ def index_body(dimension: int, embedding_model: str) -> dict[str, Any]:
     }
     vector = {
         "type": "knn_vector",
-        "dimension": dimension,
+        "dimension": space.dimension,
         "method": {
             "name": "hnsw", "engine": "lucene", "space_type": "cosinesimil",
             "parameters": {"m": 16, "ef_construction": 128},
@@ -51,7 +59,7 @@ def index_body(dimension: int, embedding_model: str) -> dict[str, Any]:
         },
         "mappings": {
             "dynamic": "strict",
-            "_meta": {"embedding_model": embedding_model, "dimension": dimension},
+            "_meta": {"embedding_model": space.model, "dimension": space.dimension},
             "_source": {"excludes": ["vector"]},
             "properties": {
                 "document_id": keyword, "owner": keyword, "n": {"type": "integer"}, "page": number,
@@ -73,26 +81,46 @@ def pipeline_body(text_weight: float, fusion: str) -> dict[str, Any]:
     return {"description": "Fuses words and vectors.", "phase_results_processors": [processor]}
 
 
-def ensure(client: OpenSearch, dimension: int, embedding_model: str, text_weight: float, fusion: str) -> None:
-    """Make what is missing. Raises opensearchpy's exceptions when the server is away."""
-    name = index_name()
+def ensure(client: OpenSearch, default: Space, text_weight: float, fusion: str) -> tuple[str, Space]:
+    """Make what is missing; return the index behind the alias and the space of its vectors.
+
+    Raises opensearchpy's exceptions when the server is away.
+    """
     body = pipeline_body(text_weight, fusion)
     client.transport.perform_request("PUT", f"/_search/pipeline/{PIPELINE}", body=body)
-    if not client.indices.exists(index=name):
-        try:
-            client.indices.create(
-                index=name, body=index_body(dimension, embedding_model) | {"aliases": {ALIAS: {}}}
-            )
-        except RequestError as exc:
-            # Another service made it between the two calls.
-            if exc.error != "resource_already_exists_exception":
-                raise
     if not client.indices.exists_alias(name=ALIAS):
+        name = index_name()
+        make(client, name, default)
         client.indices.put_alias(index=name, name=ALIAS)
+    ((name, mapping),) = client.indices.get_mapping(index=ALIAS).items()
+    meta = mapping["mappings"].get("_meta", {})
+    return name, Space(str(meta.get("embedding_model", "?")), int(meta.get("dimension", 0)))
 
 
-def made_with(client: OpenSearch) -> tuple[str, int]:
-    """Return the embedding model and dimension that the index was made with."""
-    mapping = client.indices.get_mapping(index=ALIAS)
-    meta = next(iter(mapping.values()))["mappings"].get("_meta", {})
-    return str(meta.get("embedding_model", "?")), int(meta.get("dimension", 0))
+def make(client: OpenSearch, name: str, space: Space) -> None:
+    """Make an index unless it is there."""
+    if client.indices.exists(index=name):
+        return
+    try:
+        client.indices.create(index=name, body=index_body(space))
+    except RequestError as exc:
+        # Another service made it between the two calls.
+        if exc.error != "resource_already_exists_exception":
+            raise
+
+
+def move_alias(client: OpenSearch, old: str, new: str) -> None:
+    """Let the alias stand for `new`, in one step."""
+    actions = [
+        {"remove": {"index": old, "alias": ALIAS}},
+        {"add": {"index": new, "alias": ALIAS}},
+    ]
+    client.indices.update_aliases(body={"actions": actions})
+
+
+def drop_others(client: OpenSearch, *kept: str) -> None:
+    """Delete every index of ours but `kept`."""
+    there = client.indices.get(index=f"{index_name()}*", params={"allow_no_indices": "true"})
+    for name in there:
+        if name not in kept and (name == index_name() or name.startswith(f"{index_name()}-")):
+            client.indices.delete(index=name, params={"ignore_unavailable": "true"})

@@ -9,16 +9,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svc_rag.engine.base import Chunk, Hit, SearchQuery, Vectors
+from svc_rag.engine.base import Chunk, Hit, SearchQuery, Space, StoredChunk, Vectors
 from svc_rag.engine.database import Database
 from svc_rag.engine.fts_terms import RareTerms
 from svc_rag.engine.fusion import Fusion, fuse
+from svc_rag.engine.sqlite_spaces import EMBEDDING, NextSpace
 from svc_rag.engine.vector_matrix import VectorMatrix
-from svc_rag.errors import StoreNotReady
+from svc_rag.errors import SpaceChanged, StoreNotReady
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS store_owners (code INTEGER PRIMARY KEY, owner TEXT NOT NULL UNIQUE);
@@ -29,6 +31,7 @@ CREATE TABLE IF NOT EXISTS store_chunks (
     page INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, text TEXT NOT NULL,
     UNIQUE (document_code, n));
 CREATE TABLE IF NOT EXISTS store_vectors (key INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS store_vectors_next (key INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS store_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE VIRTUAL TABLE IF NOT EXISTS store_words USING fts5(
     text, content='store_chunks', content_rowid='key', tokenize='unicode61 remove_diacritics 2');
@@ -40,41 +43,53 @@ _OVERWRITES = sqlite3.sqlite_version_info >= (3, 42)
 """Whether the index itself can drop the words of what is deleted at once."""
 
 
+class _Searched(NamedTuple):
+    """What is searched now; replaced as one."""
+
+    space: Space
+    matrix: VectorMatrix
+
+
 class SqliteStore:
-    """ChunkStore: exact vectors and pruned BM25, fused."""
+    """SpaceStore: exact vectors and pruned BM25, fused.
+
+    `default` is the space of a store that is made anew; one that is there keeps its own.
+    """
 
     kind = "sqlite"
 
     def __init__(
-        self, database: Database, dimension: int, embedding_model: str,
-        text_weight: float = 0.5, fusion: Fusion = "minmax", candidates: int = 50,
+        self, database: Database, default: Space, text_weight: float = 0.5, fusion: Fusion = "minmax",
+        candidates: int = 50,
     ):  # fmt: skip
         self._database = database
-        self._dimension, self._model = dimension, embedding_model
         self._text_weight, self._fusion, self._candidates = text_weight, fusion, candidates
-        self._matrix = VectorMatrix(dimension)
+        self._now = _Searched(default, VectorMatrix(default.dimension))
+        self._next = NextSpace(database)
         self._terms = RareTerms(database)
         self._changing = threading.Lock()
         self._connected = False
 
-    def connect(self) -> None:
-        """Make the tables and load the vectors. Raises StoreNotReady if another model made them."""
-        db = self._database.read()
-        db.executescript(_SCHEMA)
-        if _OVERWRITES:
-            db.execute("INSERT INTO store_words (store_words, rank) VALUES ('secure-delete', 1)")
-        made_by = f"{self._model}/{self._dimension}"
-        db.execute("INSERT OR IGNORE INTO store_meta VALUES ('embedding', ?)", (made_by,))
-        found = db.execute("SELECT value FROM store_meta WHERE name = 'embedding'").fetchone()[0]
-        if found != made_by:
-            raise StoreNotReady(
-                f"The index was made with {found}; this service embeds with {made_by}. Index anew."
-            )
-        self._load_matrix()
-        self._connected = True
+    @property
+    def space(self) -> Space:
+        return self._now.space
 
-    def _load_matrix(self) -> None:
-        self._matrix = VectorMatrix(self._dimension)
+    def connect(self) -> None:
+        """Make the tables and load the vectors, of whatever space they are."""
+        with self._changing:
+            if self._connected:
+                return
+            db = self._database.read()
+            db.executescript(_SCHEMA)
+            if _OVERWRITES:
+                db.execute("INSERT INTO store_words (store_words, rank) VALUES ('secure-delete', 1)")
+            db.execute("INSERT OR IGNORE INTO store_meta VALUES (?, ?)", (EMBEDDING, str(self.space)))
+            found = db.execute("SELECT value FROM store_meta WHERE name = ?", (EMBEDDING,)).fetchone()[0]
+            self._now = self._loaded(Space.read(found))
+            self._connected = True
+
+    def _loaded(self, space: Space) -> _Searched:
+        matrix = VectorMatrix(space.dimension)
         db = self._database.read()
         for document in db.execute("SELECT code, owner_code FROM store_documents ORDER BY code").fetchall():
             rows = db.execute(
@@ -84,18 +99,23 @@ class SqliteStore:
             if rows:
                 vectors = np.frombuffer(b"".join(row["vector"] for row in rows), np.float32)
                 keys = np.array([row["key"] for row in rows], np.int64)
-                shaped = vectors.reshape(len(rows), self._dimension)
-                self._matrix.add(keys, document["owner_code"], document["code"], shaped)
+                shaped = vectors.reshape(len(rows), space.dimension)
+                matrix.add(keys, document["owner_code"], document["code"], shaped)
+        return _Searched(space, matrix)
 
     def check(self) -> None:
         """Raise StoreNotReady unless `connect` succeeded."""
         if not self._connected:
             raise StoreNotReady("The search store is not open yet; try again in a moment.")
 
-    def index(self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+    def index(
+        self, document_id: str, owner: str, chunks: Sequence[Chunk], vectors: Vectors, space: Space
+    ) -> None:
         """Put all chunks of a document, in place of what was there, in one transaction."""
         self.check()
         with self._changing:
+            if space != self.space:
+                raise SpaceChanged
             with self._database.write() as db:
                 old_code = _remove(db, document_id)
                 db.execute("INSERT OR IGNORE INTO store_owners (owner) VALUES (?)", (owner,))
@@ -107,9 +127,9 @@ class SqliteStore:
                 keys = _insert(db, owner_code, code, chunks, vectors)
             # The matrix follows what is committed, never what might be rolled back.
             if old_code is not None:
-                self._matrix.remove(old_code)
+                self._now.matrix.remove(old_code)
             if chunks:
-                self._matrix.add(keys, owner_code, code, vectors)
+                self._now.matrix.add(keys, owner_code, code, vectors)
 
     def delete(self, document_id: str) -> None:
         """Remove a document's chunks, words and vectors."""
@@ -118,7 +138,7 @@ class SqliteStore:
             with self._database.write() as db:
                 code = _remove(db, document_id)
             if code is not None:
-                self._matrix.remove(code)
+                self._now.matrix.remove(code)
 
     def forget_deleted(self) -> None:
         """Take words of deleted chunks out of the index, which else leave with some later merge of its parts."""
@@ -127,8 +147,11 @@ class SqliteStore:
                 db.execute("INSERT INTO store_words (store_words) VALUES ('optimize')")
 
     def search(self, query: SearchQuery) -> list[Hit]:
-        """Return the best chunks of the query's owner."""
+        """Return the best chunks of the query's owner. Raises SpaceChanged."""
         self.check()
+        space, matrix = self._now
+        if query.vector is not None and query.space not in (None, space):
+            raise SpaceChanged
         owner = (
             self._database.read()
             .execute("SELECT code FROM store_owners WHERE owner = ?", (query.owner,))
@@ -143,7 +166,7 @@ class SqliteStore:
         if query.mode != "vector":
             text = self._search_words(query.text, owner["code"], documents, k)
         if query.mode != "text" and query.vector is not None:
-            vector = self._matrix.search(query.vector, owner["code"], documents, k)
+            vector = matrix.search(query.vector, owner["code"], documents, k)
         if query.mode == "hybrid":
             ranked = fuse(text, vector, self._text_weight, self._fusion)
         else:
@@ -165,7 +188,7 @@ class SqliteStore:
         match = self._terms.match_expression(text)
         if not match:
             return {}
-        if documents is None and self._matrix.owns_all(owner):
+        if documents is None and self._now.matrix.owns_all(owner):
             sql, values = (
                 "SELECT rowid, rank FROM store_words WHERE store_words MATCH ? ORDER BY rank LIMIT ?",
                 [match, k],
@@ -208,6 +231,41 @@ class SqliteStore:
             ).fetchone()[0]
         )  # fmt: skip
 
+    def begin(self, space: Space) -> None:
+        """Make room for another space, or go on with it."""
+        self.check()
+        self._next.begin(space)
+
+    def lacking(self, limit: int) -> Sequence[StoredChunk]:
+        """Return chunks without a vector in the new space."""
+        return self._next.lacking(limit)
+
+    def fill(self, chunks: Sequence[StoredChunk], vectors: Vectors) -> None:
+        """Put vectors into the new space."""
+        self._next.fill(chunks, vectors)
+
+    def filled(self) -> tuple[int, int]:
+        """Return how many chunks have a vector in the new space, of how many."""
+        return self._next.filled()
+
+    def switch(self) -> bool:
+        """Search the new space from now on, and drop the old one."""
+        self.check()
+        with self._changing:
+            space = self._next.take_over()
+            if space is None:
+                return False
+            # Searches are answered from the old matrix until this one is whole.
+            self._now = self._loaded(space)
+        self._next.drop_old()
+        return True
+
+    def abandon(self) -> None:
+        """Drop a space that was begun, and an old one that a crash left."""
+        self.check()
+        self._next.abandon()
+        self._next.drop_old()
+
     def close(self) -> None:
         """Close the file."""
         self._connected = False
@@ -244,10 +302,11 @@ def _remove(db: sqlite3.Connection, document_id: str) -> int | None:
         "INSERT INTO store_words (store_words, rowid, text) "
         "SELECT 'delete', key, text FROM store_chunks WHERE document_code = ?", (code,)
     )  # fmt: skip
-    db.execute(
-        "DELETE FROM store_vectors WHERE key IN (SELECT key FROM store_chunks WHERE document_code = ?)",
-        (code,),
-    )
+    for table in ("store_vectors", "store_vectors_next"):
+        db.execute(
+            f"DELETE FROM {table} WHERE key IN (SELECT key FROM store_chunks WHERE document_code = ?)",
+            (code,),
+        )
     db.execute("DELETE FROM store_chunks WHERE document_code = ?", (code,))
     db.execute("DELETE FROM store_documents WHERE code = ?", (code,))
     return code
