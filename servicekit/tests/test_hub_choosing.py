@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from servicekit.errors import BadRequest, ServiceError
@@ -103,3 +105,23 @@ def test_a_repository_without_safe_weights_is_refused(
 ) -> None:
     with pytest.raises(error):
         choose(files(*names), Format.TRANSFORMERS, **options)  # type: ignore[arg-type]
+
+
+def ready_made(there: Mapping[str, RepoFile], named: Sequence[str]) -> list[RepoFile] | None:
+    return [there["model.bin"]] if "shared_vocabulary.json" in there else None
+
+
+def test_a_services_own_layout_is_asked_first_and_the_licence_comes_along() -> None:
+    there = ("model.bin", "shared_vocabulary.json", "run.py", "LICENSE")
+    assert chosen(Format.TRANSFORMERS, *there, layout=ready_made) == ["LICENSE", "model.bin"]
+
+
+def test_what_is_not_of_that_layout_goes_by_the_rules_of_the_format() -> None:
+    assert chosen(Format.TRANSFORMERS, "config.json", "model.safetensors", layout=ready_made) == [
+        "config.json",
+        "model.safetensors",
+    ]
+    with pytest.raises(UnsafeModel):
+        chosen(Format.TRANSFORMERS, "config.json", "model.bin", layout=ready_made)
+    with pytest.raises(BadRequest, match="out of its folder"):
+        chosen(Format.TRANSFORMERS, "model.bin", "shared_vocabulary.json", "../evil", layout=ready_made)
