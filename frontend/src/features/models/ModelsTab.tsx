@@ -9,6 +9,7 @@ import { Installing } from "@/shared/components/Installing";
 import { Page } from "@/shared/components/Page";
 import { AnyModel } from "./AnyModel";
 import { ALL, joined, passes, useCatalogue, useModelActions, type Filters } from "./catalogue";
+import { Embedder } from "./Embedder";
 import { FilterBar } from "./FilterBar";
 import { ModelCard } from "./ModelCard";
 
@@ -26,6 +27,7 @@ export default function ModelsTab({ active }: { active: boolean }) {
   return (
     <Page title={t("tabs.models")} text={t("models.text")}>
       <Installing active={active} />
+      <Embedder active={active} models={models.data ?? []} />
       <FilterBar entries={entries} filters={filters} taskName={taskName} onChange={setFilters} />
       {error && <ErrorNotice error={error} onRetry={() => { void models.refetch(); void catalogue.refetch(); }} />}
       {(models.isPending || catalogue.isPending) && <Loader size="sm" />}

@@ -195,6 +195,10 @@ export const en: Dictionary = {
     memory: "{{size}} of memory", builtinText: "Comes with the project; small, and limited to its world of shapes.", tooBig: "Does not fit this machine.", notRunnable: "Does not run here.",
     installing: "Installing", pause: "Pause", any: "Another model of the hub", runAs: "Use it for", look: "See whether it fits", download: "{{size}} to fetch",
     fit: { fits: "fits this machine", tight: "fits, with little to spare", does_not_fit: "does not fit" },
+    embedder: {
+      title: "Search by meaning", inUse: "Documents are indexed with", text: "Another one indexes all documents anew, in the background; until then the old one answers.",
+      far: "{{model}}: {{step}} of {{total}} passages", left: "about {{minutes}} min left", paused: "paused", resume: "Go on",
+    },
     load: "Load", unload: "Remove from memory", install: "Install", none: "No model matches the filters",
     task: {
       chat: "chat", image: "image", caption: "caption", detection: "objects", classification: "classes", question: "questions", ocr: "reading",

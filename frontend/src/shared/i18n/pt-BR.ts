@@ -193,6 +193,10 @@ export const ptBR = {
     memory: "{{size}} de memória", builtinText: "Vem com o projeto; pequeno e limitado ao seu mundo de formas.", tooBig: "Não cabe nesta máquina.", notRunnable: "Não roda aqui.",
     installing: "Instalando", pause: "Pausar", any: "Outro modelo do hub", runAs: "Usar para", look: "Ver se cabe", download: "{{size}} para baixar",
     fit: { fits: "cabe nesta máquina", tight: "cabe, mas sobra pouco", does_not_fit: "não cabe" },
+    embedder: {
+      title: "Busca por significado", inUse: "Os documentos estão indexados com", text: "Outro indexa todos os documentos de novo, em segundo plano; até lá o antigo responde.",
+      far: "{{model}}: {{step}} de {{total}} trechos", left: "faltam cerca de {{minutes}} min", paused: "pausado", resume: "Continuar",
+    },
     load: "Carregar", unload: "Tirar da memória", install: "Instalar", none: "Nenhum modelo corresponde aos filtros",
     task: {
       chat: "conversa", image: "imagem", caption: "legenda", detection: "objetos", classification: "classes", question: "perguntas", ocr: "leitura",
