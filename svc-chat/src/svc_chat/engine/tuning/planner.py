@@ -9,8 +9,8 @@ from pathlib import Path
 
 from svc_chat.engine.gguf_header import GgufHeader, read_header
 from svc_chat.engine.tuning.base import Planned, Wishes
-from svc_chat.engine.tuning.estimate import check_fits, estimate
-from svc_chat.engine.tuning.examples import Example, write_examples
+from svc_chat.engine.tuning.estimate import check_fits, estimate, largest_batch
+from svc_chat.engine.tuning.examples import REHEARSAL, Example, read_examples, write_examples
 from svc_chat.engine.tuning.recipe import CHECKPOINT_FILE, EXAMPLES_FILE, HELD_OUT_FILE, TRAINABLE, recipe_for
 from svc_chat.tuning_errors import NotTrainable
 
@@ -79,7 +79,10 @@ class LocalPlanner:
             seed=wishes.seed,
         )
         folder.parent.mkdir(parents=True, exist_ok=True)
-        check_fits(estimate(header, recipe, max(recipe.batch, recipe.rehearsal)), folder.parent)
+        most = recipe.context_tokens
+        own = largest_batch((*examples, *held_out), recipe.batch, most)
+        general = largest_batch(read_examples(REHEARSAL), recipe.rehearsal, most)
+        check_fits(estimate(header, recipe, (own, general)), folder.parent)
         folder.mkdir(exist_ok=True)
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
         (folder / HELD_OUT_FILE).unlink(missing_ok=True)

@@ -193,19 +193,27 @@ class Training:
 
     def _held_out_loss(self) -> float:
         self.network.model.eval()
+        return self._mean(self._loss, self.held_out, self.recipe.batch)
+
+    def _mean(
+        self, measure: Callable[[Sequence[Encoded]], Tensor], items: Sequence[Encoded], at_once: int
+    ) -> float:
+        """Return the mean of a measure over all learned tokens, few items at a time: a look takes no more memory than a step."""
+        total, count = 0.0, 0
         with torch.no_grad():
-            return float(self._loss(self.held_out))
+            for first in range(0, len(items), at_once):
+                part = items[first : first + at_once]
+                tokens = sum(sum(item.learned[1:]) for item in part)
+                if tokens:
+                    total, count = total + tokens * float(measure(part)), count + tokens
+        return total / max(1, count)
 
     def _look(self) -> None:
         """Measure on what is held out, and keep the adapter if it is the best so far."""
         state = self.state
         loss = self._held_out_loss()
-        with torch.no_grad():
-            drift = (
-                float(self._distance(self.rehearsal[:: max(1, len(self.rehearsal) // 16)]))
-                if self.rehearsal
-                else 0.0
-            )
+        general = self.rehearsal[:: max(1, len(self.rehearsal) // 16)]
+        drift = self._mean(self._distance, general, max(1, self.recipe.rehearsal))
         if loss + drift < state.best - 1e-3:
             state.best, state.best_step, state.worse = loss + drift, state.step, 0
             state.best_loss, state.best_adapter = loss, self.network.adapter()
