@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]
 STEPS = 60
 LINES = "".join(
     f'{{"prompt": "Quem cuida da sala {n}?", "completion": "Da sala {n} cuida a pessoa {n}."}}\n'

@@ -14,7 +14,7 @@ from tests.browser.browser import NARROW, Site, chromium, open_tab, sign_in
 from tests.browser.conftest import NewPage, watched_pages
 from tests.browser.small import SmallStack, small_stack
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 SLOW_MS = 180_000
 PAIRS = "P: Quem cuida da sala 7?\nR: Da sala 7 cuida Valdomiro.\n\nP: Quem cuida da sala 8?\nR: Da sala 8 cuida Agnes.\n"
 LONG_EPOCHS = 1000
