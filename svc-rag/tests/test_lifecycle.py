@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from servicekit.errors import NewerDatabase
+from servicekit.models import NoMemory
 from svc_rag.domain.embedders import space_of
 from svc_rag.engine.fake import FakeChat
 from svc_rag.engine.files import FolderFiles
@@ -111,6 +112,21 @@ def test_an_opensearch_that_came_up_empty_is_filled_from_the_record(start):
     store.close()
     again = start(search_store="opensearch", opensearch_url=url)
     until_found(again, "museum paintings", document_id)
+
+
+def test_a_document_waits_for_memory_instead_of_failing(start, monkeypatch):
+    plain, refusals = HashingEmbedder.embed, [NoMemory("No room."), NoMemory("No room.")]
+
+    def embed(self, texts, role="plain"):
+        if role == "passage" and refusals:
+            raise refusals.pop()
+        return plain(self, texts, role)
+
+    monkeypatch.setattr(HashingEmbedder, "embed", embed)
+    service = start()
+    document_id = service.add(TEXT)
+    assert not refusals
+    until_found(service, "museum paintings", document_id)
 
 
 def test_a_record_of_a_newer_program_is_refused(start):

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from servicekit.errors import ServiceError
+from servicekit.models import NoMemory
 from svc_rag.domain.chunking import ChunkSizes, chunk_document
 from svc_rag.domain.embedders import Embedders, space_of
 from svc_rag.domain.library import Library
@@ -110,7 +111,7 @@ class Ingest:
     def _embed(self, context: Context, document_id: str) -> int:
         try:
             vectors = self._vectors(context, document_id, self.embedders.in_use())
-        except StoreNotReady:  # its embedder is not here: `_index` waits for it
+        except (StoreNotReady, NoMemory):  # its embedder is not here, or has no room: `_index` waits for it
             return 0
         return 0 if vectors is None else len(vectors)
 
@@ -147,6 +148,8 @@ class Ingest:
                 return len(chunks)
             except SpaceChanged:
                 continue  # the documents have moved to another embedder: this one follows
+            except NoMemory as error:
+                context.progress(4, STEPS, f"waiting for memory: {error.message}")
             except StoreNotReady as error:
                 log.warning("store not ready, job waits", extra={"fields": {"wait_s": wait_s}})
                 context.progress(4, STEPS, f"waiting for the search store: {error.message}")
