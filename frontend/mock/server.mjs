@@ -10,7 +10,7 @@ import { ANY, CATALOGUE, CSP, DOCUMENT_TEXT, MODELS, PAIRS, VOICES, picture, wav
 
 const PORT = Number(process.env.PORT ?? 8101);
 const DIST = new URL("../dist", import.meta.url).pathname;
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
 const state = { personas: [{ id: "per_1", name: "Pirata", description: "Fala como um pirata do mar", instructions: null }], jobs: [], documents: [], keys: [], deleted: new Set() };
 
 const now = () => Date.now() / 1000;
@@ -133,7 +133,11 @@ const COOKIES = { "set-cookie": ["oficina_session=s; HttpOnly; Path=/; SameSite=
 function page(path, res) {
   const file = join(DIST, normalize(path === "/" ? "/index.html" : path));
   if (!file.startsWith(DIST) || !existsSync(file)) return fail(res, 404, "not_found", "There is no such file.");
-  res.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-security-policy": CSP });
+  const csp = path.startsWith("/assets/worker/") ? CSP.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'") : CSP;
+  res.writeHead(200, {
+    "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-security-policy": csp,
+    "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp",
+  });
   createReadStream(file).pipe(res);
 }
 

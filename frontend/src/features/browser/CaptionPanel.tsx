@@ -49,7 +49,7 @@ export function CaptionPanel({ active }: { active: boolean }) {
             <Stack gap="md">
               {here.error && <ErrorNotice error={here.error} onRetry={() => void here.refetch()} />}
               <Group align="flex-end" gap="sm">
-                <Select flex={1} maw={220} label={t("vision.target")} allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? "pt")}
+                <Select flex={1} miw={150} maw={220} label={t("vision.target")} allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? "pt")}
                   data={SPEECH_TARGETS.map((code) => ({ value: code, label: languageName(code, i18n.language) }))} />
                 <Button onClick={run} disabled={!here.data} loading={describe.busy} leftSection={<Icon name="sparkle" />}>{t("browser.describe")}</Button>
                 <Button variant="default" onClick={() => change(null)}>{t("vision.other")}</Button>
