@@ -38,7 +38,7 @@ export function useChoice(task: Task): Choice {
   const [id, choose] = useState<string | null>(null);
   const [graphics, setGraphics] = useState(true);
   const whole = models.find((one) => one.id === id) ?? models[0]!;
-  const could = gpu === "f16" && hasGraphics(whole);
+  const could = hasGraphics(whole, gpu);
   return { model: fitted(whole, graphics ? gpu : "none"), models, offered, service, choose, graphics: could ? graphics : null, setGraphics };
 }
 
