@@ -12,11 +12,9 @@ from playwright.sync_api import Page, Route, expect
 from miniatures.caption.evaluate import held_out_pictures
 from miniatures.scenes.grammar import canonical
 from tests.browser.browser import Site, open_tab
-from tests.browser.conftest import NewPage
-from tests.browser.small import SmallStack
+from tests.browser.inbrowser import SLOW_MS, open_text, write
 
 pytestmark = pytest.mark.browser
-SLOW_MS = 90_000
 FEW, MANY = 20, 100
 LEAST_EQUAL = 0.95
 SEED = 3
@@ -49,19 +47,6 @@ def caption_of(page: Page, picture: dict[str, Any]) -> str:
     step = page.locator("[data-step=caption][data-status=done] .step-text")
     expect(step).to_be_visible(timeout=SLOW_MS)
     return step.inner_text()
-
-
-def write(page: Page, prompt: str) -> str:
-    """Have a text written in the browser and return it when it is whole."""
-    page.get_by_label("Pedido").fill(prompt)
-    page.get_by_role("button", name="Escrever").click()
-    expect(page.locator(".browser-answer[data-done]")).to_be_visible(timeout=SLOW_MS)
-    return page.locator(".browser-answer .result-text").inner_text()
-
-
-def open_text(page: Page, site: Site) -> None:
-    open_tab(page, site, "browser")
-    page.get_by_role("tab", name="Texto").click()
 
 
 @pytest.mark.parametrize(
@@ -183,21 +168,3 @@ def test_a_file_that_does_not_come_is_told_and_fetched_again(page: Page, site: S
     page.unroute("**/decoder_model_merged_quantized.onnx")
     notice.get_by_role("button", name="Tentar de novo").click()
     expect(page.locator(".browser-model[data-status=ready]")).to_be_visible(timeout=SLOW_MS)
-
-
-def test_a_public_model_is_brought_to_the_server_and_from_there_to_the_browser(
-    new_chat: NewPage, small: SmallStack
-) -> None:
-    page = new_chat()
-    open_text(page, small.site)
-    model = "SmolLM2-135M-Instruct-browser"
-    page.get_by_role("button", name=f"Instalar {model}").click()
-    bar = page.get_by_role("region", name="Modelo no navegador").filter(visible=True)
-    expect(page.locator("[data-offered]").filter(visible=True)).to_have_count(0, timeout=SLOW_MS)
-    bar.get_by_role("combobox", name="Modelo no navegador").click()
-    page.get_by_role("option", name=model).click()
-    asked: list[str] = []
-    page.context.on("request", lambda request: asked.append(request.url))
-    assert "12" in write(page, "Quanto é 7 + 5?")
-    assert any("/v1/chat/browser-models/" in url and url.endswith(".onnx") for url in asked)
-    assert not [url for url in asked if "/models/oficina-chat/" in url]
