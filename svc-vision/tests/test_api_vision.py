@@ -285,4 +285,4 @@ def test_the_catalogue_and_the_models_are_listed(client: TestClient) -> None:
 
 def test_the_catalogue_names_no_pickles(client: TestClient) -> None:
     named = [file for row in client.get("/v1/catalogue").json()["data"] for file in row["files"]]
-    assert not [file for file in named if not file.endswith((".safetensors", ".json", ".txt"))]
+    assert not [file for file in named if file.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl"))]
