@@ -1,6 +1,7 @@
 /** Owns the controls that say which models are shown. */
 import { Group, Select, Switch, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { languageName } from "@/shared/format";
 import { choices, type Entry, type Filters } from "./catalogue";
 
 interface Props {
@@ -14,8 +15,7 @@ const LISTS = ["task", "language", "license", "quantization", "publisher"] as co
 
 export function FilterBar({ entries, filters, taskName, onChange }: Props) {
   const { t, i18n } = useTranslation();
-  const languages = new Intl.DisplayNames([i18n.language], { type: "language", fallback: "code" });
-  const named = { task: taskName, language: (code: string) => languages.of(code) ?? code };
+  const named = { task: taskName, language: (code: string) => languageName(code, i18n.language) };
   const label = (name: (typeof LISTS)[number], value: string) => (name === "task" || name === "language" ? named[name](value) : value);
   return (
     <Group gap="sm" mb="lg" align="flex-end" role="search" aria-label={t("models.searching")}>
