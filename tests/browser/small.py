@@ -180,6 +180,10 @@ class SmallStack:
         if ready:
             self._until("/healthz" if name == "gateway" else "/readyz", name)
 
+    def until_ready(self, name: str) -> None:
+        """Wait until a service says that it is ready."""
+        self._until("/readyz", name)
+
     def send(self, name: str, number: int) -> None:
         """Send a signal to one process."""
         self._running[name].send_signal(number)

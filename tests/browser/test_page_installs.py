@@ -87,6 +87,7 @@ def install_and_use(folder: Path, brought: Brought) -> None:
             (model,) = Shelf(stack.data_dir / "models").models()
             assert all((model.path / file.name).stat().st_size == file.size for file in model.files)
             assert hub.sent_bytes < 2.5 * total, "what was there was fetched again"
+            stack.until_ready(brought.service)  # its own models may still be loading
             headers = {"Authorization": f"Bearer {stack.api_key}"}
             with httpx.Client(base_url=stack.site.url, headers=headers, timeout=WITHIN_S) as client:
                 brought.use(client, brought.model_id)

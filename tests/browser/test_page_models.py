@@ -88,3 +88,16 @@ def test_what_no_engine_runs_is_not_offered_and_says_why(models_page: Page) -> N
     expect(
         models_page.locator("[data-model=conversador]").get_by_role("button", name="Instalar")
     ).to_be_enabled()
+
+
+def test_the_status_tells_who_holds_how_much_memory(new_chat: NewPage, small: SmallStack) -> None:
+    page = new_chat()
+    gib = 2**30
+    held = {"service": "vision", "model": "legendas", "bytes": gib, "in_use": True, "idle_s": 0.0}
+    memory = {"budget_bytes": 4 * gib, "held_bytes": gib, "held": [held]}
+    page.route("**/api/status", lambda route: route.fulfill(json={"services": {}, "memory": memory}))
+    open_tab(page, small.site, "status")
+    bar = page.get_by_role("progressbar", name="Memória dos modelos")
+    expect(bar).to_have_attribute("aria-valuenow", "25")
+    expect(page.locator("[data-held=legendas]")).to_contain_text("em uso")
+    expect(page.locator("[data-held=legendas]")).to_contain_text("vision")
