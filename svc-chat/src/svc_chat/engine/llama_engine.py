@@ -35,14 +35,14 @@ class LlamaEngine:
 
     def __init__(self, library: ModelLibrary, pool: ModelPool[EngineLoop], prober: Prober):
         self._library, self._pool, self._prober = library, pool, prober
-
-    def share(self, memory: Memory) -> None:
-        """Let every load ask `memory` first; call it before a model is offered."""
-        self._pool.cover = memory.cover
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._tried: set[tuple[Path, object]] = set()
         self._loading = 0
+
+    def share(self, memory: Memory) -> None:
+        """Let every load ask `memory` first; call it before a model is offered."""
+        self._pool.cover = memory.cover
 
     async def models(self) -> Sequence[InstalledModel]:
         async with self._looking:
