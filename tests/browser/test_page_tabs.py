@@ -241,7 +241,7 @@ def test_the_status_names_every_service(page: Page, site: Site) -> None:
     open_tab(page, site, "status")
     for service in ("chat", "image-gen", "vision", "translate", "tts", "rag"):
         expect(page.locator(f"[data-service$='{service}']")).to_be_visible()
-    expect(page.get_by_role("progressbar", name="Memória")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Memória", exact=True)).to_be_visible()
 
 
 def test_every_tab_speaks_english_too(new_page: NewPage, site: Site) -> None:
@@ -250,7 +250,7 @@ def test_every_tab_speaks_english_too(new_page: NewPage, site: Site) -> None:
     for title in titles:
         open_tab(page, site, title.lower())
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
-    page.locator("label", has_text="PT").click()
+    page.locator("label").get_by_text("PT", exact=True).click()
     expect(page.get_by_role("heading", name="Estado", level=1)).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Estado", level=1)).to_be_visible()
