@@ -85,6 +85,12 @@ def test_frames_come_back_however_they_are_cut(sent: list, step: int) -> None:
     assert found == sent
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**64), 10**299, 10**400])
+def test_a_whole_number_of_any_length_can_be_sent(number: int) -> None:
+    told = {"axes": [{"series": [{"kind": "bar", "x": [number], "y": [number]}]}]}
+    assert orjson.dumps(claims.chart({"file": "a.png", "data": told}))
+
+
 @given(ANYTHING)
 def test_any_claim_becomes_something_that_can_be_sent(claimed: object) -> None:
     made = [

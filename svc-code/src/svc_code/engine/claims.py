@@ -75,6 +75,8 @@ def _value(claimed: Any) -> float | int | str | None:
         return _text(claimed)
     if isinstance(claimed, bool) or not isinstance(claimed, (int, float)):
         return None
+    if isinstance(claimed, int):  # JSON as it is sent holds 64 bits; a number that has more is a float
+        return claimed if abs(claimed) < 2**63 else float(claimed) if abs(claimed) < 10**300 else None
     return claimed if math.isfinite(claimed) and abs(claimed) < 1e300 else None
 
 
