@@ -171,3 +171,30 @@ def test_common_words_are_left_out_of_a_large_corpus_and_the_rare_ones_kept(tmp_
     assert store._terms.match_expression("which ships sail with captain5?") == '"captain5"'
     assert store._terms.match_expression("ships water") in ('"ships"', '"water"')
     assert len(find(store, "ana", "ships captain5", "text", top_k=50)) == 3
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("store", ["opensearch"], indirect=True)
+def test_a_full_disk_is_told_with_its_remedy_and_writing_goes_on_once_there_is_room(store):
+    settings, block = store._client.indices.put_settings, "index.blocks.read_only_allow_delete"
+    settings(index=_alias(), body={block: "true"})
+    with pytest.raises(StoreNotReady, match="disk is nearly full") as told:
+        put(store, "d1", "ana", *TEXTS)
+    assert told.value.retry_after_s == 30
+    settings(index=_alias(), body={block: None})
+    put(store, "d1", "ana", *TEXTS)
+    assert find(store, "ana", "padaria abre horas")
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("store", ["opensearch"], indirect=True)
+def test_an_index_that_may_not_be_made_for_want_of_disk_is_told(store, monkeypatch):
+    monkeypatch.setattr("svc_rag.engine.opensearch_index.ALIAS", f"test-{uuid.uuid4().hex}")
+    other, block = OpenSearchStore(os.environ["OPENSEARCH_URL"], SPACE), "cluster.blocks.create_index"
+    store._client.cluster.put_settings(body={"persistent": {block: "true"}})
+    try:
+        with pytest.raises(StoreNotReady, match="disk is nearly full"):
+            other.connect()
+    finally:
+        store._client.cluster.put_settings(body={"persistent": {block: None}})
+        other.close()

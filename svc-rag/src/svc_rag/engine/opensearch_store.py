@@ -26,6 +26,9 @@ _BULK_CHUNKS = 250
 _MAX_WORDS = 128
 """Different words of one question; the server refuses queries of more than 1,024 clauses."""
 _BUSY = (429, 500, 502, 503, 504)
+# what the server answers once its disk is nearly full; it lifts the block itself
+_BLOCKED = {"cluster_block_exception", "index_create_block_exception"}
+_NO_DISK = "The search store writes no more: its disk is nearly full. Free some space; it goes on by itself."
 _FIELDS = ["text.pt", "text.en", "text^0.5"]
 
 
@@ -109,6 +112,8 @@ class OpenSearchStore:
         answer = self._client.bulk(body=lines, params={"require_alias": "true"}, request_timeout=60)
         if answer["errors"]:
             kinds = {item["index"].get("error", {}).get("type") for item in answer["items"]} - {None}
+            if kinds & _BLOCKED:
+                raise StoreNotReady(_NO_DISK, retry_after_s=30)
             raise StoreNotReady(
                 f"The search store refused chunks ({', '.join(sorted(kinds))}); they are sent again."
             )
@@ -237,6 +242,9 @@ class OpenSearchStore:
             self._connected = False
             raise StoreNotReady("The search store lost its index; it is made anew.", retry_after_s=2) from exc
         except TransportError as exc:
+            if exc.error in _BLOCKED:
+                self._connected = False
+                raise StoreNotReady(_NO_DISK, retry_after_s=30) from exc
             if exc.status_code not in _BUSY:
                 raise
             self._connected = False
