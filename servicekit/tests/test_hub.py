@@ -33,6 +33,12 @@ MINI = {
     "README.md": b"A model.",
 }
 ROOMY = Machine(memory_bytes=8 * 2**30, free_disk_bytes=10 * 2**30)
+STRANGE = "strange"
+"""It would fit, but nothing here runs it."""
+
+
+def judge(entry: CatalogueEntry) -> str | None:
+    return "is of no kind that runs here" if entry.id == STRANGE else None
 
 
 @dataclass
@@ -53,12 +59,13 @@ class Service:
                 "tiny", "caption", repo="me/tiny", parameters=5, memory_bytes=1000, size_bytes=1000
             ),
             CatalogueEntry("huge", "caption", repo="me/huge", parameters=9**12, memory_bytes=2**50),
+            CatalogueEntry(STRANGE, "caption", repo="me/strange", parameters=8),
             CatalogueEntry("own", "caption", builtin=True),
             CatalogueEntry("pinned", "caption", repo="me/pinned", revision="c0ffee"),
         ]
         repository = HubRepository(self.hub.url)
         planner = Planner(
-            repository, Catalogue(tuple(entries)), Format.TRANSFORMERS, lambda needs: self.estimate(needs),
+            repository, Catalogue(tuple(entries), judge), Format.TRANSFORMERS, lambda needs: self.estimate(needs),
             lambda: self.machine, "caption",
         )  # fmt: skip
         return Installs(planner, repository, Shelf(self.folder), self.arrived.append, self.left.append)

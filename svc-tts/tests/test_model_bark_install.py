@@ -64,7 +64,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     folder = tmp_path_factory.mktemp("bark")
     files = small_bark(folder)
     pickled = {name: content for name, content in files.items() if not name.endswith(".safetensors")}
-    with FakeHub({"me/bark": files, "me/pickled": pickled | {"pytorch_model.bin": b"\x80\x04"}}) as hub:
+    pickled["pytorch_model.bin"] = b"\x80\x04"
+    with FakeHub({"me/bark": files, "me/pickled": pickled, "suno/bark-small": dict(pickled)}) as hub:
         settings = Settings(
             data_dir=tmp_path_factory.mktemp("data"), auth="off", hf_endpoint=hub.url, allowed_hosts=("localhost",)
         )  # fmt: skip
@@ -87,6 +88,7 @@ def test_bark_speaks_with_its_preset_and_goes_again(client: FlaskClient) -> None
     assert client.post("/v1/audio/speech", json=asked).status_code == 400
 
 
-def test_bark_as_a_pickle_is_refused(client: FlaskClient) -> None:
-    answer = client.post("/v1/models/install", json={"id": "me/pickled"})
+@pytest.mark.parametrize("name", ["me/pickled", "suno/bark-small", "bark-small"])
+def test_bark_as_a_pickle_is_refused(client: FlaskClient, name: str) -> None:
+    answer = client.post("/v1/models/install", json={"id": name})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsafe_model")

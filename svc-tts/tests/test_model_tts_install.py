@@ -112,3 +112,7 @@ def test_jobs_of_installs_are_listed_followed_and_checked(client: Client) -> Non
 def test_the_catalogue_tells_which_of_its_models_run_here(client: Client) -> None:
     rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
     assert rows["mms-tts-por"]["runnable"] is True
+    bark = rows["bark-small"]
+    assert (bark["runnable"], "pickle" in bark["why_not"]) == (False, True), (
+        "its publisher gives a pickle only"
+    )

@@ -234,10 +234,11 @@ class Planner:
         )
 
     def _nearest(self, target: Target) -> str | None:
-        machine = self._machine()
+        machine, task = self._machine(), target.task or self._task
         fitting = [
             e for e in self._catalogue.entries
-            if e.task == (target.task or self._task) and e.id != target.id and e.repo and e.why_not(machine) is None
+            if e.task == task and e.id != target.id and e.repo and e.why_not(machine) is None
+            and self._catalogue.judge(e) is None
         ]  # fmt: skip
         return max(fitting, key=lambda e: e.parameters or e.size_bytes or 0).id if fitting else None
 
