@@ -88,7 +88,6 @@ class Readiness:
         """Return the body of `/readyz`."""
         with self._lock:
             status, reason = self._status, self._reason
-            model, device = self._model, self._device
         if status == "ready":
             for name, check in self._checks.items():
                 problem = check()
@@ -97,6 +96,8 @@ class Readiness:
                     break
         if self.draining:
             status, reason = "not_ready", "shutting down"
+        with self._lock:  # after the checks, which may tell another model
+            model, device = self._model, self._device
         swept = {} if self._sweeps is None else {"swept": self._sweeps()}
         memory = {} if self._memory is None else {"memory": self._memory()}
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,9 +72,10 @@ def service_models(settings: Settings, engines: Mapping[str, Engine]) -> Service
 
 
 async def watch(models: ServiceModels, engines: Mapping[str, Engine], readiness: Readiness) -> None:
-    """Load the default model and keep `readiness` true about it."""
+    """Load the default model and keep `readiness` true about it, and about whether there is one."""
+    readiness.add_check("model", functools.partial(_lacking, models, readiness))
     if models.default is None:
-        readiness.set(status="not_ready", reason="no image model is installed")
+        readiness.set(status="ready")  # the check says what is lacking, until a model is installed
         return
     engine = engines[models.default]
     readiness.set(status="loading", reason=f"loading {models.default}", model=models.default)
@@ -85,6 +87,14 @@ async def watch(models: ServiceModels, engines: Mapping[str, Engine], readiness:
         readiness.set(status="not_ready", reason=error.message)
     else:
         readiness.set(status="ready", device=engine.device)
+
+
+def _lacking(models: ServiceModels, readiness: Readiness) -> str | None:
+    """Return why nothing can be drawn: no model is there. Tells which one draws by default otherwise."""
+    if models.default is None:
+        return "no image model is installed; install one (POST /v1/models/install)"
+    readiness.set(model=models.default)
+    return None
 
 
 def _find(name: str) -> Path | None:

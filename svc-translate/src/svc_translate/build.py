@@ -71,14 +71,22 @@ def watch(service: TranslationService, readiness: Readiness) -> asyncio.Task[Non
     known = {name: slot for e in service.engines for name, slot in getattr(e, "slots", {}).items()}
     # installed models may be large: they are loaded when they are asked for
     slots = [known[model.id] for model in service.models if model.builtin and model.id in known]
-    if not service.models:
-        readiness.set(status="not_ready", reason="no translation model is installed")
-    else:
-        readiness.set(status="loading", reason="loading models", model=service.models[0].id)
-    return asyncio.create_task(_load_all(slots, readiness, bool(service.models)))
+    readiness.add_check("model", functools.partial(_lacking, service, readiness))
+    readiness.set(status="loading", reason="loading models")
+    _lacking(service, readiness)
+    return asyncio.create_task(_load_all(slots, readiness))
 
 
-async def _load_all(slots: list, readiness: Readiness, any_model: bool) -> None:
+def _lacking(service: TranslationService, readiness: Readiness) -> str | None:
+    """Return why nothing can be translated: no model is there. Tells the first one otherwise."""
+    models = service.models
+    if not models:
+        return "no translation model is installed; install one (POST /v1/models/install)"
+    readiness.set(model=models[0].id)
+    return None
+
+
+async def _load_all(slots: list, readiness: Readiness) -> None:
     failed = ""
     for slot in slots:
         try:
@@ -87,8 +95,7 @@ async def _load_all(slots: list, readiness: Readiness, any_model: bool) -> None:
             pass  # it is loaded when somebody asks for it and there is room
         except ServiceError as error:
             failed = error.message
-    if any_model:
-        readiness.set(status="not_ready" if failed else "ready", reason=failed or None)
+    readiness.set(status="not_ready" if failed else "ready", reason=failed or None)
 
 
 def _queue(service: TranslationService) -> dict[str, int]:

@@ -81,26 +81,31 @@ def entry_of(model: VisionModel) -> InstalledModel:
 def watch(engine: Engine, readiness: Readiness) -> asyncio.Task[None]:
     """Load the models in the background (the task returned) and keep `readiness` true about it."""
     readiness.watch_queue(engine.queue)
-    if engine.models:
-        first = engine.models[0].id
-        readiness.set(status="loading", reason="loading models", model=first, device=engine.device)
-    else:
-        readiness.set(status="not_ready", reason="no vision model is installed")
+    readiness.add_check("model", functools.partial(_lacking, engine, readiness))
+    readiness.set(status="loading", reason="loading models", device=engine.device)
+    _lacking(engine, readiness)
     return asyncio.create_task(_load_all(engine, readiness))
 
 
 async def _load_all(engine: Engine, readiness: Readiness) -> None:
     failed = ""
     slots: dict[str, Any] = getattr(engine, "slots", {})
-    for slot in slots.values():
+    for slot in tuple(slots.values()):  # models may arrive meanwhile
         try:
             await asyncio.to_thread(slot.load)
         except NoMemory:
             pass  # it is loaded when somebody asks for it and there is room
         except ServiceError as error:
             failed = error.message
-    if engine.models:
-        readiness.set(status="not_ready" if failed else "ready", reason=failed or None)
+    readiness.set(status="not_ready" if failed else "ready", reason=failed or None)
+
+
+def _lacking(engine: Engine, readiness: Readiness) -> str | None:
+    """Return why no picture can be looked at: no model is there. Tells the first one otherwise."""
+    if not engine.models:
+        return "no vision model is installed; install one (POST /v1/models/install)"
+    readiness.set(model=engine.models[0].id)
+    return None
 
 
 def chosen_device(device: str) -> str:
