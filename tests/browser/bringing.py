@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from servicekit.hub.fake_hub import repository_of
 
 ROOT = Path(__file__).resolve().parents[2]
 REPO = "me/mini"
+JOB_S = 120
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,34 @@ def _speak(client: httpx.Client, model_id: str) -> None:
     assert client.post("/v1/audio/speech", json=body).raise_for_status().content[:4] == b"RIFF"
 
 
+def finished(client: httpx.Client, job_id: str) -> None:
+    """Wait until a job is done."""
+    deadline = time.monotonic() + JOB_S
+    while (job := client.get(f"/v1/jobs/{job_id}").raise_for_status().json())["status"] != "completed":
+        assert job["status"] in ("queued", "loading", "running") and time.monotonic() < deadline, job
+        time.sleep(0.1)
+
+
+def _search(client: httpx.Client, model_id: str) -> None:
+    """Move the documents to the embedder and find each by it."""
+    texts = ("The museum keeps twelve ships", "A padaria abre seven hour", "Bicycle of the library")
+    for text in texts:
+        files = {"file": ("notes.txt", text.encode())}
+        finished(client, client.post("/v1/documents", files=files).raise_for_status().json()["id"])
+    finished(client, client.post("/v1/embedder", json={"model": model_id}).raise_for_status().json()["id"])
+    assert client.get("/v1/embedder").json()["model"] == model_id
+    for text in texts:
+        answer = client.post("/v1/search", json={"query": text, "mode": "vector"}).raise_for_status().json()
+        assert answer["hits"][0]["text"] == text, "each text is nearest to itself"
+
+
+def _embedder(folder: Path) -> dict[str, bytes]:
+    """A BERT of random weights, two megabytes, with the files of sentence-transformers."""
+    from tests.random_embedders import bert, sentence_transformers
+
+    return sentence_transformers(bert(folder, width=256), pooling="mean_tokens")
+
+
 def _voice(folder: Path) -> dict[str, bytes]:
     """A VITS model of the real architecture with random weights, a few megabytes."""
     from transformers import VitsConfig, VitsModel, VitsTokenizer
@@ -107,4 +137,5 @@ ALL = (
     Brought("svc-vision", "legenda", _built_in("svc-vision/models/captioner"), _vision),
     Brought("svc-translate", "tradução", _built_in("svc-translate/models/en-pt"), _translate),
     Brought("svc-tts", "fala", _voice, _speak),
+    Brought("svc-rag", "vetores", _embedder, _search),
 )

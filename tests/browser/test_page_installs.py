@@ -70,7 +70,7 @@ def kill_twice(page: Page, stack: SmallStack, brought: Brought) -> None:
 
 def install_and_use(folder: Path, brought: Brought) -> None:
     """Install on the page, the service being killed twice, and use the model without another start."""
-    files = brought.files(folder / "voice")
+    files = brought.files(folder / "repository")
     total = sum(map(len, files.values()))
     with FakeHub({REPO: files}) as hub:
         told = {"HF_ENDPOINT": hub.url, **brought.told}

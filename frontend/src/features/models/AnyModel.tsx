@@ -17,7 +17,7 @@ interface Plan {
   nearest: string | null;
 }
 
-const SERVICES = [["chat", "chat"], ["image-gen", "image"], ["vision", "caption"], ["translate", "translation"], ["tts", "speech"]] as const;
+const SERVICES = [["chat", "chat"], ["image-gen", "image"], ["vision", "caption"], ["translate", "translation"], ["tts", "speech"], ["rag", "embedding"]] as const;
 
 export function AnyModel() {
   const { t } = useTranslation();

@@ -1,5 +1,5 @@
 /** Owns which embedder the documents are indexed with, and a move of all of them to another: how far, resting, giving up. */
-import { Button, Group, Progress, Select, Text, Title } from "@mantine/core";
+import { Box, Button, Group, Progress, Select, Stack, Text, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
@@ -29,25 +29,27 @@ export function Embedder({ active, models }: { active: boolean; models: Model[] 
   const { model, moving } = state.data;
   const failed = move.error ?? rest.error ?? stop.error;
   return (
-    <section aria-label={t("models.embedder.title")}>
+    <Box component="section" mb="lg" aria-label={t("models.embedder.title")}>
       <Title order={2} fz={16} mb="sm">{t("models.embedder.title")}</Title>
-      {moving ? (
-        <div className="row" data-move={moving.job_id}>
-          <Group justify="space-between" wrap="nowrap" gap="xs" mb={6}>
-            <Text size="sm" className="wrap" aria-live="polite">{Math.round(moving.percent)} % · {told(moving, t)}</Text>
-            <Group gap="xs" wrap="nowrap">
-              <Button size="compact-xs" variant="default" onClick={() => rest.mutate(!moving.paused)}>{t(moving.paused ? "models.embedder.resume" : "models.pause")}</Button>
-              <Button size="compact-xs" variant="subtle" color="red" onClick={() => stop.mutate(moving.job_id)}>{t("common.cancel")}</Button>
+      <Stack gap="sm">
+        {moving ? (
+          <div className="row" data-move={moving.job_id}>
+            <Group justify="space-between" wrap="nowrap" gap="xs" mb={6}>
+              <Text size="sm" className="wrap" aria-live="polite">{Math.round(moving.percent)} % · {told(moving, t)}</Text>
+              <Group gap="xs" wrap="nowrap">
+                <Button size="compact-xs" variant="default" onClick={() => rest.mutate(!moving.paused)}>{t(moving.paused ? "models.embedder.resume" : "models.pause")}</Button>
+                <Button size="compact-xs" variant="subtle" color="red" onClick={() => stop.mutate(moving.job_id)}>{t("common.cancel")}</Button>
+              </Group>
             </Group>
-          </Group>
-          <Progress value={moving.percent} aria-label={t("models.embedder.title")} />
-        </div>
-      ) : (
-        <Select maw={360} label={t("models.embedder.inUse")} description={t("models.embedder.text")} data={names} value={model} allowDeselect={false} disabled={move.isPending}
-          onChange={(chosen) => { if (chosen && chosen !== model) move.mutate(chosen); }} />
-      )}
-      {failed && <ErrorNotice error={failed} />}
-    </section>
+            <Progress value={moving.percent} aria-label={t("models.embedder.title")} />
+          </div>
+        ) : (
+          <Select maw={360} label={t("models.embedder.inUse")} description={t("models.embedder.text")} data={names} value={model} allowDeselect={false} disabled={move.isPending}
+            onChange={(chosen) => { if (chosen && chosen !== model) move.mutate(chosen); }} />
+        )}
+        {failed && <ErrorNotice error={failed} onClose={() => { for (const one of [move, rest, stop]) one.reset(); }} />}
+      </Stack>
+    </Box>
   );
 }
 

@@ -1,5 +1,5 @@
 /** Owns what is being brought from the hub: how far, how fast, and stopping it; also after the page was closed. */
-import { Button, Group, Progress, Text, Title } from "@mantine/core";
+import { Box, Button, Group, Progress, Text, Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -20,10 +20,10 @@ export function Installing({ active }: { active: boolean }) {
   const ended = (id: string) => setKept((all) => all.filter((one) => one.id !== id));
   if (jobs.length === 0) return null;
   return (
-    <section aria-label={t("models.installing")}>
+    <Box component="section" mb="lg" aria-label={t("models.installing")}>
       <Title order={2} fz={16} mb="sm">{t("models.installing")}</Title>
       <div className="rows">{jobs.map((job) => <Install key={job.id} job={job} onEnd={ended} />)}</div>
-    </section>
+    </Box>
   );
 }
 

@@ -202,7 +202,7 @@ export const en: Dictionary = {
     load: "Load", unload: "Remove from memory", install: "Install", none: "No model matches the filters",
     task: {
       chat: "chat", image: "image", caption: "caption", detection: "objects", classification: "classes", question: "questions", ocr: "reading",
-      translation: "translation", speech: "speech", embedding: "embeddings", other: "other",
+      translation: "translation", speech: "speech", embedding: "embeddings", rerank: "reranking", "image-decoder": "decoder", other: "other",
     },
   },
   status: {

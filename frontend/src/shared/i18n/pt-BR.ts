@@ -200,7 +200,7 @@ export const ptBR = {
     load: "Carregar", unload: "Tirar da memória", install: "Instalar", none: "Nenhum modelo corresponde aos filtros",
     task: {
       chat: "conversa", image: "imagem", caption: "legenda", detection: "objetos", classification: "classes", question: "perguntas", ocr: "leitura",
-      translation: "tradução", speech: "fala", embedding: "vetores", other: "outra",
+      translation: "tradução", speech: "fala", embedding: "vetores", rerank: "reordenação", "image-decoder": "decodificador", other: "outra",
     },
   },
   status: {
