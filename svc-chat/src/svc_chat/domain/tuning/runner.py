@@ -29,6 +29,10 @@ IDLE_S = 5.0
 RETRY_S = 1.0
 MOST_ATTEMPTS = 5
 """Times that a child may end without a word before it came further."""
+UNENDED = ("queued", "running", "paused")
+"""A process that is asked to rest, and perhaps to go on again, may just then have come to its end."""
+PLANNED_S = 600.0
+"""A folder younger than this may be that of a training which is being planned, and has no record yet."""
 STOP_S = 10.0
 """That a training gets to write a checkpoint when the service stops."""
 log = logging.getLogger(__name__)
@@ -54,6 +58,7 @@ class TuningRunner:
         self.draining = False
         """Who follows a training is to come again: the service stops."""
         self._lock: IO[str] | None = None
+        self._tidied = False
 
     async def start(self) -> None:
         """Begin to work."""
@@ -105,19 +110,28 @@ class TuningRunner:
         return True
 
     async def _work(self) -> None:
-        while not (self._closing or await asyncio.to_thread(self._own_folder)):
-            await self._rest()
-        await asyncio.to_thread(self._tidy)
         while not self._closing:
             self._wake.clear()
             try:
-                job = await asyncio.to_thread(self._store.next)
-                if job is not None:
-                    await self._run(job)
+                if await self._do_next():
                     continue
             except ServiceError as error:
                 log_event(log, "training waits", level=logging.WARNING, reason=error.code)
+            except Exception:
+                log.exception("training disturbed")  # what waits is not to wait for ever
             await self._rest()
+
+    async def _do_next(self) -> bool:
+        """Do the next training; False when there is none, or another process has the folder."""
+        if not self._tidied:
+            if not await asyncio.to_thread(self._own_folder):
+                return False
+            await asyncio.to_thread(self._tidy)
+            self._tidied = True
+        job = await asyncio.to_thread(self._store.next)
+        if job is not None:
+            await self._run(job)
+        return job is not None
 
     async def _rest(self) -> None:
         """Wait until there may be work."""
@@ -142,8 +156,13 @@ class TuningRunner:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
                 raise
-            shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, self._folder / job.id, ignore_errors=True)
             return
+        except ServiceError:
+            raise
+        except Exception:  # such as a machine that has no process left to give
+            log.exception("training disturbed")
+            ended = False
         finally:
             self._current = None
         if not ended and not self._closing:
@@ -224,9 +243,7 @@ class TuningRunner:
             metrics=await asyncio.to_thread(self._metrics, job),
             checkpoint=True,
         )
-        await self._record(
-            job.id, f"Checkpoint created at step {step}", only_if=("running",), models=(model,)
-        )
+        await self._record(job.id, f"Checkpoint created at step {step}", only_if=UNENDED, models=(model,))
         await asyncio.to_thread(self._trained.refresh)
 
     async def _done(self, job: TuningJob, report: Mapping[str, Any]) -> None:
@@ -250,7 +267,7 @@ class TuningRunner:
         await self._record(
             job.id,
             f"New fine-tuned model created: {job.model_id}",
-            only_if=("running",),
+            only_if=UNENDED,
             models=(model,),
             status="succeeded",
             step=report["step"],
@@ -281,7 +298,7 @@ class TuningRunner:
             job_id,
             message,
             level="error",
-            only_if=("running",),
+            only_if=UNENDED,
             status="failed",
             finished_at=time.time(),
             details={"error": error},
@@ -310,9 +327,10 @@ class TuningRunner:
 
     def _tidy(self) -> None:
         """Remove what a crash left between a folder and its record, and the texts of trainings that have ended."""
+        left = [folder for folder in self._folder.iterdir() if folder.is_dir() and _age_s(folder) > PLANNED_S]
         known = self._store.folders()
-        for folder in self._folder.iterdir():
-            if folder.is_dir() and folder.name not in known:
+        for folder in left:
+            if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
         kept = {model.job_id for model in self._store.models()}
         for job_id in self._store.folders(ended=True):
@@ -323,6 +341,10 @@ class TuningRunner:
         for path in folder.glob("*"):
             if path.suffix != ".gguf":
                 path.unlink(missing_ok=True)
+
+
+def _age_s(folder: Path) -> float:
+    return time.time() - folder.stat().st_mtime
 
 
 class _Told:

@@ -132,6 +132,7 @@ class TuningService:
     async def cancel(self, owner: str, job_id: str) -> TuningJob:
         """End a training; raises NotFound, JobEnded."""
         changed = await self._change(owner, job_id, "cancelled", "Cancelled", ("queued", "running", "paused"))
+        await asyncio.to_thread(self._trained.refresh)
         self.runner.drop(job_id)
         return changed
 

@@ -19,6 +19,9 @@ from svc_chat.engine.tuning.base import FINAL, WAITING, TrainedModel, TrainingTe
 from svc_chat.engine.tuning.tables import TRAINED_MODELS, TUNING_EVENTS, TUNING_JOBS
 from svc_chat.tuning_errors import TrainingFull
 
+MOST_EVENTS = 2**31 - 1
+"""A larger number fits no column."""
+
 
 class SqlTuning:
     """Keeps trainings. Safe to use from several threads."""
@@ -86,7 +89,7 @@ class SqlTuning:
         models: Sequence[TrainedModel] = (),
         **changes: Any,
     ) -> TuningJob | None:
-        """Change a job, keep the models that it made and an event, all or nothing."""
+        """Change a job, keep the models that it made and an event, all or nothing; one that is cancelled has made none."""
         where = TUNING_JOBS.c.id == job_id
         with writing(self._database, through_power_loss=bool(models) or "status" in changes) as connection:
             row = connection.execute(select(TUNING_JOBS).where(where)).first()
@@ -97,6 +100,8 @@ class SqlTuning:
                 changes = {**changes, "details": _dump(merged)}
             if changes:
                 connection.execute(TUNING_JOBS.update().where(where).values(**changes))
+            if changes.get("status") == "cancelled":
+                connection.execute(TRAINED_MODELS.delete().where(TRAINED_MODELS.c.job_id == job_id))
             for model in models:
                 connection.execute(TRAINED_MODELS.delete().where(TRAINED_MODELS.c.id == model.id))
                 connection.execute(
@@ -111,7 +116,7 @@ class SqlTuning:
         table = TUNING_EVENTS.c
         query = select(TUNING_EVENTS).where(table.job_id == job_id)
         if page.after is not None:
-            number = int(page.after)
+            number = min(int(page.after), MOST_EVENTS)
             query = query.where(table.seq < number if page.newest_first else table.seq > number)
         order = table.seq.desc() if page.newest_first else table.seq.asc()
         with reading(self._database) as connection:
