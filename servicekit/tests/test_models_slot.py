@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import traceback
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -120,6 +123,41 @@ def test_a_failed_load_is_not_repeated_at_once_unless_its_source_changed() -> No
     version[0] = 2
     slot.load()
     assert attempts == [1, 1] and slot.error is None
+
+
+def test_a_load_that_failed_leaves_nothing_of_the_model_in_memory() -> None:
+    class Weights:
+        pass
+
+    parts: list[weakref.ref[Weights]] = []
+
+    def load() -> str:
+        weights = Weights()
+        parts.append(weakref.ref(weights))
+        try:
+            raise OSError("a file is torn")
+        except OSError as error:
+            raise NotReady("It cannot be loaded.") from error
+
+    slot = ModelSlot(load, retry_s=60)
+    for _ in range(3):
+        with pytest.raises(NotReady):
+            slot.load()
+    gc.collect()
+    assert slot.error == "It cannot be loaded." and parts[0]() is None
+
+
+def test_an_error_that_is_kept_does_not_gather_those_who_asked() -> None:
+    def load() -> str:
+        raise OSError("no")
+
+    slot = ModelSlot(load, retry_s=60)
+    lengths = []
+    for _ in range(3):
+        with pytest.raises(NotReady) as caught:
+            slot.load()
+        lengths.append(len(traceback.extract_tb(caught.value.__traceback__)))
+    assert lengths[1] == lengths[2]
 
 
 def test_progress_is_told_while_loading_only() -> None:

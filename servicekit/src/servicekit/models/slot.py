@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, Literal, TypeVar, cast
@@ -209,9 +210,9 @@ class ModelSlot(Generic[T]):
                     self._users += 1
                     return cast(T, self._model)
                 if self._state == "failed" and waited_for == self._attempt and self._error is not None:
-                    raise self._error
+                    raise self._error.with_traceback(None)
                 if (refused := self.refusal()) is not None:
-                    raise refused
+                    raise refused.with_traceback(None)  # it is kept: each raise would add those who asked
                 if self._state in ("unloaded", "failed"):
                     self._state, self._progress = "loading", 0.0
                     self._attempt += 1
@@ -229,6 +230,7 @@ class ModelSlot(Generic[T]):
             model = self._load_model()
         except BaseException as exc:
             error = exc if isinstance(exc, ServiceError) else self._not_ready(exc)
+            _let_go(exc)
             with self._changed:
                 self._state, self._error = "failed", error
                 self._failed_at, self._failed_version = time.monotonic(), version
@@ -301,3 +303,13 @@ class ModelSlot(Generic[T]):
             self._timer = None
             model = self._take() if not self._closed and not self._users else None
         self._free(model)
+
+
+def _let_go(error: BaseException) -> None:
+    """Free what was loaded of a model: an error that is kept would hold it in the frames that it came through."""
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        traceback.clear_frames(cause.__traceback__)
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
