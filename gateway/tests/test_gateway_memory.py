@@ -98,7 +98,7 @@ async def test_what_answers_stays_and_the_refusal_names_it_and_the_remedy(fake, 
         for part in (
             "'wanted' needs 40 MiB of the 100 MiB",
             "talking (svc-chat, 80 MiB, in use)",
-            "MEMORY_BUDGET_MB",
+            "GATEWAY_MEMORY_BUDGET_MB",
         ):
             assert part in error["message"]
         assert (chat.asked, vision.asked) == ([], []), "nobody leaves in vain"

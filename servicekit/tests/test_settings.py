@@ -13,7 +13,9 @@ from servicekit.settings import ServiceSettings
 
 class ChatLike(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="CHAT_")
+    renamed = {"loaded_mb": "budget_mb"}
     secret: str = ""
+    loaded_mb: int = 0
 
 
 def test_the_prefixed_name_wins_over_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +31,17 @@ def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert ChatLike().secret == "hidden"
     monkeypatch.setenv("SECRET", "said")
     assert ChatLike().secret == "said"
+
+
+def test_a_renamed_setting_is_still_read_under_its_old_prefixed_name_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BUDGET_MB", "1")
+    assert ChatLike().loaded_mb == 0, "the plain name may be another service's"
+    monkeypatch.setenv("CHAT_BUDGET_MB", "2")
+    assert ChatLike().loaded_mb == 2
+    monkeypatch.setenv("LOADED_MB", "3")
+    assert ChatLike().loaded_mb == 3
 
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_a_second_model_takes_the_place_of_the_first_when_memory_is_short(
 ) -> None:
     for name in ("one", "two"):
         write_model(folder / f"{name}.gguf")
-    client = start(memory_budget_mb=24)
+    client = start(loaded_models_mb=24)
     for name, other in (("one", "two"), ("two", "one"), ("one", "two")):
         assert ask(client, name).status_code == 200
         now = models(client)
@@ -127,10 +127,10 @@ def test_a_model_over_the_budget_is_refused_with_the_remedy(
     start: Callable[..., TestClient], folder: Path, write_model: WriteModel
 ) -> None:
     write_model(folder / "any.gguf")
-    answer = ask(start(memory_budget_mb=1), "any")
+    answer = ask(start(loaded_models_mb=1), "any")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "model_too_large"
-    assert "CHAT_MEMORY_BUDGET_MB" in answer.json()["error"]["message"]
+    assert "CHAT_LOADED_MODELS_MB" in answer.json()["error"]["message"]
 
 
 def written(client: TestClient, model: str) -> str:

@@ -77,7 +77,7 @@ def three(tmp_path: Path) -> Iterator[Three]:
             "gateway",
             OWNER_API_KEY=KEY,
             OWNER_PASSWORD="senha-dos-testes",
-            MEMORY_BUDGET_MB=str(BUDGET_MB),
+            GATEWAY_MEMORY_BUDGET_MB=str(BUDGET_MB),
             UPSTREAM_RAG=started.url("svc-rag"),
             UPSTREAM_TRANSLATE=started.url("svc-translate"),
         )

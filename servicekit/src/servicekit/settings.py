@@ -2,14 +2,16 @@
 
 The only module (with each service's own `settings.py`) that reads the environment. For a field
 `port` of a class with prefix `CHAT_` the value is looked for, in this order, in `CHAT_PORT`, `PORT`,
-the file named by `CHAT_PORT_FILE`, the file named by `PORT_FILE`, and the default.
+the file named by `CHAT_PORT_FILE`, the file named by `PORT_FILE`, the prefixed name that the field had before
+(`renamed`), and the default.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import field_validator
 from pydantic.fields import FieldInfo
@@ -47,8 +49,25 @@ class _FileSource(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
+class _RenamedSource(PydanticBaseSettingsSource):
+    """Reads a setting under the prefixed name that it had before."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        prefix = str(self.config.get("env_prefix", "")).upper()
+        renamed: Mapping[str, str] = getattr(self.settings_cls, "renamed", {})
+        before = renamed.get(field_name)
+        return (os.environ.get(f"{prefix}{before.upper()}") or None) if before else None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {n: self.get_field_value(f, n)[0] for n, f in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
 class ServiceSettings(BaseSettings):
     """What every service can be told; each service's `Settings` adds its own fields."""
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Fields, and the names that they had before: `<PREFIX><OLD NAME>` is still read, without the prefix it is not."""
 
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, protected_namespaces=(), env_ignore_empty=True
@@ -140,6 +159,7 @@ class ServiceSettings(BaseSettings):
             env_settings,
             EnvSettingsSource(settings_cls, env_prefix="", env_ignore_empty=True),
             _FileSource(settings_cls),
+            _RenamedSource(settings_cls),
         )
 
     @property

@@ -89,7 +89,7 @@ def build_local(settings: Settings, trained: Callable[[], Iterable[Adapter]] = t
     pool: ModelPool[EngineLoop] = ModelPool(
         functools.partial(_load, settings=settings, prober=prober),
         EngineLoop.close,
-        budget_bytes=settings.memory_budget_bytes,
+        budget_bytes=settings.loaded_models_bytes,
         idle_unload_s=settings.idle_unload_s,
     )
     return LlamaEngine(library, pool, prober)

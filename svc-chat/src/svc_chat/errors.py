@@ -198,7 +198,7 @@ class NoRoom(NotReady):
     def __init__(self, name: str, need_bytes: int, budget_bytes: int, busy: Sequence[str]):
         super().__init__(
             f"The model '{name}' needs {_mib(need_bytes)} of the {_mib(budget_bytes)} for models. In use now: "
-            f"{', '.join(busy)}. Try again when they have answered, or raise CHAT_MEMORY_BUDGET_MB.",
+            f"{', '.join(busy)}. Try again when they have answered, or raise CHAT_LOADED_MODELS_MB.",
             param="model",
             retry_after_s=5,
         )
@@ -212,7 +212,7 @@ class ModelTooLarge(NotReady):
     def __init__(self, name: str, need_bytes: int, budget_bytes: int):
         super().__init__(
             f"The model '{name}' needs {_mib(need_bytes)} and models may take {_mib(budget_bytes)}. Choose a "
-            "smaller one, lower CHAT_CONTEXT_TOKENS, or raise CHAT_MEMORY_BUDGET_MB.",
+            "smaller one, lower CHAT_CONTEXT_TOKENS, or raise CHAT_LOADED_MODELS_MB.",
             param="model",
             retry_after_s=None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -20,6 +21,7 @@ class Settings(ServiceSettings):
     """What svc-chat can be told."""
 
     model_config = SettingsConfigDict(env_prefix="CHAT_")
+    renamed = MappingProxyType({"loaded_models_mb": "memory_budget_mb"})
 
     service: str = "svc-chat"
     port: int = 8002
@@ -31,8 +33,9 @@ class Settings(ServiceSettings):
     """More GGUF files or folders of them, separated by commas; a model's id is its file's name without `.gguf`."""
     adapter_paths: CommaList = ()
     """LoRA files, each with its base: `base-id=path,…`; the ids are `base-id+file name`."""
-    memory_budget_mb: int = Field(default=0, ge=0)
-    """Megabytes that all loaded models may take; 0: six tenths of the machine's (or container's) memory."""
+    loaded_models_mb: int = Field(default=0, ge=0)
+    """MiB that this service's loaded models may take; 0: six tenths of the machine's (or container's) memory. Not
+    the gateway's budget, which is that of all services."""
     probe_timeout_s: float = Field(default=120.0, gt=0)
     """Seconds that a trial of an unknown GGUF file may take, more for large ones."""
     ld_library_path: str = ""
@@ -114,10 +117,10 @@ class Settings(ServiceSettings):
         return tuple((base.strip(), Path(path.strip())) for base, _, path in pairs)
 
     @property
-    def memory_budget_bytes(self) -> int:
-        """What all loaded models may take."""
-        if self.memory_budget_mb:
-            return self.memory_budget_mb << 20
+    def loaded_models_bytes(self) -> int:
+        """What this service's loaded models may take."""
+        if self.loaded_models_mb:
+            return self.loaded_models_mb << 20
         return int(Machine.measure().memory_bytes * BUDGET_SHARE)
 
     @property
