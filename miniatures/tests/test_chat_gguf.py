@@ -77,5 +77,5 @@ def test_what_was_written_is_read_back_to_go_on_from(
     for name, weight in model.state_dict().items():
         assert (state[name] - weight).abs().max() < 0.02 * weight.abs().max()
     model.load_state_dict(state)
-    write_gguf(tmp_path / "again.gguf", model, again)
-    assert (tmp_path / "again.gguf").read_bytes() == path.read_bytes()
+    write_gguf(tmp_path / "again" / path.name, model, again)
+    assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()

@@ -101,3 +101,24 @@ def test_an_adapter_that_does_not_fit_says_so(
     assert ids(library) == ["base", "base+odd"]
     problem = library.listing.files[1].problem
     assert problem is not None and str(tmp_path) not in problem
+
+
+def test_another_file_computes_with_tables_for_the_built_in_model_and_is_not_listed(
+    tmp_path: Path, write_model: WriteModel
+) -> None:
+    builtin, other = write_model(tmp_path / "built-in.gguf"), write_model(tmp_path / "other.gguf")
+    analyst = tmp_path / "analyst.gguf"
+    library = ModelLibrary([builtin, other], (), builtin, lambda header: header.file_bytes, analyst=analyst)
+    library.scan()
+    assert (
+        library.computing("built-in") == "built-in"
+    )  # where the other half is missing it does itself what it can
+    write_model(analyst)
+    library.scan()
+    assert ids(library) == ["built-in", "other"]
+    assert [file.id for file in library.listing.files] == ["built-in", "other", "analyst"]
+    names = ("built-in", "other", "gone")
+    assert [library.computing(name) for name in names] == ["analyst", "other", "gone"]
+    analyst.write_bytes(analyst.read_bytes()[:-1000])
+    library.scan()
+    assert library.computing("built-in") == "built-in"

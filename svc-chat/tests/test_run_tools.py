@@ -249,6 +249,7 @@ def test_the_model_is_told_how_to_read_files_and_which_columns_they_have(start: 
         "Be brief.\n\nFiles, how to read them and their columns:\n"
         "pd.read_csv('vendas.csv', sep=';', decimal=','): 'região' (text), 'valor' (number)\n'notes.txt'"
     )
+    assert engine.requests[-1].tables
     named = "pd.read_csv('vendas.csv', sep=';', decimal=','): 'valor' (number)"
     assert read[1].content == f"Sum of VALOR?\n\nNamed here:\n{named}"
     assert openai.beta.threads.messages.list(thread.id).data[-1].content[0].text.value == "Sum of VALOR?"
@@ -272,6 +273,7 @@ def test_a_run_that_may_run_code_takes_the_likeliest_words_unless_told_otherwise
         assistant = openai.beta.assistants.create(model="gpt-4o", **of_assistant)
         run = runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id, **of_run)
         assert run.status == "completed", run.last_error
+        assert not engine.requests[-1].tables  # there are no files
         assert run.temperature == engine.requests[-1].sampling.temperature == used
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import httpx
+import numpy as np
 import pytest
 from openai import OpenAI
+from PIL import Image
 
+from deploy import machine
 from tests.conftest import Stack
 from tests.e2e.conftest import picture
 
 pytestmark = pytest.mark.e2e
 MARK = "bigorna-de-vidro"
+_BLUE = (31, 119, 180)
+"""In which matplotlib draws."""
 TEXT = f"The warranty of the {MARK} lasts three years. The red kettle has no warranty."
 
 
@@ -84,3 +90,37 @@ def test_a_large_file_goes_through_the_gateway(stack: Stack, official: OpenAI) -
     with stack.client() as client:
         answer: httpx.Response = client.post("/v1/conversations", content=content[: 51 * 2**20])
     assert answer.status_code == 413
+
+
+@pytest.mark.skipif(machine.sandbox_missing() is not None, reason=str(machine.sandbox_missing()))
+@pytest.mark.parametrize(
+    ("asked", "head"),
+    [
+        ("Make a bar chart of sales by city", "city,month,sales"),
+        ("Faça um gráfico de barras de vendas por cidade", "cidade,mês,vendas"),
+    ],
+)
+def test_the_built_in_model_draws_the_bars_of_a_table(official: OpenAI, asked: str, head: str) -> None:
+    content = f"{head}\nRecife,1,30\nNatal,1,10\nRecife,2,20\nManaus,1,80\nNatal,2,15\n"
+    file = official.files.create(file=("table.csv", content.encode()), purpose="assistants")
+    assistant = official.beta.assistants.create(model="gpt-4o", tools=[{"type": "code_interpreter"}])
+    attached = {"file_id": file.id, "tools": [{"type": "code_interpreter"}]}
+    run = official.beta.threads.create_and_run_poll(
+        assistant_id=assistant.id,
+        thread={"messages": [{"role": "user", "content": asked, "attachments": [attached]}]},  # type: ignore[typeddict-item]
+    )
+    assert run.status == "completed", run.last_error
+    steps = official.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id).data
+    picture, text = official.beta.threads.messages.list(run.thread_id).data[0].content
+    assert (picture.type, text.type) == ("image_file", "text"), steps
+    png = official.files.content(picture.image_file.file_id).read()
+    assert bars(png) == pytest.approx([50 / 80, 25 / 80, 1.0], abs=0.02), steps
+
+
+def bars(png: bytes) -> list[float]:
+    """Return the heights of a chart's bars, left to right, as parts of the highest."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    blue = (abs(pixels - _BLUE) < 12).all(axis=2).sum(axis=0)
+    starts = [x for x in range(1, len(blue)) if blue[x] and not blue[x - 1]]
+    heights = [int(np.median(blue[x : x + 15])) for x in starts]
+    return [height / max(heights) for height in heights]

@@ -76,13 +76,13 @@ def build_engine(settings: Settings, trained: Callable[[], Iterable[Adapter]] = 
 def build_local(settings: Settings, trained: Callable[[], Iterable[Adapter]] = tuple) -> LlamaEngine:
     """Return the engine for GGUF files; reads nothing yet."""
     places = [settings.model_path, *map(Path, settings.model_paths), settings.data_dir / "models"]
-    builtin = settings.builtin_model_path
+    builtin, analyst = settings.builtin_model_path, settings.analysis_model_path
     needed = functools.partial(need, settings=settings)
-    library = ModelLibrary(places, settings.adapters, builtin, needed, trained)
+    library = ModelLibrary(places, settings.adapters, builtin, needed, trained, analyst)
     environment = {"LD_LIBRARY_PATH": settings.ld_library_path} if settings.ld_library_path else {}
     prober = Prober(
         settings.data_dir / "tried-models.json",
-        trusted=frozenset({builtin}),
+        trusted=frozenset({builtin, analyst}),
         timeout_s=settings.probe_timeout_s,
         environment=environment,
     )

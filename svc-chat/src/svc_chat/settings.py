@@ -12,6 +12,7 @@ from servicekit.models import DEFAULT_ALIASES, Machine
 from servicekit.settings import CommaList, ServiceSettings, comma_list
 
 _BUILTIN = Path(__file__).resolve().parents[2] / "models" / "oficina-chat" / "oficina-chat.gguf"
+_ANALYST = _BUILTIN.parents[1] / "oficina-analysis" / "oficina-analysis.gguf"
 
 BUDGET_SHARE = 0.6
 """Part of the memory for models; the rest is for what they read, the other services and the system."""
@@ -127,6 +128,11 @@ class Settings(ServiceSettings):
     def builtin_model_path(self) -> Path:
         """The model that comes with the repository."""
         return _BUILTIN
+
+    @property
+    def analysis_model_path(self) -> Path:
+        """The built-in model's other half, which writes code about tables in its place."""
+        return _ANALYST
 
     @field_validator("model_paths", "adapter_paths", "openai_vision_models", mode="before")
     @classmethod

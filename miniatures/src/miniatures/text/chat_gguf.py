@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from miniatures.text.chat_format import CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS, START
 from miniatures.text.chat_tokenizer import CONTROL_TOKENS, PRE, new_tokenizer
 
-NAME = "oficina-chat"
+NAME, ANALYST = "oficina-chat", "oficina-analysis"
 
 _LAYER_NAMES = {
     "input_layernorm": "attn_norm",
@@ -70,9 +70,9 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def _add_settings(writer: gguf.GGUFWriter, model: LlamaForCausalLM) -> None:
+def _add_settings(writer: gguf.GGUFWriter, model: LlamaForCausalLM, name: str) -> None:
     config = model.config
-    writer.add_name(NAME)
+    writer.add_name(name)
     writer.add_license("mit")
     writer.add_languages(["pt", "en"])
     writer.add_vocab_size(config.vocab_size)
@@ -96,7 +96,7 @@ def write_gguf(path: Path, model: LlamaForCausalLM, tokenizer: Tokenizer) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     writer = gguf.GGUFWriter(part, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.LLAMA])
-    _add_settings(writer, model)
+    _add_settings(writer, model, path.stem)
     _add_tokenizer(writer, tokenizer)
     for name, parameter in model.state_dict().items():
         target = _renamed(name)

@@ -24,7 +24,7 @@ from transformers import LlamaForCausalLM
 from miniatures.text import chat_analysis_score, chat_gguf, chat_init, chat_model, chat_score, optim
 from miniatures.text.analysis_cases import analysis_cases
 from miniatures.text.cards import write_card
-from miniatures.text.chat_card import chat_card
+from miniatures.text.chat_card import analysis_card, chat_card
 from miniatures.text.chat_format import END, PAD, START, Dialogue, segments
 from miniatures.text.chat_outside import outside_cases
 from miniatures.text.chat_tokenizer import load_or_train
@@ -291,22 +291,26 @@ def train(
     return model, tokenizer, done
 
 
-def finish(recipe: Recipe, model: LlamaForCausalLM, tokenizer: Tokenizer, done: Done, out: Path) -> None:
+def finish(
+    recipe: Recipe, model: LlamaForCausalLM, tokenizer: Tokenizer, done: Done, out: Path, processes: int = 1
+) -> None:
     """Write the GGUF, run the suite on it and write the card."""
-    path = out / f"{chat_gguf.NAME}.gguf"
+    path = out / f"{chat_gguf.ANALYST if recipe.analysis_share else chat_gguf.NAME}.gguf"
     chat_gguf.write_gguf(path, model, tokenizer)
     made = {
         **asdict(done), "parameters": sum(p.numel() for p in model.parameters()),
-        "vocabulary": tokenizer.get_vocab_size(), "context": CONTEXT,
+        "vocabulary": tokenizer.get_vocab_size(), "context": CONTEXT, "processes": processes,
+        "tokens": done.tokens * processes, "cpu_seconds": done.cpu_seconds * processes,
     }  # fmt: skip
     measured = chat_score.run(path).summary()
     strangers = chat_score.run(path, outside_cases()).summary()
     measured["outside"] = f"{strangers['right']} of {strangers['dialogues']}"
     measured["reading"] = asdict(chat_score.read_fresh(path))
-    measured["analysis"] = chat_analysis_score.run(
-        path, analysis_cases(ANALYSIS_CASES, ANALYSIS_SEED)
-    ).summary()
-    write_card(out, chat_card(recipe, made, measured, path.stat().st_size))
+    card = chat_card
+    if recipe.analysis_share:
+        cases = analysis_cases(ANALYSIS_CASES, ANALYSIS_SEED)
+        measured["analysis"], card = chat_analysis_score.run(path, cases).summary(), analysis_card
+    write_card(out, card(recipe, made, measured, path.stat().st_size))
     print(json.dumps(measured), flush=True)
 
 
@@ -314,7 +318,7 @@ def main() -> None:
     """Train and write the GGUF."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=WORK_FOLDER / "chat", help="of checkpoints")
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "svc-chat" / "models" / chat_gguf.NAME)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--from", dest="trained", type=Path, help="go on from this GGUF file")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int)
@@ -329,7 +333,8 @@ def main() -> None:
     share = Share(*args.share)
     trained = train(recipe, args.folder, args.trained, args.threads, share)
     if share.number == 0:
-        finish(recipe, *trained, args.out)
+        name = chat_gguf.ANALYST if args.trained else chat_gguf.NAME
+        finish(recipe, *trained, args.out or REPOSITORY / "svc-chat" / "models" / name, share.of)
 
 
 if __name__ == "__main__":

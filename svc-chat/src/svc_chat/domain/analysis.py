@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 PYTHON = "python"
@@ -41,6 +41,11 @@ class Table:
         """Say the same with some of the columns, or none."""
         told = ", ".join(f"{name!r} ({kind})" for name, kind in columns)
         return f"pd.read_csv({self.file!r}{self.options})" + (f": {told}" if told else "")
+
+
+def computes(tools: Collection[str], system: str) -> bool:
+    """Say whether a model is asked to compute with files: it may run code, and is told of them."""
+    return PYTHON in tools and FILES_TITLE in system
 
 
 def files_text(tables: Sequence[Table], others: Sequence[str] = ()) -> str:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from servicekit.errors import BadRequest, ModelNotFound, NotReady
 from servicekit.models import InstalledModel, resolve
+from svc_chat.domain.analysis import computes
 from svc_chat.domain.answers import Answer, Gathering, gathered
 from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.conversation import with_persona
@@ -139,6 +140,7 @@ class ChatService:
             forced_tools=tools.forced,
             parallel_calls=tools.parallel,
             free_call=tools.free_schema,
+            tables=computes(tools.names, messages[0].content if messages else ""),
             sampling=replace(
                 ask.sampling,
                 max_tokens=min(ask.sampling.max_tokens, self._max_tokens),

@@ -85,6 +85,8 @@ class GenerationRequest:
     free_call: Mapping[str, Any] | None = None
     """JSON schema of a call, for calls that the model begins by itself with the mark of `tool_marks.OPEN`; with a
     `json_schema` the answer is either JSON of that schema or such a call."""
+    tables: bool = False
+    """Whether files are to be computed with: an engine may have a model for that beside the one that was named."""
 
 
 @dataclass(frozen=True)

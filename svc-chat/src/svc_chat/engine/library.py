@@ -55,6 +55,7 @@ class ModelLibrary:
         trained: adapters that come and go while the service runs.
         builtin: the file that comes with the program.
         need: how much memory a model takes.
+        analyst: the file that stands in for the built-in model where tables are computed with; it is not listed.
     """
 
     def __init__(
@@ -64,12 +65,23 @@ class ModelLibrary:
         builtin: Path,
         need: Callable[[GgufHeader], int],
         trained: Callable[[], Iterable[Adapter]] = tuple,
+        analyst: Path | None = None,
     ):
-        self._places, self._builtin, self._need, self._trained = places, builtin, need, trained
+        self._places = [*places, analyst] if analyst is not None else places
+        self._builtin, self._need, self._trained, self._analyst = builtin, need, trained, analyst
         self._fixed = [Adapter(f"{base}+{path.stem}", base, path) for base, path in adapters]
         self._adapters: Sequence[Adapter] = self._fixed
         self._seen: dict[Path, _Seen] = {}
         self.listing = Listing()
+
+    def computing(self, model_id: str) -> str:
+        """Return the name of the file that computes with tables for a model: most often its own."""
+        if not any(model.id == model_id and model.builtin for model in self.listing.models):
+            return model_id
+        sound = (
+            file.id for file in self.listing.files if file.path == self._analyst and file.problem is None
+        )
+        return next(sound, model_id)
 
     def scan(self) -> bool:
         """Look for files that came, went or changed, and read only their headers; True if there were any. Blocks."""
@@ -100,12 +112,15 @@ class ModelLibrary:
                 wanted = seen is not None and (seen.header is None or seen.header.kind == "model")
                 if seen is not None and wanted and path.stem not in files:
                     files[path.stem] = self._file(path, seen)
-                    models[path.stem] = self._installed(path, seen)
+                    if path != self._analyst:
+                        models[path.stem] = self._installed(path, seen)
         for file, model in self._adapted(files, models):
             files.setdefault(file.id, file)
             models.setdefault(model.id, model)
         order = sorted(files, key=lambda name: files[name].problem is not None)
-        return Listing(tuple(files[name] for name in order), tuple(models[name] for name in order))
+        return Listing(
+            tuple(files[name] for name in order), tuple(models[name] for name in order if name in models)
+        )
 
     def _file(self, path: Path, seen: _Seen) -> ModelFile:
         own = [a for a in self._adapters if a.base == path.stem and a.path in self._seen]
@@ -137,7 +152,7 @@ class ModelLibrary:
         for adapter in self._adapters:
             base, path, name = adapter.base, adapter.path, adapter.id
             seen = self._seen.get(path)
-            if seen is None or base not in files:
+            if seen is None or base not in models:
                 continue
             problem = files[base].problem or seen.problem or self._misfit(files[base].path, seen, name)
             file = replace(files[base], id=name, adapter_path=path, problem=problem)

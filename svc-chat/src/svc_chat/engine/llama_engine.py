@@ -55,11 +55,12 @@ class LlamaEngine:
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         asked = time.perf_counter()
         await self.models()
+        model_id = self._library.computing(request.model_id) if request.tables else request.model_id
         async with AsyncExitStack() as held:
             self._loading += 1
             try:
-                file = self._pool.describe(request.model_id)
-                loop = await held.enter_async_context(self._pool.lend(request.model_id))
+                file = self._pool.describe(model_id)
+                loop = await held.enter_async_context(self._pool.lend(model_id))
                 adapter = await self._adapter(file)
             finally:
                 self._loading -= 1
