@@ -1,16 +1,14 @@
 """Which model translates what."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from servicekit.errors import ServiceError, TooBusy
+from servicekit.errors import ServiceError
 from servicekit.timing import Timing
 from svc_translate.domain.translation import Limits, Translation, TranslationService
 from svc_translate.engine.base import Pair
-from svc_translate.engine.batching import Batcher
 from svc_translate.engine.fake import FakeDetector, FakeEngine
 from svc_translate.engine.folders import MarianFolder, words_of
 
@@ -99,50 +97,3 @@ def test_a_built_in_model_covers_a_sentence_only_when_it_knows_every_word() -> N
     assert not folder.covers("a green one")
     assert not folder.covers("a red 7")
     assert words_of("Don’t, 3 cafés") == ["don't", "3", "cafés"]
-
-
-async def test_concurrent_items_are_gathered_and_each_gets_its_own_result() -> None:
-    sizes: list[int] = []
-
-    def double(items: list[int]) -> list[int]:
-        sizes.append(len(items))
-        return [2 * item for item in items]
-
-    batcher: Batcher[int, int] = Batcher(double, window_s=0.2)
-    futures = [future for i in range(5) for future in batcher.submit([i])]
-    done = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
-    batcher.close()
-    assert [item.value for item in done] == [0, 2, 4, 6, 8]
-    assert sizes == [5]
-
-
-def test_a_full_queue_refuses_and_a_client_that_left_frees_its_place() -> None:
-    seen: list[int] = []
-
-    def note(items: list[int]) -> list[int]:
-        seen.extend(items)
-        return items
-
-    batcher: Batcher[int, int] = Batcher(note, window_s=0.3, queue_limit=2)
-    (left,), (stayed,) = batcher.submit([1]), batcher.submit([2])
-    with pytest.raises(TooBusy):
-        batcher.submit([3])
-    left.cancel()
-    assert stayed.result(timeout=5).value == 2
-    batcher.close()
-    assert seen == [2]
-
-
-def test_a_batch_that_fails_fails_for_all_its_items_and_the_next_one_runs() -> None:
-    def fail(items: list[int]) -> list[int]:
-        if 0 in items:
-            raise RuntimeError("broken")
-        return items
-
-    batcher: Batcher[int, int] = Batcher(fail, window_s=0.0)
-    (bad,) = batcher.submit([0])
-    with pytest.raises(RuntimeError, match="broken"):
-        bad.result(timeout=5)
-    (good,) = batcher.submit([1])
-    assert good.result(timeout=5).value == 1
-    batcher.close()

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from servicekit.batching import Batcher
+from servicekit.errors import ModelNotFound
 from servicekit.models import ModelSlot
 from svc_translate.engine.base import Outcome, Pair, TranslationModel
-from svc_translate.engine.batching import Batcher
 from svc_translate.engine.folders import Folder
 
 
@@ -60,7 +61,11 @@ class NeuralEngine:
             if folder.complete:
                 self.add(folder)
         self._batcher: Batcher[Item, Done] = Batcher(
-            self._run, window_s=window_s, queue_limit=queue_limit, name="translate"
+            self._run,
+            kind=lambda item: item[:2],
+            window_s=window_s,
+            queue_limit=queue_limit,
+            name="translate",
         )
 
     def add(self, folder: Folder) -> TranslationModel:
@@ -107,17 +112,17 @@ class NeuralEngine:
             slot.close()
 
     def _run(self, items: list[Item]) -> list[Done]:
-        """Translate one gathered batch, model by model and direction by direction."""
-        results: dict[int, Done] = {}
-        for model_id, pair in dict.fromkeys((model_id, pair) for model_id, pair, _ in items):
-            places = [i for i, item in enumerate(items) if item[:2] == (model_id, pair)]
-            started = time.monotonic()
-            with self.slots[model_id].use() as translator:
-                loaded = time.monotonic()
-                made = translator.translate([items[i][2] for i in places], pair)
-            load_s, run_s = loaded - started, time.monotonic() - loaded
-            folder = self._folders[model_id]
-            for i, (text, score) in zip(places, made, strict=True):
-                unsure = folder.words is not None and score < folder.least_score
-                results[i] = (text, unsure, load_s, run_s)
-        return [results[i] for i in range(len(items))]
+        """Translate one gathered batch: sentences for one model in one direction."""
+        (model_id, pair, _), started = items[0], time.monotonic()
+        folder, slot = self._folders.get(model_id), self.slots.get(model_id)
+        if folder is None or slot is None:
+            raise ModelNotFound(
+                f"The model '{model_id}' was removed before it translated. GET /v1/models lists what is here.",
+                param="model",
+            )
+        with slot.use() as translator:
+            loaded = time.monotonic()
+            made = translator.translate([sentence for _, _, sentence in items], pair)
+        load_s, run_s = loaded - started, time.monotonic() - loaded
+        least = None if folder.words is None else folder.least_score
+        return [(text, least is not None and score < least, load_s, run_s) for text, score in made]

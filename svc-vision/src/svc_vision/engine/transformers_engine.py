@@ -14,9 +14,10 @@ from typing import Any, Protocol, cast
 
 from PIL.Image import Image
 
+from servicekit.batching import Batcher
+from servicekit.errors import ModelNotFound
 from servicekit.models import ModelSlot
 from svc_vision.engine.base import Classification, Detection, Outcome, Task, TextLine, VisionModel
-from svc_vision.engine.batching import Batcher
 from svc_vision.engine.folders import ModelFolder
 
 
@@ -79,7 +80,12 @@ class TransformersEngine:
             if folder.complete:
                 self.add(folder)
         self._batcher: Batcher[Look, Done] = Batcher(
-            self._run, max_batch=max_batch, window_s=window_s, queue_limit=queue_limit, name="vision"
+            self._run,
+            kind=lambda look: (look.model_id, look.task),
+            max_batch=max_batch,
+            window_s=window_s,
+            queue_limit=queue_limit,
+            name="vision",
         )
 
     def add(self, folder: ModelFolder) -> VisionModel:
@@ -134,20 +140,21 @@ class TransformersEngine:
         return Outcome(result, queue_s=done.queue_s, load_s=load_s, run_s=run_s)
 
     def _run(self, looks: list[Look]) -> list[Done]:
-        """Run one gathered batch, by model and task."""
-        results: dict[int, Done] = {}
-        for model_id, task in dict.fromkeys((look.model_id, look.task) for look in looks):
-            places = [i for i, look in enumerate(looks) if (look.model_id, look.task) == (model_id, task)]
-            mine = [looks[i] for i in places]
-            started = time.monotonic()
-            with self.slots[model_id].use() as network:
-                loaded = time.monotonic()
-                made = network.look(
-                    task, [look.image for look in mine], [look.question for look in mine], _left(mine)
-                )
-            load_s, run_s = loaded - started, time.monotonic() - loaded
-            results.update({i: (result, load_s, run_s) for i, result in zip(places, made, strict=True)})
-        return [results[i] for i in range(len(looks))]
+        """Run one gathered batch: pictures for one task of one model."""
+        model_id, started = looks[0].model_id, time.monotonic()
+        slot = self.slots.get(model_id)
+        if slot is None:
+            raise ModelNotFound(
+                f"The model '{model_id}' was removed before it looked. GET /v1/models lists what is here.",
+                param="model",
+            )
+        with slot.use() as network:
+            loaded = time.monotonic()
+            made = network.look(
+                looks[0].task, [look.image for look in looks], [look.question for look in looks], _left(looks)
+            )
+        load_s, run_s = loaded - started, time.monotonic() - loaded
+        return [(result, load_s, run_s) for result in made]
 
 
 def _left(looks: Sequence[Look]) -> Callable[[], bool]:

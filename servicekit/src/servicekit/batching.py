@@ -1,7 +1,7 @@
 """Gathers the work of concurrent requests into one call of the model.
 
 Owns one thread, a bounded queue and the window in which items are gathered. Knows nothing about what
-an item is. A client that left (a cancelled future) gives its place back.
+an item is, but whether two are of one kind. A client that left (a cancelled future) gives its place back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -32,7 +32,9 @@ class Batcher(Generic[T, R]):
     """Run items in batches on one thread.
 
     Args:
-        run: gets 1 to `max_batch` items and returns as many results, in order.
+        run: gets 1 to `max_batch` items of one kind and returns as many results, in order; what it raises all of
+            them get.
+        kind: tells what may go together, such as the model that is asked; the kind that waited longest comes first.
         window_s: seconds to wait for company after the first item came (3 to 5 ms cost little and
             gather what arrives together).
         queue_limit: items that may wait; more are refused with TooBusy.
@@ -42,12 +44,13 @@ class Batcher(Generic[T, R]):
         self,
         run: Callable[[list[T]], list[R]],
         *,
+        kind: Callable[[T], Hashable] = lambda _: None,
         max_batch: int = 64,
         window_s: float = 0.004,
         queue_limit: int = 512,
         name: str = "batcher",
     ) -> None:
-        self._run = run
+        self._run, self._kind = run, kind
         self._max_batch = max_batch
         self._window_s = window_s
         self._queue_limit = queue_limit
@@ -116,11 +119,20 @@ class Batcher(Generic[T, R]):
             until = time.monotonic() + self._window_s
             while len(self._waiting) < self._max_batch and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
-            count = min(self._max_batch, len(self._waiting))
-            taken = [self._waiting.popleft() for _ in range(count)]
-            batch = [entry for entry in taken if entry[1].set_running_or_notify_cancel()]
+            batch = [entry for entry in self._take() if entry[1].set_running_or_notify_cancel()]
             self._running = len(batch)
             return batch
+
+    def _take(self) -> list[tuple[T, Future[Waited[R]], float]]:
+        """Take the first item out and those of its kind, caller holds the lock."""
+        taken: list[tuple[T, Future[Waited[R]], float]] = []
+        left: deque[tuple[T, Future[Waited[R]], float]] = deque()
+        kind = self._kind(self._waiting[0][0]) if self._waiting else None
+        for entry in self._waiting:
+            fits = len(taken) < self._max_batch and self._kind(entry[0]) == kind
+            (taken if fits else left).append(entry)
+        self._waiting = left
+        return taken
 
     def _run_batch(self, batch: list[tuple[T, Future[Waited[R]], float]]) -> None:
         started = time.monotonic()
