@@ -182,6 +182,48 @@ async def test_a_picture_is_captioned_translated_and_spoken_step_by_step(gateway
     assert len(gateway.fake.calls("/v1/vision/captions")) == len(gateway.fake.calls("/text-to-audio")) == 1
 
 
+async def test_a_caption_is_asked_of_the_model_named_and_kept_apart(gateway):
+    abilities(gateway.fake)
+    asked = {"image": base64.b64encode(b"picture").decode(), "stream": False}
+    for more in ({}, {"caption_model": "me/one"}, {"caption_model": "me/two"}, {"caption_model": "me/one"}):
+        async with gateway.post(DESCRIBE, json=asked | more) as answer:
+            assert answer.status == 200
+    named = [
+        b"me/one" in call.body or b"me/two" in call.body for call in gateway.fake.calls("/v1/vision/captions")
+    ]
+    assert named == [False, True, True]
+    async with gateway.post(
+        DESCRIBE, json={"image_url": "http://example.org/a.png", "caption_model": "me/one"}
+    ) as answer:
+        await answer.text()
+    assert json.loads(gateway.fake.calls("/v1/vision/captions")[-1].body)["model"] == "me/one"
+    async with gateway.post(DESCRIBE, json=asked | {"caption_model": "x" * 301}) as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize("call", [DESCRIBE, "/v1/vision/captions"])
+async def test_what_a_model_said_is_not_told_once_another_was_installed(gateway, call):
+    abilities(gateway.fake)
+    report = {"status": "ready", "model": "tiny", "models": "before"}
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.json_response(report)
+
+    async def described() -> int:
+        asked = {"image": base64.b64encode(b"picture").decode(), "stream": False}
+        body = asked if call == DESCRIBE else {"image_url": "data:image/png;base64,cGljdHVyZQ=="}
+        async with gateway.post(call, json=body) as answer:
+            assert answer.status == 200
+        return len(gateway.fake.calls("/v1/vision/captions"))
+
+    gateway.fake.routes["/readyz"] = readyz
+    await gateway.parts.poller.look()
+    assert [await described() for _ in range(2)] == [1, 1]
+    report["models"] = "after"
+    await gateway.parts.poller.look()
+    assert [await described() for _ in range(2)] == [2, 2]
+
+
 async def test_own_pictures_uploads_data_urls_and_foreign_urls_are_described(gateway):
     async def picture(_: web.Request) -> web.Response:
         return web.Response(body=b"drawn", content_type="image/png")

@@ -23,10 +23,12 @@ def test_the_first_model_installed_makes_the_service_ready_and_its_removal_unrea
             hf_endpoint=hub.url, niceness=0,
         )  # fmt: skip
         with TestClient(create_app(settings)) as client:
-            assert until_told(client, "no image model is installed")["status"] == "not_ready"
+            before = until_told(client, "no image model is installed")
+            assert before["status"] == "not_ready"
             assert client.post("/v1/images/generations", json=PICTURE).status_code == 404
             assert install(client, "me/draw")["status"] == "completed"
             told = client.get("/readyz").json()
+            assert told["models"] != before["models"], "results of other models are not to be told again"
             assert (told["status"], told["model"]) == ("ready", "me/draw")
             assert client.post("/v1/images/generations", json=PICTURE).status_code == 200
             assert client.delete("/v1/models/me/draw").json()["deleted"] is True

@@ -23,8 +23,10 @@ def test_the_first_model_installed_makes_the_service_ready(tmp_path: Path) -> No
             hf_endpoint=hub.url, apertium="off",
         )  # fmt: skip
         with TestClient(create_app(settings)) as client:
-            assert until_told(client, "no translation model is installed")["status"] == "not_ready"
+            before = until_told(client, "no translation model is installed")
+            assert before["status"] == "not_ready"
             assert install(client, "me/mini-en-pt")["status"] == "completed"
             told = client.get("/readyz").json()
+            assert told["models"] != before["models"], "results of other models are not to be told again"
             assert (told["status"], told["model"]) == ("ready", "me/mini-en-pt")
             assert client.post("/v1/translations", json=SENTENCE).status_code == 200

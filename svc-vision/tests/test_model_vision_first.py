@@ -32,9 +32,11 @@ def test_the_first_model_installed_makes_the_service_ready(tmp_path: Path) -> No
             hf_endpoint=hub.url,
         )  # fmt: skip
         with TestClient(create_app(settings)) as client:
-            assert until_told(client, "no vision model is installed")["status"] == "not_ready"
+            before = until_told(client, "no vision model is installed")
+            assert before["status"] == "not_ready"
             assert client.post("/v1/vision/captions", **picture()).json()["error"]["code"] == "no_model"
             assert install(client, "me/captions")["status"] == "completed"
             told = client.get("/readyz").json()
+            assert told["models"] != before["models"], "results of other models are not to be told again"
             assert (told["status"], told["model"]) == ("ready", "me/captions")
             assert "red" in client.post("/v1/vision/captions", **picture()).json()["text"]

@@ -51,7 +51,7 @@ def create_edge(parts: Parts) -> Edge:
         parts.cache,
         ttl_s=settings.cache_ttl_s,
         max_body=settings.cache_max_body_bytes,
-        model_of=lambda service: parts.poller.states[service].model or "",
+        edition_of=parts.poller.edition,
     )
     edge = Edge(
         own=create_own(parts, metrics),

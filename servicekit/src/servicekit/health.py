@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from servicekit import __version__
@@ -28,6 +29,7 @@ class Readiness:
         self._queue: Callable[[], dict[str, int]] = lambda: {"running": 0, "waiting": 0}
         self._sweeps: Callable[[], dict[str, Any]] | None = None
         self._memory: Callable[[], dict[str, Any]] | None = None
+        self._models: Callable[[], Iterable[str]] | None = None
         self.draining = False
         self._on_drain: list[Callable[[float], None]] = []
 
@@ -69,6 +71,10 @@ class Readiness:
         """Ask `memory` for what models hold of the machine's memory and wish for."""
         self._memory = memory
 
+    def watch_models(self, models: Callable[[], Iterable[str]]) -> None:
+        """Ask `models` for the ids of what is installed, in the order in which it is preferred."""
+        self._models = models
+
     def on_drain(self, callback: Callable[[float], None]) -> None:
         """Have `callback` called with the seconds that are left when the service is told to stop."""
         self._on_drain.append(callback)
@@ -100,9 +106,11 @@ class Readiness:
             model, device = self._model, self._device
         swept = {} if self._sweeps is None else {"swept": self._sweeps()}
         memory = {} if self._memory is None else {"memory": self._memory()}
+        models = {} if self._models is None else {"models": _fingerprint(self._models())}
         return (
             swept
             | memory
+            | models
             | {
                 "status": status,
                 "reason": reason,
@@ -113,3 +121,8 @@ class Readiness:
                 "queue": self._queue(),
             }
         )
+
+
+def _fingerprint(names: Iterable[str]) -> str:
+    """Return a short text that changes when a model comes or goes: results kept by it are not another model's."""
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]

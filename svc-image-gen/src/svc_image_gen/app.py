@@ -36,6 +36,7 @@ def create_app(
     engines = build_engines(settings, decoders) if engine is None else {engine.model.id: engine}
     names = service_models(settings, engines)
     names.share(models.Memory.of(settings, readiness))
+    readiness.watch_models(names.names)
     store = media.MediaStore(settings.data_dir / "media", "img")
     studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s, decoders=decoders)
     installs = build_installs(settings, studio)

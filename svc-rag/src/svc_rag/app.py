@@ -49,6 +49,7 @@ def create_app(
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = models_of(settings, engines.built_in, catalogue)
     models.share(Memory.of(settings, readiness))
+    readiness.watch_models(models.names)
     installs = build_installs(settings, embedders, models, catalogue)
     embedder_watch = EmbedderWatch(embedders, models, readiness)
     library = Library(

@@ -53,6 +53,7 @@ def create_app(
     readiness.set(status="ready", model=known.default)
     readiness.watch_queue(service.queue)
     known.share(Memory.of(settings, readiness))
+    readiness.watch_models(known.names)
     installs = build_installs(settings, service, library)
     queue = hub.queue_for(settings, installs)
     app = Flask("svc_tts")

@@ -40,6 +40,7 @@ def create_app(
 
     models = installed(built, catalogue, settings)
     models.share(Memory.of(settings, readiness))
+    readiness.watch_models(models.names)
     installs = build_installs(settings, built, models, catalogue)
     queue = None if installs is None else hub.queue_for(settings, installs)
 

@@ -23,10 +23,10 @@ class CachedProxy:
     """The proxy with a memory."""
 
     def __init__(
-        self, proxy: Proxy, cache: Cache, *, ttl_s: float, max_body: int, model_of: Callable[[str], str]
+        self, proxy: Proxy, cache: Cache, *, ttl_s: float, max_body: int, edition_of: Callable[[str], str]
     ):
         self._proxy, self._cache, self._ttl_s, self._max_body = proxy, cache, ttl_s, max_body
-        self._model_of = model_of
+        self._edition_of = edition_of
         self._flights: dict[str, Recording] = {}
         self.told = {"hit": 0, "shared": 0, "miss": 0}
         """Calls by where their answer came from: the cache, an equal call under way, the service."""
@@ -45,7 +45,7 @@ class CachedProxy:
             return
         key = cacheable.key(
             user_id, x.path, x.scope["query_string"], x.header(b"accept"), content_type,
-            self._model_of(service), body,
+            self._edition_of(service), body,
         )  # fmt: skip
         fresh = cacheable.wants_fresh(x.header(b"cache-control"))
         flight = None if fresh else self._flights.get(key)

@@ -38,6 +38,7 @@ class Describe(BaseModel):
     image: str | None = Field(default=None, min_length=1, max_length=_MAX_IMAGE * 4 // 3 + 100)
     target: str = Field(default="pt", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     voice: str | None = Field(default=None, max_length=100)
+    caption_model: str | None = Field(default=None, max_length=300)
     caption: str | None = Field(default=None, min_length=1, max_length=5000)
     translation: str | None = Field(default=None, min_length=1, max_length=5000)
     stream: bool = True
@@ -55,9 +56,12 @@ def router(parts: Parts) -> APIRouter:
         image = uploaded or await _image(asked, request, caller)
         if image is None and asked.caption is None and asked.translation is None:
             raise InvalidBody("Send 'image_url', 'image', 'caption' or 'translation'.", param="image_url")
-        voice = asked.voice or None
-        order = Order(image, asked.target, voice, asked.caption, asked.translation)
-        abilities = ServiceAbilities(parts.calls, parts.cache, caller, parts.settings.cache_ttl_s)
+        order = Order(
+            image, asked.target, asked.voice or None, asked.caption, asked.translation, asked.caption_model or None
+        )  # fmt: skip
+        abilities = ServiceAbilities(
+            parts.calls, parts.cache, caller, parts.settings.cache_ttl_s, parts.poller.edition
+        )
         told = Told()
         steps = describe(order, abilities, told)
         if asked.stream:

@@ -34,13 +34,14 @@ class Order:
     voice: str | None = None
     caption: str | None = None
     translation: str | None = None
+    caption_model: str | None = None
 
 
 class Abilities(Protocol):
     """The three services, each asked for one result."""
 
-    async def caption(self, image: Image) -> dict[str, Any]:
-        """Return `{"text"}`."""
+    async def caption(self, image: Image, model: str | None) -> dict[str, Any]:
+        """Return `{"text"}`; `model` None: the service chooses."""
         ...
 
     async def translate(self, text: str, source: str, target: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _steps(
         if order.caption is not None:
             return {"text": order.caption, "given": True}
         assert order.image is not None
-        return await abilities.caption(order.image)
+        return await abilities.caption(order.image, order.caption_model)
 
     async def translation() -> dict[str, Any]:
         if order.translation is not None:

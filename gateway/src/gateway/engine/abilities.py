@@ -21,18 +21,27 @@ _SPEECH_TTL_S = 600.0
 
 
 class ServiceAbilities:
-    """The `Abilities` of one caller."""
+    """The `Abilities` of one caller.
 
-    def __init__(self, calls: Calls, cache: Cache, caller: Identity, ttl_s: float):
+    `edition_of` tells what a service's results are kept by beside what was asked: its models.
+    """
+
+    def __init__(
+        self, calls: Calls, cache: Cache, caller: Identity, ttl_s: float, edition_of: Callable[[str], str]
+    ):
         self._calls, self._cache, self._caller, self._ttl_s = calls, cache, caller, ttl_s
+        self._edition_of = edition_of
 
-    async def caption(self, image: Image) -> dict[str, Any]:
+    async def caption(self, image: Image, model: str | None) -> dict[str, Any]:
         """Caption a picture; kept by its bytes (what a foreign URL shows may change)."""
+        named = {"model": model} if model else {}
         if image.url:
-            return await self._ask_caption(json={"image_url": image.url})
+            return await self._ask_caption(json={"image_url": image.url} | named)
         form = aiohttp.FormData(quote_fields=False)
+        for name, value in named.items():
+            form.add_field(name, value)
         form.add_field("image", image.content, filename="image", content_type=image.media_type)
-        parts = ("caption", hashlib.sha256(image.content).hexdigest())
+        parts = ("vision", model or "", hashlib.sha256(image.content).hexdigest())
         return await self._kept(parts, self._ttl_s, lambda: self._ask_caption(form=form))
 
     async def _ask_caption(
@@ -54,7 +63,7 @@ class ServiceAbilities:
             first = (body.get("translations") or [{}])[0]
             return _with_text(first.get("text"), body, "translate") | {"target": first.get("target", target)}
 
-        return await self._kept(("translation", source, target, text), self._ttl_s, ask)
+        return await self._kept(("translate", source, target, text), self._ttl_s, ask)
 
     async def speak(self, text: str, language: str, voice: str | None) -> dict[str, Any]:
         """Speak one text; the result's `url` is under the gateway."""
@@ -66,7 +75,7 @@ class ServiceAbilities:
                 raise UpstreamFailed("svc-tts answered without the audio's URL.")
             return {"url": body["url"], "duration_s": body.get("duration_s")}
 
-        return await self._kept(("speech", language, voice or "", text), min(self._ttl_s, _SPEECH_TTL_S), ask)
+        return await self._kept(("tts", language, voice or "", text), min(self._ttl_s, _SPEECH_TTL_S), ask)
 
     async def _post(
         self, service: str, path: str, json: Any = None, form: aiohttp.FormData | None = None
@@ -81,9 +90,10 @@ class ServiceAbilities:
     async def _kept(
         self, parts: tuple[str, ...], ttl_s: float, ask: Callable[[], Awaitable[dict[str, Any]]]
     ) -> dict[str, Any]:
+        """Return what is kept of a step, or ask; the first of `parts` is the service."""
         if ttl_s <= 0:
             return await ask()
-        name = "\0".join((self._caller.user_id, *parts))
+        name = "\0".join((self._caller.user_id, self._edition_of(parts[0]), *parts))
         key = "step:" + hashlib.sha256(name.encode()).hexdigest()
         value = await self._cache.get(key)
         if value is not None:

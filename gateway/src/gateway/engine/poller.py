@@ -42,6 +42,7 @@ class ServiceState:
     status: str = "down"
     latency_ms: float | None = None
     model: str | None = None
+    """The one that answers where none is named."""
     device: str | None = None
     reason: str | None = "not asked yet"
     queue: dict[str, Any] = field(default_factory=lambda: {"running": 0, "waiting": 0})
@@ -49,6 +50,8 @@ class ServiceState:
     """What its models hold of the machine's memory."""
     answered_at: float = float("-inf")
     """Monotonic seconds of its last answer."""
+    models: str = ""
+    """Changes when a model of the service comes or goes."""
 
     def public(self) -> dict[str, Any]:
         """Return the service's entry in `/api/status`."""
@@ -81,6 +84,11 @@ class Poller:
             if task:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    def edition(self, service: str) -> str:
+        """Return what a service's results are kept by: with other models it may have other answers."""
+        state = self.states.get(service, ServiceState())
+        return f"{state.model or ''} {state.models}"
 
     async def look(self) -> dict[str, ServiceState]:
         """Ask everybody now, at most `LIVE_BUDGET_S`; callers at the same moment share one look."""
@@ -169,6 +177,7 @@ def _state(service: str, body: bytes, latency_ms: float) -> ServiceState:
         {state: _number(queue, state) for state in ("running", "waiting")},
         memory=read(service, report.get("memory")),
         answered_at=now,
+        models=_text(report.get("models")) or "",
     )
 
 

@@ -128,6 +128,10 @@ class ServiceModels:
         self.folder = folder
         self._memory: Memory | None = None
 
+    def names(self) -> tuple[str, ...]:
+        """Return the ids of what is installed, the default one first."""
+        return (self.default or "", *(entry.id for entry in self.entries))
+
     def share(self, memory: Memory) -> None:
         """Let every load ask `memory` first, also of models that come later."""
         self._memory = memory
