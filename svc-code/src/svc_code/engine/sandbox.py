@@ -131,7 +131,8 @@ class PipedSandbox:
         if self._closed:
             return
         self._closed = True
-        self._watch.cancel()
+        if self._watch is not asyncio.current_task():  # it ends by itself, and has the rest to do first
+            self._watch.cancel()
         with contextlib.suppress(ProcessLookupError):
             # process 1 of a PID namespace takes all others with it
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
