@@ -129,6 +129,22 @@ def test_loading_and_unloading_shows_in_the_listing(client: TestClient) -> None:
     assert client.post("/v1/models/draw/unload").json()["loaded"] is False
 
 
+def test_what_is_not_listed_is_freed_by_its_name_and_no_alias_leads_to_it() -> None:
+    slot: ModelSlot[object] = ModelSlot(object, name="part")
+    models = ServiceModels(
+        "x", [], aliases=DEFAULT_ALIASES, slots={"part": slot}, unlisted=[InstalledModel("part", "image")]
+    )
+    app = FastAPI()
+    app.include_router(router(models))
+    slot.load()
+    client = TestClient(app)
+    assert client.get("/v1/models").json()["data"] == []
+    assert client.post("/v1/models/part/unload").json()["loaded"] is False
+    assert not slot.loaded
+    with pytest.raises(ModelNotFound):
+        models.resolve("dall-e-2")
+
+
 def test_an_entry_tells_state_progress_and_memory(client: TestClient) -> None:
     entry = client.get("/v1/models/draw").json()
     assert (entry["state"], entry["progress"], entry["error"]) == ("unloaded", 0.0, None)

@@ -117,6 +117,7 @@ def test_another_file_computes_with_tables_for_the_built_in_model_and_is_not_lis
     library.scan()
     assert ids(library) == ["built-in", "other"]
     assert [file.id for file in library.listing.files] == ["built-in", "other", "analyst"]
+    assert [model.id for model in library.listing.unlisted] == ["analyst"]
     names = ("built-in", "other", "gone")
     assert [library.computing(name) for name in names] == ["analyst", "other", "gone"]
     analyst.write_bytes(analyst.read_bytes()[:-1000])

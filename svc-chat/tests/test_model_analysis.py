@@ -112,6 +112,10 @@ def test_a_thread_with_a_table_gets_a_picture_with_the_right_bars(
         picture, text = openai.beta.threads.messages.list(run.thread_id).data[0].content
         assert text.text.value == said
         png = openai.files.content(picture.image_file.file_id).read()
+        assert GGUF.stem not in [model.id for model in openai.models.list()]
+        assert http.get("/readyz").json()["memory"]["held"][-1]["model"] == GGUF.stem
+        freed = http.post(f"/v1/models/{GGUF.stem}/unload")  # as the gateway does for another model
+        assert (freed.status_code, freed.json()["loaded"]) == (200, False)
     assert bars(png) == pytest.approx([50 / 80, 25 / 80, 1.0], abs=0.02)
 
 

@@ -30,7 +30,7 @@ from svc_chat.api import (
     tuning,
 )
 from svc_chat.assistants import build_assistants
-from svc_chat.build import build_describer, build_engine, handles, share_memory, watch
+from svc_chat.build import build_describer, build_engine, handles, share_memory, unlisted, watch
 from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.database import open_database
@@ -148,6 +148,7 @@ def create_app(
             settings.default_model,
             catalogue,
             hub.router(installs, queue),
+            functools.partial(unlisted, built),
         )
     )
     app.include_router(hub.browser.router("/v1/chat", installs.shelf, catalogue))

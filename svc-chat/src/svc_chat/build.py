@@ -11,7 +11,7 @@ import httpx
 
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
-from servicekit.models import Loadable, Memory, NoMemory
+from servicekit.models import InstalledModel, Loadable, Memory, NoMemory
 from servicekit.tracing import pass_on
 from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.gguf_header import GgufHeader
@@ -45,6 +45,10 @@ class LocalAndRemote(EngineGroup):
     def handles(self) -> Mapping[str, Loadable]:
         """Return the models that are loaded and freed here, by name."""
         return self.local.handles()
+
+    def unlisted(self) -> Sequence[InstalledModel]:
+        """Return the models that are loaded and freed here and that nobody chooses."""
+        return self.local.unlisted()
 
 
 def build_engine(settings: Settings, trained: Callable[[], Iterable[Adapter]] = tuple) -> LocalAndRemote:
@@ -98,6 +102,11 @@ def build_local(settings: Settings, trained: Callable[[], Iterable[Adapter]] = t
 def handles(engine: Engine) -> Mapping[str, Loadable]:
     """Return the models of `engine` that are loaded and freed here, by name."""
     return engine.handles() if isinstance(engine, LocalAndRemote) else {}
+
+
+def unlisted(engine: Engine) -> Sequence[InstalledModel]:
+    """Return the models of `engine` that take memory here and are in no list."""
+    return engine.unlisted() if isinstance(engine, LocalAndRemote) else ()
 
 
 def share_memory(engine: Engine, memory: Memory) -> None:

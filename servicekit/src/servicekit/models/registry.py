@@ -106,7 +106,10 @@ def _short(name: str | None) -> str:
 
 
 class ServiceModels:
-    """What one service can answer with: installed models, their aliases and slots, its catalogue."""
+    """What one service can answer with: installed models, their aliases and slots, its catalogue.
+
+    `unlisted` are parts of other models: nobody chooses them, but they take memory and are freed by their id.
+    """
 
     def __init__(
         self,
@@ -118,8 +121,10 @@ class ServiceModels:
         slots: Mapping[str, Loadable] | None = None,
         catalogue: Catalogue | None = None,
         folder: Path | None = None,
+        unlisted: Iterable[InstalledModel] = (),
     ) -> None:
         self.service = service
+        self.unlisted = tuple(unlisted)
         self.entries = tuple(entries)
         self.default = default or (self.entries[0].id if self.entries else None)
         self.aliases = dict(aliases or {})
@@ -159,7 +164,8 @@ class ServiceModels:
             self.default = self.entries[0].id if self.entries else None
 
     def resolve(self, name: str | None) -> InstalledModel:
-        return resolve(name, self.entries, self.aliases, self.default)
+        part = next((entry for entry in self.unlisted if entry.id == name), None)
+        return part or resolve(name, self.entries, self.aliases, self.default)
 
     def load(self, name: str) -> InstalledModel:
         """Load a model; blocks. A model without a slot is always ready."""

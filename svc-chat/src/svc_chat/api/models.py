@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from servicekit.auth import Identity, identity_of
-from servicekit.models import Catalogue, Loadable, ServiceModels
+from servicekit.models import Catalogue, InstalledModel, Loadable, ServiceModels
 from servicekit.models import router as model_routes
 from svc_chat.domain.service import ChatService
 
@@ -23,8 +23,12 @@ def router(
     default: str,
     catalogue: Catalogue,
     installing: APIRouter,
+    unlisted: Callable[[], Sequence[InstalledModel]],
 ) -> APIRouter:
-    """Return the routes of models; `handles` gives those that are loaded and freed here, `installing` brings more."""
+    """Return the routes of models; `handles` gives those that are loaded and freed here, `installing` brings more.
+
+    `unlisted` can be looked at and freed by name, and are in no list.
+    """
 
     async def current() -> ServiceModels:
         entries = await service.models(_caller.get().user_id)
@@ -35,6 +39,7 @@ def router(
             aliases=aliases,
             slots=handles(),
             catalogue=catalogue,
+            unlisted=unlisted(),
         )
 
     routes = APIRouter(dependencies=[Depends(_remember)])

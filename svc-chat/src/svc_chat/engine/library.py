@@ -31,10 +31,14 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Listing:
-    """What there is now: for the pool, and for `/v1/models`, in one order, those that cannot be used last."""
+    """What there is now: for the pool, and for `/v1/models`, in one order, those that cannot be used last.
+
+    `unlisted` take memory as `models` do and are in no list of models.
+    """
 
     files: tuple[ModelFile, ...] = ()
     models: tuple[InstalledModel, ...] = ()
+    unlisted: tuple[InstalledModel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,21 +110,23 @@ class ModelLibrary:
     def _listed(self) -> Listing:
         files: dict[str, ModelFile] = {}
         models: dict[str, InstalledModel] = {}
+        unlisted: tuple[InstalledModel, ...] = ()
         for place in self._places:
             for path in _files_in(place):
                 seen = self._seen.get(path)
                 wanted = seen is not None and (seen.header is None or seen.header.kind == "model")
                 if seen is not None and wanted and path.stem not in files:
                     files[path.stem] = self._file(path, seen)
-                    if path != self._analyst:
+                    if path == self._analyst:
+                        unlisted = (self._installed(path, seen),)
+                    else:
                         models[path.stem] = self._installed(path, seen)
         for file, model in self._adapted(files, models):
             files.setdefault(file.id, file)
             models.setdefault(model.id, model)
         order = sorted(files, key=lambda name: files[name].problem is not None)
-        return Listing(
-            tuple(files[name] for name in order), tuple(models[name] for name in order if name in models)
-        )
+        listed = tuple(models[name] for name in order if name in models)
+        return Listing(tuple(files[name] for name in order), listed, unlisted)
 
     def _file(self, path: Path, seen: _Seen) -> ModelFile:
         own = [a for a in self._adapters if a.base == path.stem and a.path in self._seen]
@@ -132,7 +138,7 @@ class ModelLibrary:
         return ModelFile(path.stem, path, memory_bytes=memory, version=version, problem=seen.problem)
 
     def _installed(self, path: Path, seen: _Seen) -> InstalledModel:
-        own, header = path == self._builtin, seen.header
+        own, header = path in (self._builtin, self._analyst), seen.header
         license_, languages = (header.license, header.languages) if header is not None else (None, ())
         return InstalledModel(
             path.stem,

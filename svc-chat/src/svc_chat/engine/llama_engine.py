@@ -52,6 +52,10 @@ class LlamaEngine:
                 self._looked_at = time.monotonic()
         return self._library.listing.models
 
+    def unlisted(self) -> Sequence[InstalledModel]:
+        """Return what may be in memory and is not among the models."""
+        return self._library.listing.unlisted
+
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         asked = time.perf_counter()
         await self.models()
