@@ -189,6 +189,16 @@ def test_what_was_fetched_before_a_cancellation_is_not_fetched_again(service: Se
     assert service.hub.fetched(".safetensors") <= len(WEIGHTS) - 500_000
 
 
+def test_a_disk_that_fills_while_it_is_fetched_is_not_taken_for_a_hub_that_is_away(service: Service) -> None:
+    part = service.installs().shelf.parts("mini") / "model.safetensors.part"
+    part.symlink_to("/dev/full")
+    with pytest.raises(DoesNotFit, match="disk is full"):
+        install(service)
+    part.unlink()
+    install(service)
+    assert [model.id for model in service.arrived] == ["mini"]
+
+
 def test_a_wrong_file_is_fetched_once_more_and_then_refused(service: Service) -> None:
     service.hub.faults.wrong = 1
     install(service)

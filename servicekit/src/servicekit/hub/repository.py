@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from servicekit.hub.choosing import RepoFile
-from servicekit.hub.errors import HubUnreachable, RepositoryGated, RepositoryNotFound
+from servicekit.hub.errors import DoesNotFit, HubUnreachable, RepositoryGated, RepositoryNotFound
 
 PUBLIC = "https://huggingface.co"
 SMALL_BYTES = 4 * 2**20
@@ -27,6 +28,7 @@ STRETCH_BYTES = 256 * 1024
 slow line nothing would be told for many seconds."""
 PART = ".part"
 """Ending of a file that is not whole yet."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OnBytes = Callable[[int], None]
 
 
@@ -217,6 +219,11 @@ def _translated(repo: str) -> Iterator[None]:
             "HF_HUB_OFFLINE is set: nothing is fetched. Unset it to install models."
         ) from error
     except (hub.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+        if getattr(error, "errno", None) in _FULL:
+            raise DoesNotFit(
+                f"The disk is full: '{shown}' finds no room. Free some and install it again: what was fetched is kept.",
+                param="id",
+            ) from error
         status = getattr(getattr(error, "response", None), "status_code", None)
         why = (
             f"It answered {status}."
