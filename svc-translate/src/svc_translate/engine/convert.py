@@ -6,11 +6,14 @@ the child process that makes one (`spec.py` does the work); its memory is gone w
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from servicekit import atomic
@@ -18,6 +21,7 @@ from servicekit.errors import NotReady
 from svc_translate.engine.folders import Folder, copy_name, is_converted
 
 CONVERT_TIMEOUT_S = 1800.0
+_MAKING = ".making-"
 
 
 def converted(folder: Folder, cache_dir: Path) -> Path:
@@ -34,10 +38,8 @@ def converted(folder: Folder, cache_dir: Path) -> Path:
     target = _place(folder, cache_dir)
     if (target / "model.bin").is_file():
         return target
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=cache_dir))
-    try:
-        _run_child(folder, work / "model")
+    with workplace(cache_dir) as (work, lock):
+        _run_child(folder, work / "model", lock)
         for file in (work / "model").iterdir():
             atomic.sync(file)
         try:
@@ -45,9 +47,48 @@ def converted(folder: Folder, cache_dir: Path) -> Path:
         except OSError:
             if not (target / "model.bin").is_file():
                 raise
+    return target
+
+
+@contextmanager
+def workplace(cache_dir: Path) -> Iterator[tuple[Path, int]]:
+    """Lend a folder to make a copy in, and the handle by which it is locked; those that a crash left are removed.
+
+    The lock ends with the last process that has the handle, so that whoever cleans up can tell what nobody writes.
+    """
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    one_at_a_time = os.open(cache_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        for left in cache_dir.glob(f"{_MAKING}*"):
+            handle = _locked(left)
+            if handle is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(handle)
+        work = Path(tempfile.mkdtemp(prefix=_MAKING, dir=cache_dir))
+        lock = _locked(work)
+    finally:
+        os.close(one_at_a_time)
+    assert lock is not None
+    try:
+        yield work, lock
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return target
+        os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder and return its handle; None when somebody has it, or it is gone."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def forget(folder: Folder, cache_dir: Path, others: Iterable[Folder]) -> None:
@@ -61,10 +102,13 @@ def _place(folder: Folder, cache_dir: Path) -> Path:
     return cache_dir / f"int8-{copy_name(folder.path)}"
 
 
-def _run_child(folder: Folder, target: Path) -> None:
+def _run_child(folder: Folder, target: Path, lock: int) -> None:
     command = [sys.executable, "-m", "svc_translate.engine.convert", str(folder.path), str(target)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=CONVERT_TIMEOUT_S, check=False)
+        # it may outlive this process, and holds the lock as long as it writes
+        done = subprocess.run(
+            command, capture_output=True, timeout=CONVERT_TIMEOUT_S, check=False, pass_fds=(lock,)
+        )
     except subprocess.TimeoutExpired as exc:
         raise NotReady(f"Converting the model '{folder.id}' took over {CONVERT_TIMEOUT_S:.0f} s.") from exc
     if done.returncode != 0:
