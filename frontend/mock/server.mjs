@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { chatRoutes } from "./chat.mjs";
 import { ANY, CATALOGUE, CSP, DOCUMENT_TEXT, MODELS, PAIRS, VOICES, picture, wav } from "./data.mjs";
+import { trainingRoutes } from "./training.mjs";
 
 const PORT = Number(process.env.PORT ?? 8101);
 const DIST = new URL("../dist", import.meta.url).pathname;
@@ -96,6 +97,7 @@ const ROUTES = [
   ["POST /v1/personas", (body, res) => { const made = { id: `per_${Date.now()}`, ...body }; state.personas.push(made); json(res, made, 201); }],
   ["DELETE /v1/personas/(.+)", (_, res, [, id]) => { state.personas = state.personas.filter((one) => one.id !== id); json(res, { deleted: true }); }],
   ...chatRoutes(json, fail),
+  ...trainingRoutes(json, fail, MODELS),
   ["POST /v1/images/generations", (body, res) => json(res, makeJob("image", body.steps ?? 8, (job) => ({ prompt: body.prompt, pictures: [{ id: `img_${job.id.slice(-8)}`, url: `/media/img_${job.id.slice(-8)}`, seed: 42, width: 256, height: 256 }], parameters: { steps: body.steps ?? 8, guidance_scale: 7.5 }, model: "scenes-diffusion", device: "cpu" })), 202)],
   ["POST /v1/vision/detections", (_, res) => json(res, { detections: [{ label: "red circle", score: 0.98, box: [78, 78, 178, 178] }, { label: "yellow star", score: 0.71, box: [10, 20, 60, 70] }], width: 256, height: 256 })],
   ["POST /v1/vision/classifications", (_, res) => json(res, { classifications: [{ label: "circle", score: 0.93 }, { label: "ring", score: 0.05 }, { label: "star", score: 0.02 }] })],
@@ -153,5 +155,5 @@ createServer(async (req, res) => {
   if (!route) return page(path, res);
   if (!req.headers.cookie?.includes("oficina_session=s")) return fail(res, 401, "invalid_credentials", "Log in.");
   if (req.method !== "GET" && req.headers["x-csrf-token"] !== "c") return fail(res, 403, "csrf_required", "The CSRF header is missing.");
-  await route.answer(body, res, route.path.exec(path), searchParams);
+  await route.answer(body, res, route.path.exec(path), searchParams, req);
 }).listen(PORT, "127.0.0.1", () => console.log(`http://127.0.0.1:${PORT}/#token=once`));
