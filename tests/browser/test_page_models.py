@@ -49,7 +49,7 @@ def offered(page: Page) -> set[str]:
     ("by", "value", "found"),
     [
         ("Tarefa", "legenda", {"estranho"}),
-        ("Língua", "inglês", {"restrito"}),
+        ("Idioma", "inglês", {"restrito"}),
         ("Licença", "CC-BY-NC-4.0", {"restrito"}),
         ("Precisão", "fp32", {"estranho"}),
         ("Editor", "Maison", {"restrito"}),

@@ -91,6 +91,9 @@ const DETAIL_MATTERS = new Set([
   "invalid_value", "invalid_request", "model_not_found", "context_length_exceeded", "conflict", "unsupported_media",
   "unsupported_media_type", "not_implemented", "payload_too_large", "repository_not_found", "repository_gated", "unsafe_model", "model_does_not_fit",
   "hub_unreachable", "hash_mismatch", "invalid_training_data", "model_not_trainable", "training_too_large", "training_not_installed", "invalid_job_state",
+  "no_memory_for_model", "no_model", "wrong_task", "file_too_large", "image_too_large", "document_too_large", "file_quota_reached", "too_many_runs",
+  "code_interpreter_off", "invalid_size", "too_many_steps", "scheduler_does_not_fit", "unsupported_pipeline", "url_not_allowed", "url_too_large",
+  "url_unreachable", "url_wrong_type", "embedder_missing",
   "browser_failed", "browser_no_space", "browser_file_missing", "browser_file_wrong",
 ]);
 
