@@ -14,6 +14,7 @@ from gateway.domain.rates import Rate, Rates
 from gateway.domain.routing import Kind, decide, model_of
 from gateway.errors import Misconfigured
 from gateway.settings import Settings
+from servicekit import docs_page
 
 
 @pytest.mark.parametrize(
@@ -176,3 +177,9 @@ def test_a_kept_answer_comes_back_unchanged():
 def test_headers_named_by_connection_do_not_pass():
     kept = dict(to_client([(b"Connection", b"X-Hop, close"), (b"X-Hop", b"1"), (b"X-Kept", b"2")]))
     assert b"x-hop" not in kept and kept[b"x-kept"] == b"2"
+
+
+def test_every_file_of_the_page_of_calls_is_open_and_the_gateways_own():
+    routes = [decide("GET", path) for path in docs_page.PATHS]
+    assert all(route.open and route.kind is Kind.OWN for route in routes)
+    assert not decide("POST", "/docs").open and not decide("GET", "/docs/other.js").open

@@ -1,4 +1,4 @@
-"""The page of a service's calls, in a real browser: it is drawn, asks nobody else, and calls with a key."""
+"""The page of calls, in a real browser: it is drawn, asks nobody else, and calls with a key."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from tests.browser.small import PASSWORD, SmallStack
 pytestmark = pytest.mark.browser
 
 
-def test_a_call_is_tried_with_a_token(small: SmallStack) -> None:
+@pytest.mark.parametrize("of", ["a service", "the gateway"])
+def test_a_call_is_tried_with_a_token(small: SmallStack, of: str) -> None:
+    base = small.site.url if of == "the gateway" else small.chat_url
     with chromium() as browser:
-        try_a_call(browser.new_page(), small)
+        try_a_call(browser.new_page(), small, base)
 
 
-def try_a_call(page: Page, small: SmallStack) -> None:
+def try_a_call(page: Page, small: SmallStack, base: str) -> None:
     account = {"username": "owner", "password": PASSWORD}
     token = httpx.post(f"{small.site.url}/auth/login", json=account).json()["access_token"]
-    base, asked, errors = small.chat_url, [], []
+    asked, errors = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(f"{base}/docs")

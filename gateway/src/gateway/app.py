@@ -20,6 +20,7 @@ from gateway.api.telemetry import tell
 from gateway.domain.guard import Hosts, Origins
 from gateway.parts import Parts, assemble
 from gateway.settings import Settings
+from servicekit.asgi import add_docs_page
 from servicekit.metrics import Metrics
 from servicekit.tracing import connect
 
@@ -40,6 +41,7 @@ def create_own(parts: Parts, metrics: Metrics) -> FastAPI:
     for module in (auth, oidc, keys, users, status, memory, models, jobs, pipelines):
         app.include_router(module.router(parts))
     app.include_router(health.router(parts, metrics, app))
+    add_docs_page(app)
     return app
 
 

@@ -328,6 +328,13 @@ def _add_health(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
 
 def add_docs(app: FastAPI) -> None:
     """Serve `/docs` with its files, and have the description say that calls need a key."""
+    add_docs_page(app)
+    describe = app.openapi
+    app.openapi = lambda: docs_page.with_bearer(describe())  # type: ignore[method-assign]
+
+
+def add_docs_page(app: FastAPI) -> None:
+    """Serve `/docs` with its files; it shows what `/openapi.json` says."""
 
     async def docs(request: Request) -> Response:
         answer = docs_page.answer(request.url.path, app.title)
@@ -335,5 +342,3 @@ def add_docs(app: FastAPI) -> None:
 
     for path in docs_page.PATHS:
         app.add_api_route(path, docs, include_in_schema=False)
-    describe = app.openapi
-    app.openapi = lambda: docs_page.with_bearer(describe())  # type: ignore[method-assign]

@@ -207,11 +207,13 @@ class Exchange:
         ]
 
     async def own_send(self, message: Message) -> None:
-        """Send for apps behind this exchange; adds the request id and the security headers."""
+        """Send for apps behind this exchange; adds the request id and the security headers that they left out."""
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
-            ours = self.own_headers() + self.extra
-            message["headers"] = self._sent = [*message.get("headers", ()), *ours]
+            given = list(message.get("headers", ()))
+            names = {name for name, _ in given}
+            ours = [header for header in self.own_headers() if header[0] not in names]
+            message["headers"] = self._sent = [*given, *ours, *self.extra]
         elif not message.get("more_body"):
             self._over = True
         await self._send(message)

@@ -73,12 +73,14 @@ _CACHED = frozenset(
 )  # fmt: skip
 """Calls whose answer follows from their body alone. `/text-to-audio` is not one: its URL can expire."""
 
+_DOCS = ("/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css")
 OPEN = frozenset(
     {
         ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json"),
         ("GET", "/api/health"), ("POST", "/api/memory"), ("GET", "/.well-known/jwks.json"),
         ("POST", "/auth/login"), ("POST", "/auth/link"), ("POST", "/auth/introspect"),
         ("GET", "/auth/methods"), ("GET", "/auth/oidc/login"), ("GET", "/auth/oidc/callback"),
+        *(("GET", path) for path in _DOCS),
     }
 )  # fmt: skip
 """The gateway's own routes that answer without credentials. The web page is open as well."""
@@ -86,6 +88,7 @@ OPEN = frozenset(
 _OWN = (
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/api/health", "/api/memory", "/api/status", "/api/models",
     "/.well-known/jwks.json", "/auth", "/v1/models", "/v1/catalogue", "/v1/jobs", "/v1/pipelines",
+    *_DOCS,
 )  # fmt: skip
 _API_ROOTS = frozenset({"v1", "api", "auth", "media", "audio", ".well-known"})
 _MEDIA = {"img": "image-gen", "aud": "tts", "upl": "vision"}
