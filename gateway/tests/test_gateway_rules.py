@@ -41,9 +41,7 @@ def test_every_path_goes_to_its_service(method, path, service):
     assert (route.kind, route.service, route.open) == (Kind.SERVICE, service, False)
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/index.html", "/assets/a.js", "/vision", "/settings", "/chatty", "/docs"]
-)
+@pytest.mark.parametrize("path", ["/", "/index.html", "/assets/a.js", "/vision", "/settings", "/chatty"])
 def test_other_reads_are_the_page(path):
     assert decide("GET", path).kind is Kind.PAGE
 
