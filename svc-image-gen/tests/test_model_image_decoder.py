@@ -24,6 +24,10 @@ def decoder_of(client: TestClient) -> Any:
     return answer.json()["parameters"]["decoder"]
 
 
+def offered(client: TestClient) -> Any:
+    return client.get("/v1/models/sd-turbo").json()["options"].get("decoder")
+
+
 def test_the_setting_chooses_the_small_decoder_while_it_is_installed(tmp_path: Path) -> None:
     files = {
         "madebyollin/taesd": repository_of(make("taesd", tmp_path / "taesd")),
@@ -39,8 +43,11 @@ def test_the_setting_chooses_the_small_decoder_while_it_is_installed(tmp_path: P
             nothing = client.post(GENERATIONS, json={"prompt": "x"})
             assert nothing.status_code == 404, "a decoder is no model to draw with"
             assert install(client, "sd-turbo")["status"] == "completed"
+            assert offered(client) == {"default": "small", "choices": ["full", "small"]}
             assert decoder_of(client) == "small"
         with TestClient(create_app(settings)) as restarted:
             assert decoder_of(restarted) == "small"
+            assert offered(restarted) == {"default": "small", "choices": ["full", "small"]}
             assert restarted.delete("/v1/models/taesd").status_code == 200
             assert decoder_of(restarted) == "full"
+            assert offered(restarted) is None, "there is nothing to choose"

@@ -53,6 +53,7 @@ def test_a_picture_is_drawn_looked_at_and_deleted(page: Page, site: Site) -> Non
 def test_the_form_asks_each_model_in_its_own_way(page: Page, site: Site) -> None:
     steps = {"default": 4, "minimum": 1, "maximum": 50, "usual": [1, 8]}
     own = {"steps": steps, "guidance_scale": {"default": 8.5}, "size": {"default": "512x512"}}
+    own["decoder"] = {"default": "full", "choices": ["full", "small"]}
     quick = {
         "id": "few-steps",
         "object": "model",
@@ -69,6 +70,7 @@ def test_the_form_asks_each_model_in_its_own_way(page: Page, site: Site) -> None
     page.route("**/v1/models", told)
     open_tab(page, site, "images")
     page.get_by_role("button", name="Opções").click()
+    expect(page.get_by_role("combobox", name="Decodificador")).to_be_hidden()
     page.get_by_label("O que evitar").fill("borrão")
     page.get_by_label("Passos").fill("30")
     page.get_by_role("combobox", name="Modelo").click()
@@ -77,6 +79,14 @@ def test_the_form_asks_each_model_in_its_own_way(page: Page, site: Site) -> None
     expect(page.get_by_label("Passos")).to_have_attribute("placeholder", "automático (4)")
     expect(page.get_by_text("desenha bem com 1 a 8")).to_be_visible()
     expect(page.get_by_label("O que evitar")).to_be_hidden()
+    decoder = page.get_by_role("combobox", name="Decodificador")
+    expect(decoder).to_have_attribute("placeholder", "automático (do modelo, mais nítido)")
+    decoder.click()
+    page.get_by_role("option", name="pequeno, mais rápido").click()
+    page.get_by_label("O que desenhar").fill(PROMPT)
+    with page.expect_request("**/v1/images/generations") as asked:
+        page.get_by_role("button", name="Desenhar").click()
+    assert asked.value.post_data_json["decoder"] == "small"
 
 
 def test_a_drawing_survives_reloading_the_page(page: Page, site: Site) -> None:
@@ -106,6 +116,41 @@ def test_a_picture_is_captioned_translated_and_spoken_by_one_click(
         )
         > 0
     )
+
+
+def test_a_model_is_chosen_for_each_way_of_looking(
+    page: Page, site: Site, red_circle: dict[str, Any]
+) -> None:
+    """The one that is named and not there is refused by the service: what is chosen reaches it."""
+    gone = {"id": "me/gone", "object": "model", "task": "caption", "tasks": ["caption", "detection"]}
+
+    def told(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        more = [gone | {"service": "svc-vision"}]
+        route.fulfill(response=answer, json={**body, "data": [*body["data"], *more]})
+
+    page.route("**/v1/models", told)
+    open_tab(page, site, "vision")
+    choose_picture(page, red_circle)
+    page.get_by_role("tab", name="Objetos").click()
+    picker = page.get_by_role("combobox", name="Modelo dos objetos")
+    expect(picker).to_have_attribute("placeholder", "automático (me/gone)")
+    expect(page.get_by_role("combobox", name="Modelo das classes")).to_have_count(0)
+    picker.click()
+    page.get_by_role("option", name="oficina-detector").click()
+    page.get_by_role("button", name="Encontrar objetos").click()
+    answered = page.get_by_role("tabpanel", name="Objetos").get_by_text("oficina-detector", exact=True)
+    expect(answered).to_be_visible(timeout=SLOW_MS)
+    page.reload()
+    choose_picture(page, red_circle)
+    page.get_by_role("tab", name="Objetos").click()
+    expect(picker).to_have_value("oficina-detector")
+    page.get_by_role("tab", name="Descrever").click()
+    page.get_by_role("combobox", name="Modelo da legenda").click()
+    page.get_by_role("option", name="me/gone").click()
+    page.get_by_role("button", name="Descrever e falar").click()
+    expect(page.get_by_role("alert")).to_contain_text("me/gone", timeout=SLOW_MS)
 
 
 def test_objects_are_boxed_and_pixels_counted(page: Page, site: Site, red_circle: dict[str, Any]) -> None:

@@ -29,14 +29,19 @@ export type Steps = Record<StepName, Step>;
 
 const WAITING: Steps = { caption: { status: "waiting" }, translation: { status: "waiting" }, speech: { status: "waiting" } };
 
+interface Captioning {
+  captioner?: () => Promise<string>;
+  captionModel?: string | null;
+}
+
 export function useDescribe() {
   const [steps, setSteps] = useState<Steps | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const abort = useRef<AbortController | null>(null);
 
-  /** `captioner` writes the caption here, in the browser; without it svc-vision does. */
-  const run = async (source: Source, target: string, captioner?: () => Promise<string>) => {
+  /** `captioner` writes the caption here, in the browser; without it svc-vision does, by `captionModel` where one is named. */
+  const run = async (source: Source, target: string, { captioner, captionModel }: Captioning = {}) => {
     abort.current?.abort();
     const controller = new AbortController();
     abort.current = controller;
@@ -47,7 +52,7 @@ export function useDescribe() {
       const caption = await captioner?.();
       if (controller.signal.aborted) return;
       if (caption !== undefined) setSteps({ ...WAITING, caption: { status: "done", text: caption } });
-      const asked = caption === undefined ? payload(source, { target, stream: true }) : { json: { caption, target, stream: true } };
+      const asked = caption === undefined ? payload(source, { target, stream: true, ...(captionModel ? { caption_model: captionModel } : {}) }) : { json: { caption, target, stream: true } };
       const response = await request("/v1/pipelines/describe", { method: "POST", signal: controller.signal, ...asked });
       for await (const event of readSse(response.body!)) {
         if (!event.data.startsWith("{")) continue;

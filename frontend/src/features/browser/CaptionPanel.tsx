@@ -27,7 +27,7 @@ export function CaptionPanel({ active }: { active: boolean }) {
   const run = () => {
     if (!here.data) return;
     const picture = here.data.blob;
-    void describe.run(source!, target, async () => { await engine.have(model); return engine.caption(picture); });
+    void describe.run(source!, target, { captioner: async () => { await engine.have(model); return engine.caption(picture); } });
   };
   return (
     <Stack gap="md">

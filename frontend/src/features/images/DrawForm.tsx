@@ -62,7 +62,7 @@ interface AdvancedProps {
 function Advanced({ drawing, onChange, models, model }: AdvancedProps) {
   const { t } = useTranslation();
   const number = (value: string | number) => (typeof value === "number" ? value : null);
-  const { steps, guidance, size, negative } = offered(model, drawing.guidance);
+  const { steps, guidance, size, negative, decoders } = offered(model, drawing.guidance);
   const automatic = (value: string | number | null) => (value === null ? t("common.automatic") : `${t("common.automatic")} (${value})`);
   return (
     <Stack gap="sm">
@@ -80,6 +80,10 @@ function Advanced({ drawing, onChange, models, model }: AdvancedProps) {
           onChange={(value) => onChange({ ...drawing, guidance: number(value) })} />
         <NumberInput label={t("images.seed")} placeholder={t("images.random")} min={0} max={4294967295} allowDecimal={false} value={drawing.seed ?? ""}
           onChange={(value) => onChange({ ...drawing, seed: number(value) })} />
+        {decoders.length > 1 && (
+          <Select label={t("images.parameter.decoder")} clearable placeholder={automatic(t(`images.decoder.${decoders[0]}`))} value={drawing.decoder}
+            data={decoders.map((value) => ({ value, label: t(`images.decoder.${value}`) }))} onChange={(value) => onChange({ ...drawing, decoder: value })} />
+        )}
       </SimpleGrid>
     </Stack>
   );

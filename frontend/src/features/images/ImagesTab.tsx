@@ -10,7 +10,7 @@ import { Gallery, Lightbox } from "./Gallery";
 import { useDraw, useHidden, useImageJobs, type Drawing, type Picture } from "./imageJobs";
 import { RunningJob } from "./RunningJob";
 
-const EMPTY: Drawing = { prompt: "", negativePrompt: "", size: "auto", steps: null, guidance: null, seed: null, model: null };
+const EMPTY: Drawing = { prompt: "", negativePrompt: "", size: "auto", steps: null, guidance: null, seed: null, model: null, decoder: null };
 
 export default function ImagesTab() {
   const { t } = useTranslation();

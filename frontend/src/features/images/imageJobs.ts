@@ -14,6 +14,8 @@ export interface Drawing {
   guidance: number | null;
   seed: number | null;
   model: string | null;
+  /** What makes the finished picture; null: what the service is told to. */
+  decoder: string | null;
 }
 
 export interface Picture {
@@ -36,6 +38,7 @@ function requestBody(drawing: Drawing): Record<string, unknown> {
     ...(drawing.steps !== null ? { steps: drawing.steps } : {}),
     ...(drawing.guidance !== null ? { guidance_scale: drawing.guidance } : {}),
     ...(drawing.seed !== null ? { seed: drawing.seed } : {}),
+    ...(drawing.decoder !== null ? { decoder: drawing.decoder } : {}),
   };
 }
 

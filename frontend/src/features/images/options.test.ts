@@ -17,7 +17,7 @@ const TURBO: Model = {
     negative_prompt: { needs_guidance_above: 1 },
   },
 };
-const DRAWING: Drawing = { prompt: "x", negativePrompt: "y", size: "auto", steps: 30, guidance: 7, seed: 5, model: "draw" };
+const DRAWING: Drawing = { prompt: "x", negativePrompt: "y", size: "auto", steps: 30, guidance: 7, seed: 5, model: "draw", decoder: "small" };
 
 describe("what the form offers for a model", () => {
   it("is the model's own range and numbers", () => {
@@ -41,13 +41,19 @@ describe("what the form offers for a model", () => {
     for (const model of [undefined, { id: "old" }, { id: "other", options: {} }]) {
       expect(offered(model, null)).toEqual({
         steps: { minimum: 1, maximum: 100, usual: null, good: null }, guidance: { minimum: 0, maximum: 30, usual: null, good: null },
-        size: null, negative: "yes",
+        size: null, negative: "yes", decoders: [],
       });
     }
   });
 
+  it("is a choice of decoders once a small one is installed, the service's own first", () => {
+    const options = { ...TURBO.options, decoder: { default: "small", choices: ["full", "small"] } };
+    expect(offered({ ...TURBO, options }, null).decoders).toEqual(["small", "full"]);
+    expect(offered(TURBO, null).decoders).toEqual([]);
+  });
+
   it("forgets the numbers of the model before, and nothing else", () => {
-    expect(withModel(DRAWING, "sd-turbo")).toEqual({ ...DRAWING, model: "sd-turbo", steps: null, guidance: null });
+    expect(withModel(DRAWING, "sd-turbo")).toEqual({ ...DRAWING, model: "sd-turbo", steps: null, guidance: null, decoder: null });
     expect(withModel(DRAWING, "draw")).toBe(DRAWING);
   });
 });

@@ -17,6 +17,8 @@ export interface Offered {
   size: string | null;
   /** no: the model takes none; unheeded: it takes one, but not with this guidance. */
   negative: "yes" | "unheeded" | "no";
+  /** What can make the finished picture, where there is a choice; the service's own first. */
+  decoders: string[];
 }
 
 export function offered(model: Model | undefined, guidance: number | null): Offered {
@@ -32,12 +34,18 @@ export function offered(model: Model | undefined, guidance: number | null): Offe
     guidance: range(options.guidance_scale, 0, 30),
     size: typeof size === "string" ? size : null,
     negative: known && !options.negative_prompt ? "no" : unheeded ? "unheeded" : "yes",
+    decoders: decodersOf(options.decoder),
   };
 }
 
 /** Another model is asked in its own way: numbers that were chosen for the last one do not stay. */
 export function withModel(drawing: Drawing, model: string | null): Drawing {
-  return drawing.model === model ? drawing : { ...drawing, model, steps: null, guidance: null };
+  return drawing.model === model ? drawing : { ...drawing, model, steps: null, guidance: null, decoder: null };
+}
+
+function decodersOf(option: ModelOption | undefined): string[] {
+  const usual = option?.default;
+  return [...(option?.choices ?? [])].sort((a, b) => Number(b === usual) - Number(a === usual));
 }
 
 function range(option: ModelOption | undefined, minimum: number, maximum: number): Range {

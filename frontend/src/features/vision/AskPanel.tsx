@@ -8,30 +8,38 @@ import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { look, type Source } from "@/shared/source";
 import type { Abilities } from "./abilities";
+import type { Choosing } from "./choosing";
+import { ModelPicker } from "./ModelPicker";
 
 const QUESTION_MOST = 2000;
 
-export function AskPanel({ source, abilities }: { source: Source; abilities: Abilities }) {
+interface Props {
+  source: Source;
+  choosing: Choosing;
+}
+
+export function AskPanel({ source, choosing, abilities }: Props & { abilities: Abilities }) {
   const { t } = useTranslation();
   return (
     <Stack gap="lg">
-      {abilities.question && <Question source={source} />}
-      {abilities.ocr && <Writing source={source} />}
+      {abilities.question && <Question source={source} choosing={choosing} />}
+      {abilities.ocr && <Writing source={source} choosing={choosing} />}
       {!abilities.question && !abilities.ocr && <Text size="sm" c="dimmed">{t("vision.askHint")}</Text>}
     </Stack>
   );
 }
 
-function Question({ source }: { source: Source }) {
+function Question({ source, choosing }: Props) {
   const { t } = useTranslation();
   const [question, setQuestion] = useState("");
-  const ask = useMutation({ mutationFn: (asked: string) => look<{ answer: string; question: string; model: string }>("questions", source, { question: asked }) });
+  const ask = useMutation({ mutationFn: (asked: string) => look<{ answer: string; question: string; model: string }>("questions", source, { question: asked, ...choosing.field("question") }) });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (question.trim()) ask.mutate(question.trim());
   };
   return (
     <Stack gap="sm">
+      <ModelPicker task="question" choosing={choosing} />
       <form onSubmit={submit}>
         <Group align="flex-end" gap="xs" wrap="nowrap">
           <TextInput flex={1} label={t("vision.question")} placeholder={t("vision.questionHint")} maxLength={QUESTION_MOST} value={question}
@@ -45,11 +53,12 @@ function Question({ source }: { source: Source }) {
   );
 }
 
-function Writing({ source }: { source: Source }) {
+function Writing({ source, choosing }: Props) {
   const { t } = useTranslation();
-  const read = useMutation({ mutationFn: () => look<{ text: string; model: string }>("texts", source) });
+  const read = useMutation({ mutationFn: () => look<{ text: string; model: string }>("texts", source, choosing.field("ocr")) });
   return (
     <Stack gap="sm">
+      <ModelPicker task="ocr" choosing={choosing} />
       <Button variant="default" onClick={() => read.mutate()} loading={read.isPending} leftSection={<Icon name="documents" size={16} />}>{t("vision.read")}</Button>
       {read.error && <ErrorNotice error={read.error} onRetry={() => read.mutate()} />}
       {read.data && <Told title={t("vision.writing")} text={read.data.text} none={t("vision.noWriting")} model={read.data.model} />}

@@ -8,13 +8,22 @@ import { Icon } from "@/shared/components/Icon";
 import { languageName } from "@/shared/format";
 import type { Source } from "@/shared/source";
 import { SPEECH_TARGETS, type useDescribe } from "@/shared/describe";
+import type { Choosing } from "./choosing";
+import { ModelPicker } from "./ModelPicker";
 
-export function DescribePanel({ source, describe }: { source: Source; describe: ReturnType<typeof useDescribe> }) {
+interface Props {
+  source: Source;
+  describe: ReturnType<typeof useDescribe>;
+  choosing: Choosing;
+}
+
+export function DescribePanel({ source, describe, choosing }: Props) {
   const { t, i18n } = useTranslation();
   const [target, setTarget] = useState("pt");
-  const run = () => void describe.run(source, target);
+  const run = () => void describe.run(source, target, { captionModel: choosing.chosen("caption") });
   return (
     <Stack gap="md">
+      <ModelPicker task="caption" choosing={choosing} />
       <Group align="flex-end" gap="sm">
         <Select flex={1} maw={220} label={t("vision.target")} allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? "pt")}
           data={SPEECH_TARGETS.map((code) => ({ value: code, label: languageName(code, i18n.language) }))} />

@@ -6,41 +6,60 @@ import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { formatNumber } from "@/shared/format";
 import { look, type Source } from "@/shared/source";
+import type { Choosing } from "./choosing";
+import { ModelPicker } from "./ModelPicker";
 
 export interface Detections {
   detections: { label: string; score: number; box: [number, number, number, number] }[];
   width?: number;
   height?: number;
+  model?: string;
 }
 
 interface Classifications {
   classifications: { label: string; score: number }[];
+  model?: string;
 }
 
 export const BOX_COLOURS = ["#e8590c", "#1c7ed6", "#9c36b5", "#2b8a3e", "#c2255c", "#a17a00", "#0b7285", "#5f3dc4"];
 
-export function DetectPanel({ source, onFound }: { source: Source; onFound: (found: Detections) => void }) {
+interface Props {
+  source: Source;
+  choosing: Choosing;
+  onFound: (found: Detections) => void;
+}
+
+export function DetectPanel({ source, choosing, onFound }: Props) {
   const { t } = useTranslation();
-  const detect = useMutation({ mutationFn: () => look<Detections>("detections", source), onSuccess: onFound });
-  const classify = useMutation({ mutationFn: () => look<Classifications>("classifications", source) });
+  const detect = useMutation({ mutationFn: () => look<Detections>("detections", source, choosing.field("detection")), onSuccess: onFound });
+  const classify = useMutation({ mutationFn: () => look<Classifications>("classifications", source, choosing.field("classification")) });
   const found = detect.data?.detections;
   const classes = classify.data?.classifications;
   return (
     <Stack gap="md">
+      <ModelPicker task="detection" choosing={choosing} />
+      <ModelPicker task="classification" choosing={choosing} />
       <Button.Group>
         <Button flex={1} onClick={() => detect.mutate()} loading={detect.isPending} leftSection={<Icon name="search" size={16} />}>{t("vision.detect")}</Button>
         <Button flex={1} variant="default" onClick={() => classify.mutate()} loading={classify.isPending}>{t("vision.classify")}</Button>
       </Button.Group>
       {detect.error && <ErrorNotice error={detect.error} onRetry={() => detect.mutate()} />}
       {classify.error && <ErrorNotice error={classify.error} onRetry={() => classify.mutate()} />}
-      {found && <Scores title={t("vision.found", { count: found.length })} rows={found} coloured />}
-      {classes && <Scores title={t("vision.classes")} rows={classes} />}
+      {found && <Scores title={t("vision.found", { count: found.length })} rows={found} model={detect.data?.model} coloured />}
+      {classes && <Scores title={t("vision.classes")} rows={classes} model={classify.data?.model} />}
       {!found && !classes && <Text size="sm" c="dimmed">{t("vision.detectHint")}</Text>}
     </Stack>
   );
 }
 
-function Scores({ title, rows, coloured = false }: { title: string; rows: { label: string; score: number }[]; coloured?: boolean }) {
+interface ScoresProps {
+  title: string;
+  rows: { label: string; score: number }[];
+  model: string | undefined;
+  coloured?: boolean;
+}
+
+function Scores({ title, rows, model, coloured = false }: ScoresProps) {
   const { i18n } = useTranslation();
   return (
     <div>
@@ -54,6 +73,7 @@ function Scores({ title, rows, coloured = false }: { title: string; rows: { labe
           </li>
         ))}
       </ul>
+      <Text size="xs" c="dimmed" mt={4}>{model}</Text>
     </div>
   );
 }

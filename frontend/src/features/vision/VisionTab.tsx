@@ -5,10 +5,10 @@ import { useTranslation } from "react-i18next";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { Icon } from "@/shared/components/Icon";
 import { Page } from "@/shared/components/Page";
-import { useModels } from "@/shared/api/models";
 import { abilitiesOf } from "./abilities";
 import { AnalysisPanel } from "./AnalysisPanel";
 import { AskPanel } from "./AskPanel";
+import { useChoosing } from "./choosing";
 import { DescribePanel } from "./DescribePanel";
 import { Boxes, DetectPanel, type Detections } from "./DetectPanel";
 import { isShowable, useShownUrl, type Source } from "@/shared/source";
@@ -25,7 +25,8 @@ export default function VisionTab({ active }: { active: boolean }) {
   const [way, setWay] = useState<Way>("describe");
   const [found, setFound] = useState<Detections | null>(null);
   const describe = useDescribe();
-  const abilities = abilitiesOf(useModels().data);
+  const choosing = useChoosing();
+  const abilities = abilitiesOf(choosing.models);
   const change = (next: Source | null) => {
     describe.reset();
     setFound(null);
@@ -47,9 +48,9 @@ export default function VisionTab({ active }: { active: boolean }) {
           <Picture url={shown} source={source} found={way === "detect" ? found : null} />
           <Tabs value={way} onChange={(value) => setWay(value as Way)} className="card">
             <Tabs.List grow mb="md">{WAYS.map((name) => <Tabs.Tab key={name} value={name}>{t(`vision.way.${name}`)}</Tabs.Tab>)}</Tabs.List>
-            <Tabs.Panel value="describe"><DescribePanel key={turn} source={source} describe={describe} /></Tabs.Panel>
-            <Tabs.Panel value="detect"><DetectPanel key={turn} source={source} onFound={setFound} /></Tabs.Panel>
-            <Tabs.Panel value="ask"><AskPanel key={turn} source={source} abilities={abilities} /></Tabs.Panel>
+            <Tabs.Panel value="describe"><DescribePanel key={turn} source={source} describe={describe} choosing={choosing} /></Tabs.Panel>
+            <Tabs.Panel value="detect"><DetectPanel key={turn} source={source} choosing={choosing} onFound={setFound} /></Tabs.Panel>
+            <Tabs.Panel value="ask"><AskPanel key={turn} source={source} abilities={abilities} choosing={choosing} /></Tabs.Panel>
             <Tabs.Panel value="analyse"><AnalysisPanel key={turn} source={source} /></Tabs.Panel>
           </Tabs>
         </div>

@@ -156,6 +156,10 @@ class ServiceModels:
         self._cover(entry)
         self.default = self.default or entry.id
 
+    def update(self, entry: InstalledModel) -> None:
+        """Tell something else of a model that is here."""
+        self.entries = tuple(entry if e.id == entry.id else e for e in self.entries)
+
     def discard(self, model_id: str) -> None:
         """Let a model go; another becomes the default if it was that."""
         self.entries = tuple(e for e in self.entries if e.id != model_id)

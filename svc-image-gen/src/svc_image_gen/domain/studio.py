@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Studio:
         """Take an engine in while the service runs."""
         self.engines[engine.model.id] = engine
         self.models.add(engine.model, engine.slot)
+        self._tell_decoders()
 
     def add_decoder(self, model: InstalledModel, repo: str, folder: Path) -> None:
         """Take a small decoder in: engines use it from their next picture on. Raises UnsupportedPipeline."""
@@ -57,12 +59,14 @@ class Studio:
         default = self.models.default
         self.models.add(model)
         self.models.default = default  # a decoder never draws, not even where it is all there is
+        self._tell_decoders()
 
     def discard(self, model_id: str) -> None:
         """Let an engine or a small decoder go. Raises Conflict while an engine draws."""
         if model_id in self.decoders:
             self.decoders.discard(model_id)
             self.models.discard(model_id)
+            self._tell_decoders()
             return
         engine = self.engines[model_id]
         engine.slot.unload()
@@ -71,6 +75,13 @@ class Studio:
         engine.close()
         if self.models.default in self.decoders:
             self.models.default = next(iter(self.engines), None)
+
+    def _tell_decoders(self) -> None:
+        """Say in each model's options whether its pictures can be finished by a small decoder, as it is now."""
+        for engine in self.engines.values():
+            choices = list(engine.decoders())
+            more = {"decoder": {"default": engine.decoder, "choices": choices}} if len(choices) > 1 else {}
+            self.models.update(replace(engine.model, options={**engine.model.options, **more}))
 
     def engine(self, name: str | None) -> Engine:
         """Find the engine of a model or alias. Raises ModelNotFound, and BadRequest for a model that does not draw."""
