@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -280,6 +281,29 @@ def test_a_newer_commit_takes_the_place_of_the_older(service: Service) -> None:
     (model,) = service.installs().shelf.models()
     assert model.weights.read_bytes() == newer
     assert service.left == ["mini"]
+
+
+def test_who_lists_models_does_not_disturb_who_replaces_one(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            shelf.models()
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(150):
+            folder = shelf.parts("mini")
+            (folder / "config.json").write_text("{}", encoding="utf-8")
+            shelf.publish(ShelfModel("mini", folder, "me/mini", "c", ()))
+            assert shelf.remove("mini")
+    finally:
+        ended.set()
+        for looker in lookers:
+            looker.join()
 
 
 def test_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class Installs:
 
     def offer(self) -> None:
         """Tell the service of every model on the shelf. Blocks; call it once at the start."""
+        self.shelf.tidy()
         for model in self.shelf.models():
             self._arrive(model)
 

@@ -52,9 +52,12 @@ class Shelf:
         self.root = root
         self._parts, self._leaving = root / _PARTS, root / _LEAVING
 
-    def models(self) -> list[ShelfModel]:
-        """Return what is installed, by id. What half-left at a crash goes now."""
+    def tidy(self) -> None:
+        """Remove what half-left at a crash. Only at the start, while nobody removes or replaces a model."""
         shutil.rmtree(self._leaving, ignore_errors=True)
+
+    def models(self) -> list[ShelfModel]:
+        """Return what is installed, by id."""
         if not self.root.is_dir():
             return []
         found = [self._read(folder) for folder in self.root.iterdir() if not folder.name.startswith(".")]
