@@ -305,6 +305,18 @@ def test_a_stream_is_resumed_by_last_event_id_and_ends_for_good(client: TestClie
     assert client.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": "nonsense"}).status_code == 200
 
 
+@pytest.mark.parametrize("seen", ["9" * 30, "9" * 5000])
+def test_a_last_event_beyond_all_numbers_breaks_no_stream(
+    client: TestClient, queue: JobQueue, seen: str
+) -> None:
+    job = queue.submit("gated", {}, "ana")
+    ending = threading.Timer(0.3, queue.cancel, (job.id, "ana"))
+    ending.start()
+    answer = client.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": seen})
+    ending.join()
+    assert answer.status_code == 200 and "id:" not in answer.text
+
+
 def test_a_queue_that_seldom_works_starts_with_its_first_job(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/seldom.db"
     queue = JobQueue("svc-seldom", url, {"count": Work().count}, seldom=True)

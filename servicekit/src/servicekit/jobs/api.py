@@ -37,9 +37,7 @@ def router(queue: JobQueue) -> APIRouter:
         job_id: str, caller: Caller, last_event_id: Annotated[str | None, Header()] = None
     ) -> Response:
         """Follow a job by server-sent events; `Last-Event-ID` goes on where a stream broke off."""
-        after = (
-            int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else 0
-        )
+        after = sse.last_seen(last_event_id)
         job = await asyncio.to_thread(queue.get, job_id, caller.user_id)
         if job.final and after >= job.seq:
             return Response(status_code=204)  # tells an EventSource not to come back

@@ -34,8 +34,7 @@ def blueprint(queue: JobQueue) -> Blueprint:
 
     @routes.get("/v1/jobs/<job_id>/events")
     def follow_job(job_id: str) -> Response:
-        caller, last = _caller(), request.headers.get("last-event-id", "")
-        after = int(last) if last.isascii() and last.isdigit() else 0
+        caller, after = _caller(), sse.last_seen(request.headers.get("last-event-id"))
         job = queue.get(job_id, caller)
         if job.final and after >= job.seq:
             return Response(status=204)

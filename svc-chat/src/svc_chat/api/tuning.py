@@ -78,8 +78,7 @@ def router(tuning: TuningService) -> APIRouter:
             found = await tuning.events(caller.user_id, job_id, asked)
             return listed([event_body(job_id, event) for event in found.rows], found.has_more)
         await tuning.get(caller.user_id, job_id)
-        given = last_event_id or asked.after or "0"
-        after = int(given) if given.isascii() and given.isdecimal() else 0
+        after = sse.last_seen(last_event_id or asked.after)
         events = _stream(tuning, caller.user_id, job_id, after)
         return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
