@@ -306,6 +306,29 @@ def test_who_lists_models_does_not_disturb_who_replaces_one(tmp_path: Path) -> N
             looker.join()
 
 
+def test_a_model_of_another_publisher_does_not_take_the_place_of_one_of_the_same_name(
+    service: Service, tmp_path: Path
+) -> None:
+    installs = service.installs()
+    folder = installs.shelf.parts("mini")
+    (folder / "model.safetensors").write_bytes(b"theirs")
+    installs.shelf.publish(ShelfModel("mini", folder, "you/mini", "c", ()))
+    go = threading.Event()
+    waiting = {"model.install": lambda context, payload: {"ended": go.wait(30)}}
+    queue = JobQueue("svc-hub", f"sqlite:///{tmp_path}/jobs.db", waiting)
+    queue.start()
+    try:
+        with pytest.raises(Conflict, match="from 'you/mini'. Remove that one first"):
+            installs.begin("mini", None, "ana", "owner", queue)
+        installs.remove("mini", "owner")
+        queue.submit("model.install", {**installs.plan("mini").payload(), "repo": "you/mini"}, "ana")
+        with pytest.raises(Conflict, match="being installed just now, from 'you/mini'"):
+            installs.begin("mini", None, "ana", "owner", queue)
+    finally:
+        go.set()
+        queue.stop()
+
+
 def test_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     assert len({shelf.parts(name) for name in ("a/b", "a--b", "a/b:", "../b", "á/b")}) == 5

@@ -59,17 +59,28 @@ class Installs:
         """Plan, check that it fits and queue the job; the one already at it is returned instead. Blocks.
 
         Raises:
-            Forbidden: only owners of the installation install. Conflict: it is installed at this commit.
+            Forbidden: only owners of the installation install. Conflict: it is installed at this commit, or another
+                repository's model has its name (many GGUF files are called alike).
             DoesNotFit, and what Planner.plan raises.
         """
         _owners_only(role, "install")
         plan = self.plan(model_id, revision)
         plan.check()
         there = self.shelf.get(plan.target.id)
+        if there is not None and there.repo != plan.target.repo:
+            raise Conflict(
+                f"A model called '{plan.target.id}' is installed already, from '{there.repo}'. Remove that one first.",
+                param="id",
+            )
         if there is not None and there.commit == plan.commit:
             raise Conflict(f"'{plan.target.id}' is installed already, at the same commit.", param="id")
         for job in queue.unfinished(KIND):
             if job.payload["id"] == plan.target.id:
+                if job.payload["repo"] != plan.target.repo:
+                    raise Conflict(
+                        f"A model called '{plan.target.id}' is being installed just now, from '{job.payload['repo']}'.",
+                        param="id",
+                    )
                 if job.owner != owner:
                     raise Conflict(f"Somebody else is installing '{plan.target.id}' just now.", param="id")
                 return job
