@@ -263,6 +263,38 @@ def test_a_reranker_is_installed_and_asked_by_its_name(start) -> None:
     assert owner.client.delete("/v1/models/me/ranks").status_code == 200
 
 
+def test_a_chosen_reranker_orders_what_searches_and_questions_find(start) -> None:
+    owner = start()
+    for text in TEXTS:
+        owner.add(text)
+    assert install(owner.client, "me/ranks")["status"] == "completed"
+
+    def hits(**more: Any) -> dict[str, Any]:
+        answer = owner.client.post("/v1/search", json={"query": "museum ships", "top_k": 2, **more})
+        return dict(answer.raise_for_status().json())
+
+    assert hits()["reranker"] is None, "installed is not chosen"
+    body = {"model": "me/ranks", "query": "museum ships", "documents": list(TEXTS)}
+    ranked = owner.client.post("/v1/rerank", json=body).json()["results"]
+    told = hits(reranker="me/ranks")
+    assert told["reranker"] == "me/ranks"
+    assert [hit["text"] for hit in told["hits"]] == [TEXTS[row["index"]] for row in ranked[:2]]
+    assert [hit["score"] for hit in told["hits"]] == [row["relevance_score"] for row in ranked[:2]]
+    asked = owner.client.post(
+        "/ask/question", json={"question": "museum ships", "reranker": "me/ranks"}
+    ).json()
+    assert asked["reranker"] == "me/ranks" and asked["found"] is True
+    refused = owner.client.post("/v1/search", json={"query": "ships", "reranker": "me/none"})
+    assert refused.status_code == 404 and "me/ranks" in refused.json()["error"]["message"]
+    refused = owner.client.post("/ask/question", json={"question": "ships?", "reranker": "me/none"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (404, "reranker")
+
+    owner = start(reranker="me/ranks")
+    assert hits()["reranker"] == "me/ranks" and hits(reranker=None)["reranker"] is None
+    assert owner.client.delete("/v1/models/me/ranks").status_code == 200
+    assert hits()["reranker"] is None, "the one of the settings is done without while it is not here"
+
+
 def test_what_does_not_run_is_refused_unfetched_and_says_why(start, hub) -> None:
     owner = start()
     for name, status, why in (

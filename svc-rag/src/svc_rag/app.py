@@ -26,6 +26,7 @@ from svc_rag.domain.chunking import ChunkSizes
 from svc_rag.domain.ingest import Ingest
 from svc_rag.domain.library import Library
 from svc_rag.domain.reindexing import REINDEX, Reindexing
+from svc_rag.domain.reranking import Rerankers
 from svc_rag.domain.retrieval import Retriever
 from svc_rag.domain.vector_stores import VectorStoreService
 from svc_rag.engine.base import ChatModel
@@ -113,7 +114,7 @@ def create_app(
             intake, settings, settings.max_fetch_bytes, settings.fetch_timeout_s, vector_stores.forget
         )
     )
-    app.include_router(questions.router(answerer))
+    app.include_router(questions.router(answerer, Rerankers(embedders, settings.reranker)))
     app.include_router(training.router(intake, engines.chat))
     app.include_router(embeddings.router(embedders, models))
     app.include_router(

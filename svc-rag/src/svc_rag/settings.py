@@ -39,6 +39,9 @@ class Settings(ServiceSettings):
 
     embedder: Literal["minilm", "hashing"] = "minilm"
     """all-MiniLM-L6-v2, or word hashes without any weights (for tests)."""
+    reranker: str = ""
+    """Id of an installed reranker that reads the passages of each search and question again, where a request says
+    nothing of it; without it, or while it is not installed, nobody does."""
     embed_threads: int = 1
     """Processor threads of one embedding pass; more than one suffers badly beside other load."""
     model_aliases: dict[str, str] = Field(

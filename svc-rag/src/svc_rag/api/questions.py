@@ -17,11 +17,12 @@ from servicekit.errors import ServiceError
 from servicekit.timing import Timing
 from svc_rag.api.schemas import AskRequest, SearchRequest, answer_json, hit_json
 from svc_rag.domain.answering import Answerer
+from svc_rag.domain.reranking import Choice, Rerankers
 
 Caller = Annotated[Identity, Depends(identity_of)]
 
 
-def router(answerer: Answerer) -> APIRouter:
+def router(answerer: Answerer, rerankers: Rerankers) -> APIRouter:
     """Return the routes of searching and asking."""
     routes = APIRouter(tags=["questions"])
     retriever = answerer.retriever
@@ -31,18 +32,20 @@ def router(answerer: Answerer) -> APIRouter:
         """Find passages by words, meaning or both."""
         timing = Timing()
         with timing.measure("run"):
-            found = await asyncio.to_thread(
-                retriever.search, caller.user_id, body.query, body.top_k, body.mode, body.filter.ids()
-            )
+            found, reranker = await asyncio.to_thread(
+                answerer.found, caller.user_id, body.query, body.top_k, body.mode,
+                document_ids=body.filter.ids(), choice=rerankers.chosen(body.reranker, told=body.tells_reranker),
+            )  # fmt: skip
         return {
             "hits": [hit_json(item) for item in found], "mode": body.mode, "store": retriever.store.kind,
-            "model": retriever.embedders.name_in_use, "device": "cpu", "timing": timing.as_dict(),
+            "model": retriever.embedders.name_in_use, "reranker": reranker, "device": "cpu", "timing": timing.as_dict(),
         }  # fmt: skip
 
     @routes.post("/ask/question", response_model=None)
     async def ask(body: AskRequest, request: Request, caller: Caller) -> dict[str, Any] | StreamingResponse:
         """Answer a question from your documents, with checked citations."""
-        work = _answer(answerer, body, caller)
+        choice = rerankers.chosen(body.reranker, told=body.tells_reranker)
+        work = _answer(answerer, body, caller, choice)
         if not body.stream:
             return await unless_disconnected(request, work)
         return StreamingResponse(_events(work), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
@@ -50,11 +53,13 @@ def router(answerer: Answerer) -> APIRouter:
     return routes
 
 
-async def _answer(answerer: Answerer, body: AskRequest, caller: Identity) -> dict[str, Any]:
+async def _answer(
+    answerer: Answerer, body: AskRequest, caller: Identity, choice: Choice | None
+) -> dict[str, Any]:
     timing = Timing()
     with timing.measure("run"):
         answer = await answerer.answer(
-            caller.user_id, body.question, body.top_k, caller.bearer, body.filter.ids()
+            caller.user_id, body.question, body.top_k, caller.bearer, body.filter.ids(), choice
         )
     return answer_json(answer) | {"device": "cpu", "timing": timing.as_dict()}
 

@@ -43,7 +43,18 @@ class SearchFilter(Body):
         return (*self.document_ids, *([self.document_id] if self.document_id else []))
 
 
-class SearchRequest(Body):
+class Reranked(Body):
+    """What a search may be read again with: a reranker's id, null for none; left out, as the service is set."""
+
+    reranker: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+
+    @property
+    def tells_reranker(self) -> bool:
+        """Whether the caller says anything of it."""
+        return "reranker" in self.model_fields_set
+
+
+class SearchRequest(Reranked):
     """A search for passages."""
 
     query: Question
@@ -52,7 +63,7 @@ class SearchRequest(Body):
     filter: SearchFilter = Field(default_factory=SearchFilter)
 
 
-class AskRequest(Body):
+class AskRequest(Reranked):
     """A question to the documents."""
 
     question: Question
@@ -144,4 +155,5 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "found": answer.found,
         "extractive": answer.extractive,
         "model": answer.model,
+        "reranker": answer.reranker,
     }

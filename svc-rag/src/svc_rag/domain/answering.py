@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from servicekit.errors import ServiceError
@@ -17,9 +17,10 @@ from servicekit.logs import log_event
 from svc_rag.domain import grounding, prompting
 from svc_rag.domain.prompting import Passage
 from svc_rag.domain.relevance import Sentence, rank_sentences, relevance
+from svc_rag.domain.reranking import Choice
 from svc_rag.domain.retrieval import Found, Retriever
 from svc_rag.domain.sentences import sentence_spans
-from svc_rag.engine.base import ChatModel, ChatReply
+from svc_rag.engine.base import ChatModel, ChatReply, SearchMode
 from svc_rag.words import Language, language_of
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class Answer:
     found: bool
     extractive: bool
     model: str
+    reranker: str | None = None
+    """Who read the passages again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +90,39 @@ class Answerer:
         top_k: int,
         bearer: Mapping[str, str],
         document_ids: tuple[str, ...] = (),
+        choice: Choice | None = None,
     ) -> Answer:
         """Return an answer. Raises StoreNotReady; a chat model that fails is done without."""
-        sentences = await asyncio.to_thread(self._sentences, owner, question, top_k, document_ids)
+        found, reranker = await asyncio.to_thread(
+            self.found, owner, question, top_k, document_ids=document_ids, choice=choice
+        )
+        sentences = await asyncio.to_thread(rank_sentences, question, found, self.retriever.embedder)
         if not sentences or sentences[0].score < self._limits(question).ask:
-            return self._nothing(question)
+            return replace(self._nothing(question), reranker=reranker)
         passages = prompting.passages_around(sentences, question)
         reply = await self._ask(question, passages, bearer)
-        return await asyncio.to_thread(self._checked, question, sentences, passages, reply)
+        answer = await asyncio.to_thread(self._checked, question, sentences, passages, reply)
+        return replace(answer, reranker=reranker)
+
+    def found(
+        self,
+        owner: str,
+        text: str,
+        top_k: int,
+        mode: SearchMode = "hybrid",
+        *,
+        document_ids: tuple[str, ...] = (),
+        choice: Choice | None = None,
+    ) -> tuple[list[Found], str | None]:
+        """Return up to top_k passages, best first, and who read them again. Blocks. Raises StoreNotReady."""
+        if choice is None:
+            return self.retriever.search(owner, text, top_k, mode, document_ids), None
+        wide = self.retriever.search(owner, text, choice.width(top_k), mode, document_ids)
+        return choice.order(text, wide, top_k)
 
     def _limits(self, question: str) -> Thresholds:
         own = self.retriever.embedder.cosine_floor() == 0.0
         return self.thresholds[language_of(question)] if own else FLOORED
-
-    def _sentences(
-        self, owner: str, question: str, top_k: int, document_ids: tuple[str, ...]
-    ) -> list[Sentence]:
-        passages = self.retriever.search(owner, question, top_k, document_ids=document_ids)
-        return rank_sentences(question, passages, self.retriever.embedder)
 
     async def _ask(
         self, question: str, passages: Sequence[Passage], bearer: Mapping[str, str]

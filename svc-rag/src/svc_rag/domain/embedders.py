@@ -46,6 +46,10 @@ class Embedders:
         """Return a reranker by its id, None when it is none."""
         return self._rerankers.get(model_id)
 
+    def reranker_names(self) -> Sequence[str]:
+        """Return the ids of the rerankers."""
+        return sorted(self._rerankers)
+
     def names(self) -> Sequence[str]:
         """Return the ids of the embedders."""
         return sorted(self._known)
