@@ -9,6 +9,7 @@ import traceback
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import pytest
 
@@ -123,6 +124,21 @@ def test_a_failed_load_is_not_repeated_at_once_unless_its_source_changed() -> No
     version[0] = 2
     slot.load()
     assert attempts == [1, 1] and slot.error is None
+
+
+def test_what_a_library_keeps_is_given_back_when_the_model_is_gone() -> None:
+    class Model:
+        pass
+
+    seen: list[bool] = []
+    loaded: list[weakref.ref[Model]] = []
+    slot: ModelSlot[Model] = ModelSlot(Model, freed=lambda: seen.append(loaded[-1]() is None))
+    for free in (slot.unload, lambda: cast(Callable[[], object], slot.detach())(), slot.close):
+        with slot.use() as model:
+            loaded.append(weakref.ref(model))
+        del model
+        free()
+    assert seen == [True, True, True]
 
 
 def test_a_load_that_failed_leaves_nothing_of_the_model_in_memory() -> None:

@@ -51,6 +51,20 @@ async def test_a_model_that_cannot_be_loaded_fails_its_own_pictures_only(folder:
     assert isinstance(second, NotReady)
 
 
+def test_a_model_that_leaves_gives_the_graphics_card_back(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    given_back: list[str] = []
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda device=device: given_back.append(device))
+        engine = TransformersEngine([folder], load, device=device)
+        engine.slots["small"].load()
+        engine.slots["small"].unload()
+        engine.close()
+    assert given_back == ["cuda"]
+
+
 async def test_a_picture_whose_model_was_removed_meanwhile_hears_so(folder: ModelFolder) -> None:
     engine = TransformersEngine([folder], load, window_s=0.3)
     waiting = asyncio.ensure_future(engine.caption("small", PICTURE))

@@ -36,6 +36,8 @@ class ModelSlot(Generic[T]):
         version: what the model is loaded from, such as a file's size and time; when it has changed, a
             failed load is tried again at once.
         changed: called after each change of state, by any thread and without a lock held; must be quick.
+        freed: called when nothing here refers to the model any more, before its place counts as free; gives back
+            what a library keeps for the next model, such as a graphics card's memory.
 
     Raises (from `use` and `load`):
         NotReady: the model could not be loaded; every caller that waited for that attempt gets it,
@@ -52,9 +54,10 @@ class ModelSlot(Generic[T]):
         retry_s: float = 0.0,
         version: Callable[[], object] = lambda: None,
         changed: Callable[[], None] = lambda: None,
+        freed: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
-        self._retry_s, self._version, self._told = retry_s, version, changed
+        self._retry_s, self._version, self._told, self._freed = retry_s, version, changed, freed
         self._failed_at: float = 0.0
         self._failed_version: object = None
         self._load_model = load
@@ -134,15 +137,15 @@ class ModelSlot(Generic[T]):
             self._users -= 1
             self._last_used = time.monotonic()
             self._changed.notify_all()
-            model = self._take() if self._closed and not self._users else None
-        self._free(model)
+            taken = self._take() if self._closed and not self._users else []
+        self._free(taken)
         self._told()
 
     def detach(self) -> Callable[[], object] | None:
         """Take the model out if it is ready and nobody uses it; what is returned frees it, and may block."""
         with self._changed:
-            model = self._take() if not self._users else None
-        return None if model is None else lambda: self._free(model)
+            taken = self._take() if not self._users else []
+        return (lambda: self._free(taken)) if taken else None
 
     @contextmanager
     def use(self, timing: Timing | None = None) -> Iterator[T]:
@@ -186,8 +189,8 @@ class ModelSlot(Generic[T]):
                     f"The model '{self.name}' is in use by {self._users} request(s). "
                     "Wait until they have finished, or cancel them."
                 )
-            model = self._take()
-        return self._free(model)
+            taken = self._take()
+        return self._free(taken)
 
     def close(self) -> None:
         """Stop the timer thread and free the model, or let its last user do so. The slot stays unusable."""
@@ -195,8 +198,8 @@ class ModelSlot(Generic[T]):
             self._closed = True
             self._changed.notify_all()
             timer = self._timer
-            model = self._take() if not self._users else None
-        self._free(model)
+            taken = self._take() if not self._users else []
+        self._free(taken)
         if timer is not None and timer is not threading.current_thread():
             timer.join(timeout=5)
 
@@ -258,20 +261,22 @@ class ModelSlot(Generic[T]):
             "The service's log says why; check that its files are complete and that memory suffices."
         )
 
-    def _take(self) -> T | None:
-        """Take the model out, caller holds the lock; `_free` must follow."""
+    def _take(self) -> list[T]:
+        """Take the model out, caller holds the lock; `_free` must follow. A list, so that `_free` can let it go."""
         if self._state != "ready":
-            return None
-        model, self._model = self._model, None
+            return []
+        model, self._model = cast(T, self._model), None
         self._state = "unloading"
-        return model
+        return [model]
 
-    def _free(self, model: T | None) -> bool:
-        if model is None:
+    def _free(self, taken: list[T]) -> bool:
+        if not taken:
             return False
         try:
             if self._unload_model is not None:
-                self._unload_model(model)
+                self._unload_model(taken[0])
+            taken.clear()
+            self._freed()
         except Exception:
             _log.exception("model could not be unloaded cleanly", extra={"fields": {"model": self.name}})
         finally:
@@ -301,8 +306,8 @@ class ModelSlot(Generic[T]):
                 else:
                     break
             self._timer = None
-            model = self._take() if not self._closed and not self._users else None
-        self._free(model)
+            taken = self._take() if not self._closed and not self._users else []
+        self._free(taken)
 
 
 def _let_go(error: BaseException) -> None:

@@ -103,7 +103,7 @@ class DiffusersEngine:
         self.limits: Limits = self._kind.limits
         self.decoder: Decoder = options.decoder
         self.slot: ModelSlot[Loaded] = ModelSlot(
-            self._load, idle_unload_s=options.idle_unload_s, name=model.id
+            self._load, idle_unload_s=options.idle_unload_s, name=model.id, freed=self._give_back
         )
         self._folder = folder
         self._options = options
@@ -119,6 +119,13 @@ class DiffusersEngine:
     def close(self) -> None:
         self.slot.close()
         self._thread.shutdown(wait=False)
+
+    def _give_back(self) -> None:
+        """Return a graphics card's memory, which torch keeps for its own next model, to all programs."""
+        if self.device.startswith("cuda"):
+            import torch
+
+            torch.cuda.empty_cache()
 
     def _in_thread(self, work: Callable[[], Any]) -> Any:
         return self._thread.submit(work).result()

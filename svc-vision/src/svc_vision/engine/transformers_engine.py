@@ -92,7 +92,10 @@ class TransformersEngine:
         """Take a model in, also while the engine runs; one of the same id is replaced."""
         described = folder.describe()
         self.slots[folder.id] = ModelSlot(
-            lambda: self._load(folder), idle_unload_s=self._idle_unload_s, name=folder.id
+            lambda: self._load(folder),
+            idle_unload_s=self._idle_unload_s,
+            name=folder.id,
+            freed=self._give_back,
         )
         self.models = (*(m for m in self.models if m.id != folder.id), described)
         return described
@@ -102,6 +105,13 @@ class TransformersEngine:
         self.slots[model_id].unload()
         self.models = tuple(model for model in self.models if model.id != model_id)
         self.slots.pop(model_id).close()
+
+    def _give_back(self) -> None:
+        """Return a graphics card's memory, which torch keeps for its own next model, to all programs."""
+        if self.device.startswith("cuda"):
+            import torch
+
+            torch.cuda.empty_cache()
 
     async def caption(self, model_id: str, image: Image) -> Outcome[str]:
         return cast(Outcome[str], await self._submit(Look(model_id, "caption", image)))
