@@ -29,7 +29,7 @@ pytestmark = pytest.mark.model
 GGUF = Path(__file__).resolve().parents[1] / "models" / "oficina-analysis" / "oficina-analysis.gguf"
 CASES, SEED = 100, 20_261_127
 """The cases of this seed were looked at by nobody while the model was trained."""
-LEAST_RIGHT, LEAST_RIGHT_OF_LANGUAGE, LEAST_TOLD = 0.8, 0.74, 0.45
+LEAST_RIGHT, LEAST_RIGHT_OF_LANGUAGE, LEAST_TOLD = 0.84, 0.8, 0.52
 
 
 @cache

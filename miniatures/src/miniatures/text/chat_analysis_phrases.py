@@ -33,16 +33,21 @@ KNOWN: Phrases = {
         "inside the file {f}",
         greater="where {c} is greater than {v}|with {c} above {v}|where {c} > {v}|with {c} over {v}|where {c} is more than {v}|"
         "with {c} greater than {v}|where {c} is above {v}|with {c} larger than {v}|with {c} > {v}|which have {c} above {v}|"
-        "in which {c} is greater than {v}|having {c} over {v}",
+        "in which {c} is greater than {v}|having {c} over {v}|whose {c} is higher than {v}|if {c} is over {v}|"
+        "when {c} exceeds {v}|such that {c} is above {v}",
         less="where {c} is less than {v}|with {c} below {v}|where {c} < {v}|with {c} under {v}|where {c} is smaller than {v}|"
         "with {c} less than {v}|where {c} is below {v}|with {c} lower than {v}|with {c} < {v}|which have {c} below {v}|"
-        "in which {c} is less than {v}|having {c} under {v}",
+        "in which {c} is less than {v}|having {c} under {v}|whose {c} is lower than {v}|if {c} is under {v}|"
+        "when {c} is below {v}|such that {c} is below {v}",
         equal="where {c} is {v}|with {c} equal to {v}|where {c} = {v}|where {c} equals {v}|with {c} = {v}|where {c} is equal to {v}|"
-        "whose {c} is {v}|which have {c} equal to {v}|in which {c} is equal to {v}|having {c} equal to {v}",
+        "whose {c} is {v}|which have {c} equal to {v}|in which {c} is equal to {v}|having {c} equal to {v}|if {c} is {v}|"
+        "when {c} equals {v}|such that {c} is {v}|only {c} equal to {v}",
         how_many="How many rows are there{w}?|How many rows{w}?|Count the rows{w}|How many lines{w}?|Number of rows{w}|"
-        "Count the lines{w}.|How many rows does it have{w}?|How many records{w}?|Tell me how many rows there are{w}|Count rows{w}",
+        "Count the lines{w}.|How many rows does it have{w}?|How many records{w}?|Tell me how many rows there are{w}|Count rows{w}|"
+        "Row count{w}|What is the number of lines{w}?|Use python and count the rows{w}|Get the number of records{w}",
         show="Show the rows{w}|Show me the rows{w}|List the rows{w}|Filter the rows{w}|Show the lines{w}|Display the rows{w}|"
-        "Give me the rows{w}|Which rows are there{w}?|Filter and show the rows{w}|Show the data{w}|Which are the rows{w}?",
+        "Give me the rows{w}|Which rows are there{w}?|Filter and show the rows{w}|Show the data{w}|Which are the rows{w}?|"
+        "Print the rows{w}|Select the rows{w}|Only the rows{w}|Find the lines{w}.|Get all the records{w}",
         columns="What columns are there{w}?|Which columns does it have{w}?|List the columns{w}|Show me the columns{w}|"
         "Describe the columns{w}|What are the columns{w}?|Name the columns{w}.|Tell me the columns{w}|What fields are there{w}?|"
         "Which columns{w}?",
@@ -77,17 +82,22 @@ KNOWN: Phrases = {
         "na minha tabela {f}|dentro do arquivo {f}",
         greater="onde {c} é maior que {v}|com {c} acima de {v}|em que {c} > {v}|com {c} maior que {v}|onde {c} > {v}|"
         "com {c} maior do que {v}|onde {c} é maior do que {v}|em que {c} é superior a {v}|com {c} > {v}|que tenham {c} maior que {v}|"
-        "cujos {c} são maiores que {v}|tendo {c} acima de {v}",
+        "cujos {c} são maiores que {v}|tendo {c} acima de {v}|se {c} for maior que {v}|quando {c} passa de {v}|"
+        "de {c} superior a {v}|sempre que {c} é maior que {v}",
         less="onde {c} é menor que {v}|com {c} abaixo de {v}|em que {c} < {v}|com {c} menor que {v}|onde {c} < {v}|"
         "com {c} menor do que {v}|onde {c} é menor do que {v}|em que {c} é inferior a {v}|com {c} < {v}|que tenham {c} menor que {v}|"
-        "cujos {c} são menores que {v}|tendo {c} abaixo de {v}",
+        "cujos {c} são menores que {v}|tendo {c} abaixo de {v}|se {c} for menor que {v}|quando {c} fica abaixo de {v}|"
+        "de {c} inferior a {v}|sempre que {c} é menor que {v}",
         equal="onde {c} é {v}|com {c} igual a {v}|em que {c} = {v}|onde {c} é igual a {v}|com {c} = {v}|onde {c} = {v}|"
-        "em que {c} é {v}|que tenham {c} igual a {v}|cujos {c} são iguais a {v}|tendo {c} igual a {v}",
+        "em que {c} é {v}|que tenham {c} igual a {v}|cujos {c} são iguais a {v}|tendo {c} igual a {v}|se {c} for {v}|"
+        "quando {c} é igual a {v}|de {c} igual a {v}|sempre que {c} é {v}",
         how_many="Quantas linhas há{w}?|Quantas linhas{w}?|Conte as linhas{w}|Quantas linhas existem{w}?|Número de linhas{w}|"
-        "Quantas linhas tem{w}?|Quantos registros há{w}?|Me diga quantas linhas há{w}|Qual é o número de linhas{w}?|Contar linhas{w}",
+        "Quantas linhas tem{w}?|Quantos registros há{w}?|Me diga quantas linhas há{w}|Qual é o número de linhas{w}?|Contar linhas{w}|"
+        "Conte os registros{w}.|Use python e conte as linhas{w}|Total de linhas{w}|Quero saber quantas linhas são{w}",
         show="Mostre as linhas{w}|Me mostre as linhas{w}|Liste as linhas{w}|Filtre as linhas{w}|Exiba as linhas{w}|"
         "Quais são as linhas{w}?|Quero ver as linhas{w}|Mostre os dados{w}|Filtre e mostre as linhas{w}|Me dê as linhas{w}|"
-        "Quais linhas há{w}?",
+        "Quais linhas há{w}?|Imprima as linhas{w}|Selecione as linhas{w}|Só as linhas{w}|Ache as linhas{w}.|"
+        "Traga os registros{w}",
         columns="Quais são as colunas{w}?|Quais colunas há{w}?|Liste as colunas{w}|Me mostre as colunas{w}|Descreva as colunas{w}|"
         "Que colunas existem{w}?|Mostre as colunas{w}.|Diga as colunas{w}|Quais campos há{w}?|Quais colunas{w}?",
         summary="Descreva os dados{w}|Resuma os dados{w}|Me dê um resumo{w}|Resuma a tabela{w}|Descreva o arquivo{w}|"

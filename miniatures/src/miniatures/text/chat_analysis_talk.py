@@ -108,6 +108,17 @@ def turns_of(rng: random.Random, made: Request, language: str, *, name_file: boo
     ]  # fmt: skip
 
 
+def _request(rng: random.Random, its: Table, language: str) -> Request:
+    """Draw a request: more often one with a condition, or a chart of one column or of rows, than `request` does.
+
+    These are what a model gets wrong most often.
+    """
+    made = request(rng, its, language)
+    while not (made.condition or (made.chart and made.what in ("rows", "show"))) and rng.random() < 0.4:
+        made = request(rng, its, language)
+    return made
+
+
 def analysis(rng: random.Random, language: str, plain: Turns) -> Dialogue:
     """Ask one to three things of one to three files, now and then with `plain` talk before or after."""
     tables = [
@@ -129,9 +140,9 @@ def analysis(rng: random.Random, language: str, plain: Turns) -> Dialogue:
         asked = ask(rng, request(rng, tables[0], language), Manner(language), name_file=rng.random() < 0.3)
         return Dialogue(tuple(pair(asked, NO_FILE[language])), _instructions(rng, language), tuple(tools))
     for _ in range(rng.choice((1, 1, 2))):
-        made = request(rng, rng.choice(tables), language)
+        made = _request(rng, rng.choice(tables), language)
         turns += turns_of(rng, made, language, name_file=len(tables) > 1 or rng.random() < 0.25)
-    if kind > 0.6:
+    if kind > 0.75:
         turns = turns[:-2]  # what comes after a call is learnt sooner than the call
     if kind < 0.16:
         turns = [*plain, *turns] if rng.random() < 0.6 else [*turns, *plain]
