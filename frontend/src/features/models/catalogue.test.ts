@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ALL, choices, hindrance, passes, type Entry } from "./catalogue";
+import { ALL, choices, hindrance, isSmallWorld, passes, type Entry } from "./catalogue";
 
 const entry = (more: Partial<Entry>): Entry => ({ id: "m", task: "chat", installed: false, ...more }) as Entry;
 const small = entry({
@@ -37,6 +37,12 @@ describe("the catalogue", () => {
   it("offers each value once, languages without their country", () => {
     expect(choices([small, others, small], "language")).toEqual(["en", "fr", "pt"]);
     expect(choices([small, huge], "publisher")).toEqual(["Casa"]);
+  });
+
+  it("says of the project's own models that they are small, and not of a voice or an embedder that comes with it", () => {
+    const builtin = (task: string) => isSmallWorld(entry({ task, builtin: true }));
+    expect(["chat", "image", "caption", "translation", "speech", "embedding"].map(builtin)).toEqual([true, true, true, true, false, false]);
+    expect(isSmallWorld(small)).toBe(false);
   });
 
   it("tells what does not run from what does not fit", () => {

@@ -1,7 +1,7 @@
 /** Owns joining what runs and what could run into one list. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api } from "@/shared/api/client";
-import { tasksOf } from "@/shared/api/models";
+import { taskOf, tasksOf } from "@/shared/api/models";
 import type { List, Model } from "@/shared/api/types";
 
 export interface Entry extends Model {
@@ -61,6 +61,11 @@ export const ALL: Filters = { text: "", task: null, language: null, license: nul
 export function hindrance(entry: Entry): "runs" | "fits" | null {
   if (entry.runnable === false) return "runs";
   return entry.fits === false ? "fits" : null;
+}
+
+/** Whether a model knows the small world of shapes only: those that were trained for the project; voice and embedder were not. */
+export function isSmallWorld(entry: Entry): boolean {
+  return entry.builtin === true && !["speech", "embedding"].includes(taskOf(entry));
 }
 
 /** `pt` and `pt-BR` are one language to somebody who looks for a model. */
