@@ -193,7 +193,8 @@ def _settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "rag", auth="off", allowed_hosts=("testserver",), embedder="hashing")
 
 
-def test_searches_are_answered_meanwhile_and_a_document_that_comes_meanwhile_moves_too(start, gate) -> None:
+def one_moved(start, gate) -> tuple[Any, str]:
+    """Return an owner of whose documents one has been moved to another embedder, and the job that goes on."""
     owner = start()
     for text in TEXTS:
         owner.add(text)
@@ -201,6 +202,11 @@ def test_searches_are_answered_meanwhile_and_a_document_that_comes_meanwhile_mov
     job_id = owner.move("me/small")
     gate.release(1)
     owner.until(owner.state, lambda state: (state["moving"] or {}).get("step") == 1)
+    return owner, job_id
+
+
+def test_searches_are_answered_meanwhile_and_a_document_that_comes_meanwhile_moves_too(start, gate) -> None:
+    owner, job_id = one_moved(start, gate)
     assert owner.found("museum ships") == TEXTS[0] and owner.state()["model"] == "hashing"
     owner.add("Bread , paint and x y z")
     again = owner.client.post("/v1/embedder", json={"model": "me/small"})
@@ -214,13 +220,7 @@ def test_searches_are_answered_meanwhile_and_a_document_that_comes_meanwhile_mov
 
 
 def test_a_cancelled_move_keeps_the_old_embedder(start, gate) -> None:
-    owner = start()
-    for text in TEXTS:
-        owner.add(text)
-    install(owner.client, "me/small")
-    job_id = owner.move("me/small")
-    gate.release(1)
-    owner.until(owner.state, lambda state: (state["moving"] or {}).get("step") == 1)
+    owner, job_id = one_moved(start, gate)
     owner.client.delete(f"/v1/jobs/{job_id}")
     gate.release(1)
     assert owner.finished(job_id)["status"] == "cancelled"
