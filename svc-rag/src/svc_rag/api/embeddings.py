@@ -14,6 +14,7 @@ from servicekit.timing import Timing
 from svc_rag.api.schemas import EmbeddingsRequest, RerankRequest
 from svc_rag.domain.embedders import Embedders
 from svc_rag.domain.embedding import embed_whole, rerank
+from svc_rag.domain.turns import Turns
 from svc_rag.engine.base import Embedder, Reranker, TextRole, Vectors
 
 _MAX_CHARS = 500_000
@@ -22,6 +23,7 @@ _MAX_CHARS = 500_000
 def router(embedders: Embedders, models: ServiceModels) -> APIRouter:
     """Return the routes of embeddings and reranking; without a model's name the documents' embedder answers."""
     routes = APIRouter(prefix="/v1", tags=["embeddings"])
+    turns = Turns()
 
     @routes.post("/embeddings")
     async def embeddings(body: EmbeddingsRequest) -> dict[str, Any]:
@@ -35,8 +37,9 @@ def router(embedders: Embedders, models: ServiceModels) -> APIRouter:
                 param="dimensions",
             )
         timing = Timing()
-        with timing.measure("run"):
-            vectors, tokens = await asyncio.to_thread(_embed, texts, embedder, body.input_type or "plain")
+        async with turns.turn():
+            with timing.measure("run"):
+                vectors, tokens = await asyncio.to_thread(_embed, texts, embedder, body.input_type or "plain")
         data = [
             {"object": "embedding", "index": n, "embedding": _encoded(row, body.encoding_format)}
             for n, row in enumerate(vectors)
@@ -56,11 +59,12 @@ def router(embedders: Embedders, models: ServiceModels) -> APIRouter:
         texts = body.texts()
         _check_size(texts, "documents")
         timing = Timing()
-        with timing.measure("run"):
-            ranked = await asyncio.to_thread(rerank, body.query, texts, embedder, reranker)
-            counting = reranker or embedder
-            assert counting is not None
-            tokens = await asyncio.to_thread(_count, [body.query, *texts], counting)
+        counting = reranker or embedder
+        assert counting is not None
+        async with turns.turn():
+            with timing.measure("run"):
+                ranked = await asyncio.to_thread(rerank, body.query, texts, embedder, reranker)
+                tokens = await asyncio.to_thread(_count, [body.query, *texts], counting)
         results: list[dict[str, Any]] = []
         for index, score in ranked[: body.top_n]:
             shown = {"document": {"text": texts[index]}} if body.return_documents else {}
