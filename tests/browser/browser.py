@@ -20,6 +20,7 @@ TABS = (
     "translate",
     "speech",
     "documents",
+    "assistants",
     "training",
     "browser",
     "models",
