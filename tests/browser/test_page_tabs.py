@@ -268,9 +268,12 @@ def test_models_are_listed_filtered_and_installing_is_honest(page: Page, site: S
     open_tab(page, site, "models")
     cards = page.locator("[data-model]")
     expect(cards.first).to_be_visible()
+    # what is installed and what could be come by two calls
+    page.wait_for_load_state("networkidle")
     everything = cards.count()
     page.get_by_role("combobox", name="Tarefa").click()
     page.get_by_role("option", name="conversa").click()
+    expect(cards).not_to_have_count(everything)
     assert 0 < cards.count() < everything
     page.get_by_role("button", name="Instalar").and_(page.locator(":enabled")).first.click()
     expect(page.get_by_role("alert").first).to_contain_text("O hub não responde", timeout=60_000)
