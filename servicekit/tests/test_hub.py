@@ -274,6 +274,17 @@ def test_removing_frees_the_disk_and_what_is_in_use_stays(service: Service) -> N
         installs.remove("mini", "owner")
 
 
+def test_a_model_that_a_service_cannot_take_is_not_installed(service: Service) -> None:
+    def broken(_: ShelfModel) -> None:
+        raise RuntimeError("a library's own failure")
+
+    installs = service.installs()
+    there = Installs(installs._planner, installs._repository, installs.shelf, broken, service.left.append)
+    with pytest.raises(RuntimeError):
+        there.run(Told().context(), there.plan("mini").payload())
+    assert installs.shelf.models() == []
+
+
 def test_a_newer_commit_takes_the_place_of_the_older(service: Service) -> None:
     install(service)
     service.hub.repositories["me/mini"]["model.safetensors"] = newer = os.urandom(90_000)

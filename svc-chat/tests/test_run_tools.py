@@ -314,6 +314,26 @@ def test_code_is_run_and_its_chart_is_a_file_in_the_answer(start: Any) -> None:
     assert interpreter.forgotten == [thread.id]
 
 
+def test_two_files_of_one_name_are_both_there_and_told_apart(start: Any) -> None:
+    engine, interpreter = Turns(CODE, "Done."), Interpreter(CodeResult("42\n", ()))
+    openai = start(engine, None, interpreter)
+    tables = [b"a\n1\n", b"b\n2\n", b"c\n3\n"]
+    files = [openai.files.create(file=("sales.csv", table), purpose="assistants") for table in tables[:2]]
+    files.append(openai.files.create(file=("sales-2.csv", tables[2]), purpose="assistants"))
+    assistant = openai.beta.assistants.create(
+        model="gpt-4o",
+        tools=[{"type": "code_interpreter"}],
+        tool_resources={"code_interpreter": {"file_ids": [file.id for file in files]}},
+    )
+    thread = openai.beta.threads.create(messages=[{"role": "user", "content": "sum"}])
+    run = openai.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+    assert run.status == "completed", run.last_error
+    ((_, _, there),) = interpreter.ran
+    assert there == list(zip(("sales.csv", "sales-3.csv", "sales-2.csv"), tables, strict=True))
+    told = engine.requests[-1].messages[0].content
+    assert "read_csv('sales.csv'): 'a'" in told and "read_csv('sales-3.csv'): 'b'" in told
+
+
 def test_code_and_functions_of_one_turn_are_both_answered(start: Any) -> None:
     both = f"{CODE}\n{call('weather', city='Recife')}"
     openai = start(Turns(both, "Done."), None, Interpreter(CodeResult("7")))

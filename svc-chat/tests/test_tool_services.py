@@ -108,4 +108,8 @@ async def test_svc_code_is_given_files_once_a_session_and_asked_again_when_busy(
             service._known["t"].token = "one"
         assert (result.text, result.files) == ("out\n7", (OutputFile("c.png", b"png", True),))
         assert sum(one.startswith("PUT") for one in seen) == (0 if number == 1 else 1), seen
+    seen.clear()
+    for file_id in ("file-2", "file-2", "file-1"):  # another of the same name, and the first one again
+        await service.run("t", "code", [InputFile(file_id, "a b.csv", path)], {})
+    assert sum(one.startswith("PUT") for one in seen) == 2
     await service.close()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from servicekit.errors import Conflict, Forbidden, ModelNotFound, ServiceError
+from servicekit.errors import Conflict, Forbidden, ModelNotFound
 from servicekit.hub.choosing import RepoFile
 from servicekit.hub.errors import DoesNotFit, HashMismatch, HubUnreachable
 from servicekit.hub.plan import Plan, Planner
@@ -132,7 +132,7 @@ class Installs:
         assert placed is not None
         try:
             self._arrived(placed)
-        except ServiceError:
+        except Exception:
             self.shelf.remove(model.id)  # whole and verified, but nothing that this service can run
             raise
 

@@ -36,7 +36,8 @@ class _Session:
     """What is known of a session: its token changes when it is made anew, and then its files are gone."""
 
     token: str = ""
-    files: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
+    """The id of the file that lies there, by the name that it has there."""
 
 
 class CodeService:
@@ -57,10 +58,10 @@ class CodeService:
         """Run code where the files can be read; see CodeInterpreter."""
         session = await self._session(session_id, bearer)
         for file in files:
-            if file.id not in session.files:
+            if session.files.get(file.name) != file.id:
                 path = f"{_path(session_id)}/files/{quote(file.name, safe='')}"
                 await self._ask("PUT", path, bearer, content=_parts(file.path))
-                session.files.add(file.id)
+                session.files[file.name] = file.id
         done = await self._execute(session_id, code, bearer)
         try:
             session.token = str(done["session"]["token"])

@@ -11,6 +11,7 @@ from typing import Any
 
 from servicekit.errors import BadRequest, ServiceError
 from svc_chat.domain.ask_json import to_json
+from svc_chat.domain.assistants.filenames import told_apart
 from svc_chat.domain.assistants.objects import new_message, new_run, text_of
 from svc_chat.domain.assistants.pictures import picture_files, picture_urls
 from svc_chat.domain.assistants.prompt import model_choice, model_tools, system, thread_turns
@@ -270,7 +271,9 @@ class RunService:
         )
 
     async def _names(self, owner: str, file_ids: Sequence[str]) -> dict[str, str]:
-        return {id_: (await self._files.get(owner, id_)).filename for id_ in dict.fromkeys(file_ids)}
+        return told_apart(
+            {id_: (await self._files.get(owner, id_)).filename for id_ in dict.fromkeys(file_ids)}
+        )
 
 
 def _fields(new: NewRun, assistant: Body) -> dict[str, Any]:

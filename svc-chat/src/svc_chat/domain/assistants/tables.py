@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,15 +36,15 @@ class ReadFiles:
         )
 
 
-async def read_files(files: FileService, owner: str, file_ids: Iterable[str]) -> ReadFiles:
-    """Look into a run's files; raises NotFound."""
+async def read_files(files: FileService, owner: str, names: Mapping[str, str]) -> ReadFiles:
+    """Look into a run's files, given as id → the name that each has where code runs; raises NotFound."""
     tables: list[Table] = []
     others: list[str] = []
-    for file_id in list(dict.fromkeys(file_ids))[:FILES_MAX]:
-        file, path = await files.content(owner, file_id)
-        table = table_of(file.filename, await asyncio.to_thread(_beginning, path))
+    for file_id, name in list(names.items())[:FILES_MAX]:
+        _, path = await files.content(owner, file_id)
+        table = table_of(name, await asyncio.to_thread(_beginning, path))
         if table is None:
-            others.append(file.filename)
+            others.append(name)
         else:
             tables.append(table)
     return ReadFiles(tuple(tables), tuple(others))

@@ -12,6 +12,7 @@ from typing import Any
 from servicekit.errors import ServiceError
 from svc_chat.domain.analysis import PYTHON
 from svc_chat.domain.assistants.citations import SANDBOX, sources, window
+from svc_chat.domain.assistants.filenames import told_apart
 from svc_chat.domain.assistants.prompt import SEARCH
 from svc_chat.domain.assistants.work import AssistantRun
 from svc_chat.domain.files import FileService
@@ -108,11 +109,10 @@ class ToolBox:
         return {"outputs": outputs}, "\n".join(filter(None, told)) or "It printed nothing.", beside
 
     async def _inputs(self, run: AssistantRun) -> list[InputFile]:
-        found = []
-        for file_id in run.state.body["_files"]:
-            file, path = await self._files.content(run.stored.owner, file_id)
-            found.append(InputFile(file.id, file.filename, path))
-        return found
+        ids = run.state.body["_files"]
+        found = {id_: await self._files.content(run.stored.owner, id_) for id_ in ids}
+        names = told_apart({id_: file.filename for id_, (file, _) in found.items()})
+        return [InputFile(id_, names[id_], path) for id_, (_, path) in found.items()]
 
     async def _kept(self, owner: str, made: OutputFile) -> str:
         return (await self._files.add(owner, made.content, made.name, "assistants_output")).id
