@@ -101,3 +101,32 @@ def test_the_status_tells_who_holds_how_much_memory(new_chat: NewPage, small: Sm
     expect(bar).to_have_attribute("aria-valuenow", "25")
     expect(page.locator("[data-held=legendas]")).to_contain_text("em uso")
     expect(page.locator("[data-held=legendas]")).to_contain_text("vision")
+
+
+def test_a_move_to_another_embedder_that_breaks_off_says_why(new_chat: NewPage, small: SmallStack) -> None:
+    page, job = new_chat(), "job_rag_123456789"
+    installed = [{"id": name, "object": "model", "task": "embedding"} for name in ("pequeno", "grande")]
+    moving = {
+        "job_id": job,
+        "model": "grande",
+        "paused": False,
+        "step": 3,
+        "total": 9,
+        "percent": 33.0,
+        "eta_s": 60,
+    }
+    state = {"model": "pequeno", "moving": moving}
+    error = {"code": "internal_error", "message": "The disk is gone."}
+    ended = {"id": job, "kind": "reindex", "status": "failed", "error": error}
+    page.route("**/v1/models", lambda route: route.fulfill(json={"data": installed}))
+    page.route("**/v1/embedder", lambda route: route.fulfill(json=state))
+    page.route(f"**/v1/jobs/{job}", lambda route: route.fulfill(json=ended))
+    open_tab(page, small.site, "models")
+    section = page.get_by_role("region", name="Busca por significado")
+    expect(section.locator("[data-move]")).to_contain_text("33 %")
+    expect(section.get_by_role("alert")).to_have_count(0)
+    state["moving"] = None
+    expect(section.get_by_role("alert")).to_contain_text("O serviço de documentos encontrou um erro interno.")
+    expect(section.get_by_role("combobox")).to_have_value("pequeno")
+    section.get_by_role("alert").get_by_role("button", name="Fechar").click()
+    expect(section.get_by_role("alert")).to_have_count(0)

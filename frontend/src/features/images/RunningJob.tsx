@@ -2,8 +2,7 @@
 import { Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { cancelJob, useJobProgress } from "@/shared/api/jobs";
-import { ApiError } from "@/shared/api/errors";
+import { cancelJob, errorOfJob, useJobProgress } from "@/shared/api/jobs";
 import type { Job } from "@/shared/api/types";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
@@ -14,7 +13,7 @@ export function RunningJob({ job, onFailed }: { job: Job; onFailed: (error: unkn
   const { t } = useTranslation();
   const [cancelError, setCancelError] = useState<unknown>(null);
   const { progress, error } = useJobProgress(job.id, (final) => {
-    if (final.status === "failed") onFailed(errorOfJob(final));
+    if (final.status === "failed") onFailed(errorOfJob(final, "images"));
   });
   const now = progress ?? job;
   return (
@@ -29,9 +28,4 @@ export function RunningJob({ job, onFailed }: { job: Job; onFailed: (error: unkn
       </div>
     </article>
   );
-}
-
-function errorOfJob(job: Job): ApiError {
-  const told = typeof job.error === "string" ? { message: job.error } : job.error;
-  return new ApiError(told?.message ?? job.message ?? "", told?.code ?? "job_failed", 500, "images");
 }

@@ -1,11 +1,13 @@
 /** Owns which embedder the documents are indexed with, and a move of all of them to another: how far, resting, giving up. */
 import { Box, Button, Group, Progress, Select, Stack, Text, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
-import { cancelJob } from "@/shared/api/jobs";
+import type { ApiError } from "@/shared/api/errors";
+import { cancelJob, errorOfJob } from "@/shared/api/jobs";
 import { modelsFor } from "@/shared/api/models";
-import type { Model } from "@/shared/api/types";
+import type { Job, Model } from "@/shared/api/types";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 
 interface Move { job_id: string; model: string; paused: boolean; step: number; total: number; percent: number; eta_s: number | null }
@@ -25,9 +27,10 @@ export function Embedder({ active, models }: { active: boolean; models: Model[] 
   const move = useMutation({ mutationFn: (model: string) => api("/v1/embedder", { method: "POST", json: { model } }), onSettled });
   const rest = useMutation({ mutationFn: (paused: boolean) => api(`/v1/embedder/${paused ? "pause" : "resume"}`, { method: "POST" }), onSettled });
   const stop = useMutation({ mutationFn: (id: string) => cancelJob(id), onSettled });
+  const ended = useEnd(state.data?.moving?.job_id ?? null);
   if (names.length < 2 || !state.data) return null;
   const { model, moving } = state.data;
-  const failed = move.error ?? rest.error ?? stop.error;
+  const failed = move.error ?? rest.error ?? stop.error ?? ended.error;
   return (
     <Box component="section" mb="lg" aria-label={t("models.embedder.title")}>
       <Title order={2} fz={16} mb="sm">{t("models.embedder.title")}</Title>
@@ -47,10 +50,19 @@ export function Embedder({ active, models }: { active: boolean; models: Model[] 
           <Select maw={360} label={t("models.embedder.inUse")} description={t("models.embedder.text")} data={names} value={model} allowDeselect={false} disabled={move.isPending}
             onChange={(chosen) => { if (chosen && chosen !== model) move.mutate(chosen); }} />
         )}
-        {failed && <ErrorNotice error={failed} onClose={() => { for (const one of [move, rest, stop]) one.reset(); }} />}
+        {failed && <ErrorNotice error={failed} onClose={() => { for (const one of [move, rest, stop, ended]) one.reset(); }} />}
       </Stack>
     </Box>
   );
+}
+
+/** Why the move that was seen last broke off, if it did: it is gone from the state then. */
+function useEnd(running: string | null): { error: ApiError | null; reset: () => void } {
+  const [last, setLast] = useState<string | null>(null);
+  useEffect(() => { if (running) setLast(running); }, [running]);
+  const job = useQuery({ queryKey: ["embedder", "ended", last], queryFn: () => api<Job>(`/v1/jobs/${last}`), enabled: last !== null && running === null });
+  const failed = last !== null && running === null && job.data?.status === "failed" ? job.data : null;
+  return { error: failed && errorOfJob(failed, "documents"), reset: () => setLast(null) };
 }
 
 function told(moving: Move, t: (key: string, values?: Record<string, unknown>) => string): string {

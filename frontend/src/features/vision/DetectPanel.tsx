@@ -1,5 +1,5 @@
 /** Owns boxes over a picture and the classes of a picture. */
-import { Button, Progress, Stack, Text } from "@mantine/core";
+import { Button, Group, Progress, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
@@ -39,10 +39,10 @@ export function DetectPanel({ source, choosing, onFound }: Props) {
     <Stack gap="md">
       <ModelPicker task="detection" choosing={choosing} />
       <ModelPicker task="classification" choosing={choosing} />
-      <Button.Group>
-        <Button flex={1} onClick={() => detect.mutate()} loading={detect.isPending} leftSection={<Icon name="search" size={16} />}>{t("vision.detect")}</Button>
-        <Button flex={1} variant="default" onClick={() => classify.mutate()} loading={classify.isPending}>{t("vision.classify")}</Button>
-      </Button.Group>
+      <Group gap="xs">
+        <Button flex="1 1 auto" onClick={() => detect.mutate()} loading={detect.isPending} leftSection={<Icon name="search" size={16} />}>{t("vision.detect")}</Button>
+        <Button flex="1 1 auto" variant="default" onClick={() => classify.mutate()} loading={classify.isPending}>{t("vision.classify")}</Button>
+      </Group>
       {detect.error && <ErrorNotice error={detect.error} onRetry={() => detect.mutate()} />}
       {classify.error && <ErrorNotice error={classify.error} onRetry={() => classify.mutate()} />}
       {found && <Scores title={t("vision.found", { count: found.length })} rows={found} model={detect.data?.model} coloured />}

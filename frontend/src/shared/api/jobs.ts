@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, isAbort, request } from "./client";
-import { asApiError } from "./errors";
+import { ApiError, asApiError } from "./errors";
 import { readSse } from "./sse";
 import type { Job, JobProgress, List } from "./types";
 
@@ -11,6 +11,12 @@ const RECONNECT_MS = 1500;
 
 export function isFinal(job: Pick<JobProgress, "status">): boolean {
   return FINAL.has(job.status);
+}
+
+/** Why a job failed, as an error of the service whose job it was. */
+export function errorOfJob(job: Job, service: string): ApiError {
+  const told = typeof job.error === "string" ? { message: job.error } : job.error;
+  return new ApiError(told?.message ?? job.message ?? "", told?.code ?? "job_failed", 500, service);
 }
 
 /** Report every progress event until the job is over; resolves with the final record. */
