@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.browser import open_tab
 from tests.browser.conftest import NewPage
@@ -101,6 +101,18 @@ def test_the_status_tells_who_holds_how_much_memory(new_chat: NewPage, small: Sm
     expect(bar).to_have_attribute("aria-valuenow", "25")
     expect(page.locator("[data-held=legendas]")).to_contain_text("em uso")
     expect(page.locator("[data-held=legendas]")).to_contain_text("vision")
+
+
+def test_a_tab_whose_files_did_not_come_is_asked_for_again(new_chat: NewPage, small: SmallStack) -> None:
+    page, cut = new_chat(), []
+
+    def cut_off(route: Route) -> None:
+        cut.append(route.request.url)
+        route.abort() if len(cut) < 3 else route.continue_()
+
+    page.route("**/assets/ModelsTab*.js", cut_off)
+    open_tab(page, small.site, "models")
+    assert len(cut) >= 3
 
 
 def test_a_move_to_another_embedder_that_breaks_off_says_why(new_chat: NewPage, small: SmallStack) -> None:
