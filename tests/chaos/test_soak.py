@@ -212,4 +212,4 @@ async def test_half_an_hour_of_everyday_calls_leaves_every_process_as_it_was(sta
     assert all(status in (200, 201, 202, 204, 400, 404, 422) for status in answered), answered
     for name, (_, growth, files) in lines.items():
         assert growth < GROWTH_MIB_H.get(name, OTHERS_GROWTH_MIB_H), name
-        assert abs(files) <= 5, name
+        assert files <= 5, name  # fewer: connections of the warm-up that closed since
