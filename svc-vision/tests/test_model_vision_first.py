@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image, ImageDraw
 
 from servicekit.hub.fake_hub import FakeHub, install, repository_of
 from svc_vision.app import create_app
 from svc_vision.settings import Settings
 from tests.readiness import until_told
 
+from .scenes import picture
+
 pytestmark = pytest.mark.model
-
-
-def picture() -> dict:
-    image = Image.new("RGB", (96, 96), (40, 70, 200))
-    ImageDraw.Draw(image).ellipse((20, 20, 76, 76), fill=(210, 30, 30))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return {"files": {"image": ("scene.png", buffer.getvalue(), "image/png")}}
 
 
 def test_the_first_model_installed_makes_the_service_ready(tmp_path: Path) -> None:

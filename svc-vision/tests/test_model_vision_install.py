@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image, ImageDraw
 
 from servicekit.hub.fake_hub import FakeHub, install, repository_of
 from svc_vision.app import create_app
 from svc_vision.settings import Settings
+
+from .scenes import picture
 
 pytestmark = pytest.mark.model
 MODELS = Settings().models_dir
@@ -40,14 +40,6 @@ def client(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     settings = Settings(data_dir=folder, auth="off", allowed_hosts=("testserver",), hf_endpoint=hub.url)
     with TestClient(create_app(settings)) as client:
         yield client
-
-
-def picture() -> dict:
-    image = Image.new("RGB", (96, 96), (40, 70, 200))
-    ImageDraw.Draw(image).ellipse((20, 20, 76, 76), fill=(210, 30, 30))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return {"files": {"image": ("scene.png", buffer.getvalue(), "image/png")}}
 
 
 def test_the_plan_tells_files_memory_and_licence(client: TestClient) -> None:
