@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from servicekit.errors import TooBusy
-from svc_code.domain.admission import Admission
+from servicekit.turns import Turns
 from svc_code.domain.sessions import Places, Sessions
 from svc_code.domain.spares import RETRY_S, Spares
 from svc_code.engine.base import Limits, Sandbox
@@ -56,7 +56,7 @@ class BrokenHost(FakeHost):
 
 def _sessions(host: FakeHost, clock: Clock, total: int = 3, per_owner: int = 2) -> Sessions:
     spares = Spares(host, 0, lambda _: None, clock)
-    return Sessions(spares, Admission(2, 1), Places(total, per_owner, 900, 60), clock)
+    return Sessions(spares, Turns(2, 1, "executions"), Places(total, per_owner, 900, 60), clock)
 
 
 async def _parts(*parts: bytes) -> AsyncIterator[bytes]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from svc_rag.domain.turns import AT_ONCE, WAITING
+from svc_rag.api.embeddings import AT_ONCE, WAITING
 from svc_rag.engine.hashing import HashingEmbedder
+
+TEXT = "a text nobody else embeds"
 
 
 def test_calls_for_embeddings_take_turns_and_leave_the_service_to_others(
@@ -19,13 +21,14 @@ def test_calls_for_embeddings_take_turns_and_leave_the_service_to_others(
     go, embedding = threading.Event(), []
     real = HashingEmbedder.embed
 
-    def slow(self: HashingEmbedder, *args: Any) -> Any:
-        embedding.append(1)
-        assert go.wait(60)
-        return real(self, *args)
+    def slow(self: HashingEmbedder, texts: list[str], *args: Any) -> Any:
+        if texts == [TEXT]:  # not what the service embeds by itself as it starts
+            embedding.append(1)
+            assert go.wait(60)
+        return real(self, texts, *args)
 
     monkeypatch.setattr(HashingEmbedder, "embed", slow)
-    body = {"input": "a text"}
+    body = {"input": TEXT}
     most = AT_ONCE + WAITING
     try:
         with ThreadPoolExecutor(most + 6) as callers:

@@ -13,9 +13,9 @@ from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import ServiceModels
 from servicekit.models import router as model_routes
+from servicekit.turns import Turns
 from svc_code.api import files, sessions
 from svc_code.build import build_host, places_of, prepare, tells
-from svc_code.domain.admission import Admission
 from svc_code.domain.sessions import Sessions
 from svc_code.domain.spares import Spares
 from svc_code.engine.base import Host
@@ -33,9 +33,9 @@ def create_app(
     readiness = Readiness(settings.service)
     host = host or build_host(settings)
     spares = Spares(host, settings.spare, tells(readiness))
-    admission = Admission(settings.max_running, settings.max_waiting)
-    kept = Sessions(spares, admission, places_of(settings))
-    readiness.watch_queue(lambda: {"running": admission.running, "waiting": admission.waiting})
+    turns = Turns(settings.max_running, settings.max_waiting, "executions")
+    kept = Sessions(spares, turns, places_of(settings))
+    readiness.watch_queue(lambda: {"running": turns.running, "waiting": turns.waiting})
     readiness.on_drain(kept.interrupt_all_after)
 
     @asynccontextmanager

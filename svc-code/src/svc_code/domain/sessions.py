@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from svc_code.domain.admission import Admission
+from servicekit.turns import Turns
 from svc_code.domain.spares import Spares
 from svc_code.engine.base import Execution, OnOutput, Sandbox, StoredFile
 from svc_code.engine.names import checked
@@ -57,11 +57,11 @@ class Sessions:
     def __init__(
         self,
         spares: Spares,
-        admission: Admission,
+        turns: Turns,
         places: Places,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._spares, self._admission, self._places, self._clock = spares, admission, places, clock
+        self._spares, self._turns, self._places, self._clock = spares, turns, places, clock
         self._sessions: dict[tuple[str, str], Session] = {}
         self._opening: dict[tuple[str, str], asyncio.Task[Session]] = {}
         self._reaper: asyncio.Task[None] | None = None
@@ -116,7 +116,7 @@ class Sessions:
         there = self._sessions.get((owner, id))
         if there is not None and there.running:
             raise _busy(there)
-        async with self._admission.place():
+        async with self._turns.turn():
             session = await self._open(owner, id)
             if session.running:
                 raise _busy(session)

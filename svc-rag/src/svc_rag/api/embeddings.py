@@ -11,19 +11,21 @@ from fastapi import APIRouter
 from servicekit.errors import BadRequest
 from servicekit.models import ServiceModels
 from servicekit.timing import Timing
+from servicekit.turns import Turns
 from svc_rag.api.schemas import EmbeddingsRequest, RerankRequest
 from svc_rag.domain.embedders import Embedders
 from svc_rag.domain.embedding import embed_whole, rerank
-from svc_rag.domain.turns import Turns
 from svc_rag.engine.base import Embedder, Reranker, TextRole, Vectors
 
 _MAX_CHARS = 500_000
+AT_ONCE, WAITING = 2, 32
+"""They run in threads that all calls share: without a bound a few large ones hold up every look at a document."""
 
 
 def router(embedders: Embedders, models: ServiceModels) -> APIRouter:
     """Return the routes of embeddings and reranking; without a model's name the documents' embedder answers."""
     routes = APIRouter(prefix="/v1", tags=["embeddings"])
-    turns = Turns()
+    turns = Turns(AT_ONCE, WAITING, "calls for embeddings")
 
     @routes.post("/embeddings")
     async def embeddings(body: EmbeddingsRequest) -> dict[str, Any]:
