@@ -100,7 +100,8 @@ class TuningService:
     async def train(self, owner: str, given: Any) -> tuple[TrainingText, TuningJob]:
         """Keep what `/train` was given and begin a training of all texts that this owner gave so far.
 
-        A training of theirs that has not begun takes the new text in; there is no second one.
+        A training of theirs that waits for its turn takes the new text in; there is no second one. If it was paused
+        on its way it goes on from its checkpoint.
 
         Raises: as `create`.
         """
@@ -192,16 +193,19 @@ class TuningService:
 
     async def _begin_train(self, owner: str, base: str, examples: Sequence[Example]) -> TuningJob:
         waiting = await asyncio.to_thread(self.store.waiting, owner, "train")
-        if waiting is None:
+        if waiting is None or waiting.base != base:
             return await self._queue(owner, "train", base, "train", examples, (), Wishes(), {})
-        planned = await self._planner.plan(base, examples, (), Wishes(), self._folder / waiting.id)
+        planned = await self._planner.plan(
+            base, examples, (), Wishes(), self._folder / waiting.id, waiting.step
+        )
         taken = await asyncio.to_thread(
             self.store.record,
             waiting.id,
             f"{len(examples)} examples now",
             only_if=("queued",),
+            step=planned.from_step,
             steps=planned.steps,
-            details=planned.details,
+            details={**planned.details, "look": {}},  # what is held out is another now
         )
         return taken or await self._queue(owner, "train", base, "train", examples, (), Wishes(), {})
 

@@ -185,6 +185,8 @@ class Planned:
     base: str
     steps: int
     details: Mapping[str, Any]
+    from_step: int = 0
+    """What it goes on from: the checkpoint of a training that had come so far."""
 
 
 class Planner(Protocol):
@@ -201,8 +203,11 @@ class Planner(Protocol):
         held_out: Sequence[Example],
         wishes: Wishes,
         folder: Path,
+        done_steps: int = 0,
     ) -> Planned:
-        """Write a training into `folder`, replacing one that has not begun.
+        """Write a training into `folder`, replacing one that waits there.
+
+        One that had come to `done_steps` goes on from its checkpoint, for as many more steps as the examples need.
 
         Raises:
             TrainingTooLarge: it does not fit this machine.

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from svc_chat.engine.gguf_header import GgufHeader, read_header
 from svc_chat.engine.tuning.base import Planned, Wishes
 from svc_chat.engine.tuning.estimate import check_fits, estimate, largest_batch
 from svc_chat.engine.tuning.examples import REHEARSAL, Example, read_examples, write_examples
-from svc_chat.engine.tuning.recipe import CHECKPOINT_FILE, EXAMPLES_FILE, HELD_OUT_FILE, TRAINABLE, recipe_for
+from svc_chat.engine.tuning.recipe import (
+    CHECKPOINT_FILE,
+    EXAMPLES_FILE,
+    HELD_OUT_FILE,
+    TRAINABLE,
+    Recipe,
+    recipe_for,
+)
 from svc_chat.tuning_errors import NotTrainable
 
 HELD_OUT_FROM = 100
@@ -48,11 +55,12 @@ class LocalPlanner:
         held_out: Sequence[Example],
         wishes: Wishes,
         folder: Path,
+        done_steps: int = 0,
     ) -> Planned:
-        """Write a training into `folder`; raises TrainingTooLarge, ModelNotFound, NotTrainable."""
+        """Write a training into `folder`; raises TrainingTooLarge, ModelNotFound, NotTrainable. See Planner."""
         path, header = await self._header(base)
         return await asyncio.to_thread(
-            self._plan, base, path, header, list(examples), list(held_out), wishes, folder
+            self._plan, base, path, header, list(examples), list(held_out), wishes, folder, done_steps
         )
 
     def _plan(
@@ -64,6 +72,7 @@ class LocalPlanner:
         held_out: list[Example],
         wishes: Wishes,
         folder: Path,
+        done_steps: int,
     ) -> Planned:
         if not held_out and len(examples) >= HELD_OUT_FROM:
             held_out = examples[::HELD_OUT_SHARE]
@@ -78,22 +87,25 @@ class LocalPlanner:
             rate_multiplier=wishes.rate_multiplier,
             seed=wishes.seed,
         )
+        epochs = max(1, round(recipe.steps * recipe.batch / len(examples)))
+        from_step = done_steps if _continues(folder, recipe) else 0
+        recipe = replace(recipe, steps=from_step + recipe.steps)
         folder.parent.mkdir(parents=True, exist_ok=True)
         most = recipe.context_tokens
         own = largest_batch((*examples, *held_out), recipe.batch, most)
         general = largest_batch(read_examples(REHEARSAL), recipe.rehearsal, most)
         check_fits(estimate(header, recipe, (own, general)), folder.parent)
         folder.mkdir(exist_ok=True)
-        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+        if not from_step:
+            (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
         (folder / HELD_OUT_FILE).unlink(missing_ok=True)
         if held_out:
             write_examples(folder / HELD_OUT_FILE, held_out)
         write_examples(folder / EXAMPLES_FILE, examples)
         recipe.write(folder)
         shown = {k: v for k, v in asdict(recipe).items() if k != "base"}
-        epochs = max(1, round(recipe.steps * recipe.batch / len(examples)))
         counts = {"examples": len(examples), "held_out": len(held_out)}
-        return Planned(base, recipe.steps, {"recipe": shown, "epochs": epochs, **counts})
+        return Planned(base, recipe.steps, {"recipe": shown, "epochs": epochs, **counts}, from_step)
 
     async def _header(self, model_id: str) -> tuple[Path, GgufHeader]:
         path = await self._locate(model_id)
@@ -103,3 +115,11 @@ class LocalPlanner:
         if header.architecture not in TRAINABLE:
             raise NotTrainable(model_id, header.architecture, TRAINABLE)
         return path, header
+
+
+def _continues(folder: Path, recipe: Recipe) -> bool:
+    """Tell whether a checkpoint in `folder` is of the same base and fits the same adapter."""
+    if not (folder / CHECKPOINT_FILE).exists():
+        return False
+    before = Recipe.read(folder)
+    return (before.base, before.rank, before.alpha) == (recipe.base, recipe.rank, recipe.alpha)

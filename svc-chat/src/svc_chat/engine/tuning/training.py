@@ -7,6 +7,7 @@ answers' probabilities and the base's own (distillation; Hinton et al. 2015, arX
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import random
@@ -76,6 +77,8 @@ class Training:
         marks = range(1, self.recipe.checkpoints + 1)
         self._offered = {self.recipe.steps * mark // (self.recipe.checkpoints + 1) for mark in marks} - {0}
         self.state = State()
+        self._read = _digest(folder)
+        self._new_examples = False
         self._resume()
 
     def run(self, stop: Callable[[], bool]) -> bool:
@@ -83,7 +86,7 @@ class Training:
         recipe, state = self.recipe, self.state
         saved_at = time.monotonic()
         begun = time.monotonic() - state.seconds
-        if state.step == 0:
+        if state.step == 0 or self._new_examples:
             self._look_at_base()
         while state.step < recipe.steps and state.worse < recipe.patience:
             if stop():
@@ -188,7 +191,8 @@ class Training:
 
     def _look_at_base(self) -> None:
         """Measure what the base makes of what is held out: the number that every later look is compared with."""
-        loss = self._held_out_loss()
+        with self.network.as_base():
+            loss = self._held_out_loss()
         self.tell({"kind": "look", "step": 0, "held_out_loss": loss, "drift": 0.0})
 
     def _held_out_loss(self) -> float:
@@ -276,6 +280,7 @@ class Training:
                     "adapter": self.network.adapter(),
                     "optimiser": self.optimiser.state_dict(),
                     "state": vars(self.state),
+                    "read": self._read,
                 },
                 file,
             )
@@ -291,6 +296,20 @@ class Training:
         self.network.set_adapter(saved["adapter"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.state = State(**saved["state"])
+        self._new_examples = saved.get("read", self._read) != self._read
+        if self._new_examples:  # what was best did not know them, and was measured on others
+            state = self.state
+            state.best = state.best_loss = math.inf
+            state.best_step, state.worse, state.best_adapter = 0, 0, {}
+
+
+def _digest(folder: Path) -> str:
+    """Return what tells the examples and what is held out from others."""
+    digest = hashlib.sha256()
+    for path in (folder / EXAMPLES_FILE, folder / HELD_OUT_FILE):
+        digest.update(path.read_bytes() if path.exists() else b"")
+        digest.update(b"\0")
+    return digest.hexdigest()
 
 
 def train_folder(

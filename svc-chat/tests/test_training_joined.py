@@ -1,0 +1,125 @@
+"""A text that is given while a paused training waits for its turn: it joins, and what was learned stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svc_chat.domain.tuning.runner import TuningRunner
+from svc_chat.domain.tuning.service import TuningService
+from svc_chat.engine.database import open_database
+from svc_chat.engine.tuning.base import Wishes
+from svc_chat.engine.tuning.examples import Dialogue, Message, write_examples
+from svc_chat.engine.tuning.fake import FakeTrainer
+from svc_chat.engine.tuning.models import TrainedModels
+from svc_chat.engine.tuning.planner import LocalPlanner
+from svc_chat.engine.tuning.recipe import CHECKPOINT_FILE, Recipe
+from svc_chat.engine.tuning.store import SqlTuning
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def pair(asked: str, answer: str) -> Dialogue:
+    return Dialogue((Message("user", asked), Message("assistant", answer)), (1,))
+
+
+def planner(model: Path) -> LocalPlanner:
+    async def locate(_: str) -> Path:
+        return model
+
+    async def find(name: str | None, _: str) -> str:
+        return name or "tiny"
+
+    return LocalPlanner(find, locate, threads=1)
+
+
+async def plan(model: Path, folder: Path, examples: list[Dialogue], done_steps: int = 0) -> int:
+    wishes = Wishes(epochs=4, batch=1)
+    planned = await planner(model).plan("tiny", examples, (), wishes, folder, done_steps)
+    assert Recipe.read(folder).steps == planned.steps
+    return planned.from_step
+
+
+async def test_a_plan_that_joins_keeps_the_checkpoint_of_the_same_adapter_alone(
+    tmp_path: Path, write_model: Callable[..., Path]
+) -> None:
+    folder, first = tmp_path / "job", write_model(tmp_path / "first.gguf", template=CHATML)
+    assert await plan(first, folder, [pair("a", "b")], done_steps=3) == 0, "there is no checkpoint"
+    (folder / CHECKPOINT_FILE).write_text("3")
+    assert await plan(first, folder, [pair("a", "b"), pair("c", "d")], done_steps=3) == 3
+    assert Recipe.read(folder).steps == 3 + 8
+    other = write_model(tmp_path / "other.gguf", template=CHATML)
+    assert await plan(other, folder, [pair("a", "b")], done_steps=3) == 0
+    assert not (folder / CHECKPOINT_FILE).exists()
+
+
+async def test_a_text_given_while_a_paused_training_waits_joins_it_where_it_was(
+    tmp_path: Path, write_model: Callable[..., Path], write_adapter: Callable[..., Path]
+) -> None:
+    store, folder = SqlTuning(open_database(f"sqlite:///{tmp_path}/chat.db")), tmp_path / "training"
+    trained = TrainedModels(store, folder)
+    trainer = FakeTrainer(write_adapter(tmp_path / "ready.gguf"))
+    runner = TuningRunner(store, trainer, trained, folder)
+    plans = planner(write_model(tmp_path / "tiny.gguf", template=CHATML))
+    files: Any = None
+    service = TuningService(
+        store, runner, plans, files, trained, folder=folder, train_base="", most_waiting=9
+    )
+    trainer.hold_at = 8
+    trainer.go.clear()
+    await runner.start()
+    try:
+        async with asyncio.timeout(60):
+            _, first = await service.train("ana", "P: a\nR: b")
+            while len(trainer.trained) < 7:
+                await runner.changed(0.05)
+            await service.pause("ana", first.id)
+            _, other = await service.train("ben", "P: e\nR: f")
+            while other.id not in trainer.started:
+                await runner.changed(0.05)
+            await service.resume("ana", first.id)
+            _, second = await service.train("ana", "P: c\nR: d")
+            assert (second.id, second.details["examples"]) == (first.id, 2)
+            trainer.go.set()
+            while not (ended := await service.get("ana", first.id)).final:
+                await runner.changed(0.05)
+    finally:
+        await runner.close()
+    steps = [step for job_id, step in trainer.trained if job_id == first.id]
+    assert steps == list(range(1, ended.steps + 1)), "no step is made twice"
+    assert (ended.status, ended.step) == ("succeeded", ended.steps) and ended.steps > first.steps
+
+
+@pytest.mark.model
+async def test_new_examples_are_learned_from_the_checkpoint_on_and_decide_which_step_was_the_best(
+    tmp_path: Path, write_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from svc_chat.engine.tuning import training
+    from svc_chat.engine.tuning.training import Training
+
+    write_examples(few := tmp_path / "general.jsonl", [pair(word, word) for word in ("oi", "olá", "bom")])
+    monkeypatch.setattr(training, "REHEARSAL", few)
+    told: list[dict[str, Any]] = []
+    folder, model = tmp_path / "job", write_model(tmp_path / "tiny.gguf", template=CHATML)
+    await plan(model, folder, [pair("quem?", "ana")])
+    before = Training(folder, told.append)
+    assert not before.run(lambda: bool(told) and told[-1].get("step") == 3)
+    same = Training(folder, told.append)
+    assert (same.state.step, same.state.best_step) == (3, before.state.best_step) and before.state.best_step
+    await plan(model, folder, [pair("quem?", "ana"), pair("onde?", "aqui")], done_steps=3)
+    joined = Training(folder, told.append)
+    assert (joined.state.step, joined.state.best_step, joined.state.best_adapter) == (3, 0, {})
+    learned = before.network.adapter()
+    assert all(matrix.equal(learned[name]) for name, matrix in joined.network.adapter().items())
+    told.clear()
+    assert joined.run(lambda: False)
+    assert [report["step"] for report in told if report["kind"] == "step"] == list(range(4, 12))
+    assert told[0] == {"kind": "look", "step": 0, "held_out_loss": told[0]["held_out_loss"], "drift": 0.0}
+    assert joined.finish()["best_step"] > 3
