@@ -147,7 +147,7 @@ def test_no_small_decoder_fits_the_built_in_model(client: TestClient, installed:
     installed("taesd")
     answer = client.post(GENERATIONS, json={"prompt": "x", "decoder": "small"})
     assert answer.status_code == 400 and answer.json()["error"]["param"] == "decoder"
-    assert draw(client, "draw", steps=1)["parameters"]["decoder"] == "full"
+    assert draw(client, "oficina-draw", steps=1)["parameters"]["decoder"] == "full"
 
 
 def index_of(hub: FakeHub, repo: str, **changes: Any) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from servicekit.models import Catalogue, NoMemory, ServiceModels
 from svc_image_gen.engine.base import Engine
 from svc_image_gen.engine.decoders import Decoders
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from
-from svc_image_gen.settings import Settings
+from svc_image_gen.settings import BUILTIN_ID, Settings
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def build_engines(settings: Settings, decoders: Decoders | None = None) -> dict[
             if folder is None:
                 raise ServiceError("It is neither a diffusers folder nor in the local cache of the hub.")
             builtin = folder.resolve() == settings.builtin_model_path
-            model_id = None if name is None or Path(name).is_dir() else name
+            model_id = BUILTIN_ID if builtin else None if name is None or Path(name).is_dir() else name
             model = installed_from(folder, builtin=builtin, model_id=model_id)
         except ServiceError as error:
             log_event(log, "model not installed", level=logging.WARNING, model=name, reason=error.message)

@@ -12,6 +12,7 @@ from servicekit.models import DEFAULT_ALIASES
 from servicekit.settings import CommaList, ServiceSettings
 
 _BUILTIN = Path(__file__).resolve().parents[2] / "models" / "draw"
+BUILTIN_ID = "oficina-draw"
 
 
 class Settings(ServiceSettings):
@@ -24,7 +25,7 @@ class Settings(ServiceSettings):
     data_dir: Path = Path("data/svc-image-gen")
 
     model_path: Path = _BUILTIN
-    """The built-in model, a diffusers folder; its id is the folder's name."""
+    """The built-in model; the id of another diffusers folder is the folder's name."""
     stable_diffusion_model: str = ""
     """A diffusers folder, or the hub id of a model in the local cache, that draws by default. One that
     is not there is logged, and its name becomes an alias of the built-in model."""

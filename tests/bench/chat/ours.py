@@ -60,7 +60,7 @@ async def start_chat(processes: Processes, keys: KeyServer, model: Path, threads
 
 async def start_images(processes: Processes, keys: KeyServer) -> HttpServer:
     """Start svc-image-gen with its built-in model."""
-    return await _start(processes, keys, "svc-image-gen", "draw", {})
+    return await _start(processes, keys, "svc-image-gen", "oficina-draw", {})
 
 
 async def queue(client: aiohttp.ClientSession, server: HttpServer) -> dict[str, int]:

@@ -10,7 +10,7 @@ import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { Page } from "@/shared/components/Page";
 import { formatNumber } from "@/shared/format";
-import { grouped } from "./voices";
+import { grouped, voiceName } from "./voices";
 
 const FORMATS = ["wav", "mp3", "opus", "flac"];
 
@@ -33,7 +33,7 @@ export default function SpeechTab() {
   const say = useMutation({
     mutationFn: async () => {
       const content = await speak({ input: text.trim(), voice: voice?.id, speed, response_format: format });
-      return { url: URL.createObjectURL(content), text: text.trim(), voice: voice?.name ?? voice?.id ?? "", format };
+      return { url: URL.createObjectURL(content), text: text.trim(), voice: voice ? voiceName(voice, i18n.language) : "", format };
     },
     onSuccess: (one) => setSpoken((all) => [one, ...all].slice(0, 10)),
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Voice } from "@/shared/api/speech";
-import { grouped } from "./voices";
+import { grouped, voiceName } from "./voices";
 
 const robot: Voice[] = [
   { id: "en-us", name: "English", language: "en-us", model: "espeak-ng" },
@@ -16,9 +16,19 @@ describe("voices", () => {
   });
 
   it("tell their model once there is more than one", () => {
-    expect(grouped(robot, "pt-BR")[0]!.items[0]!.label).toBe("Portuguese");
+    expect(grouped(robot, "pt-BR")[0]!.items[0]!.label).toBe("português (Brasil)");
     expect(grouped([...robot, ...kokoro, ...piper], "pt-BR")[0]!.items.map((item) => item.label)).toEqual([
-      "Portuguese · espeak-ng", "Dora · Kokoro-82M", "piper-faber",
+      "português (Brasil) · espeak-ng", "Dora · Kokoro-82M", "piper-faber",
     ]);
+  });
+
+  it("called after their language are called so in the reader's", () => {
+    const named = (id: string, language: string, name: string) => voiceName({ id, language, name, model: "espeak-ng" }, "pt-BR");
+    expect(named("en-us", "en-us", "English (America)")).toBe("inglês (Estados Unidos)");
+    expect(named("pt-br+f2", "pt-br", "Portuguese (Brazil), Anika")).toBe("português (Brasil), Anika");
+    expect(named("ca-va", "ca-va", "Catalan (Valencian)")).toBe("Catalan (Valencian)");
+    expect(named("en-gb-x-rp", "en-gb-x-rp", "English (Received Pronunciation)")).toBe("English (Received Pronunciation)");
+    expect(named("nci", "nci", "Nahuatl (Classical)")).toBe("Nahuatl (Classical)");
+    expect(named("pf_dora", "pt-br", "Dora")).toBe("Dora");
   });
 });

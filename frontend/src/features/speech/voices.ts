@@ -2,9 +2,22 @@
 import type { Voice } from "@/shared/api/speech";
 import { languageName } from "@/shared/format";
 
-/** A voice's name, and with `several` models whose it is. */
-export function label(voice: Voice, several: boolean): string {
+/** Codes of eSpeak NG that are no region of the language ("ca-va" is Valencian, not the Vatican's). */
+const NO_REGION = /-x-|^ca-va$/;
+
+/** A voice's own name; one that is called after its language ("pt-br", "pt-br+f2") is called so in the reader's. */
+export function voiceName(voice: Voice, language: string): string {
   const name = voice.name ?? voice.id;
+  const [spoken = "", variant] = voice.id.split("+");
+  if (spoken !== voice.language || NO_REGION.test(spoken)) return name;
+  const told = languageName(spoken, language);
+  if (told.toLowerCase() === spoken.toLowerCase()) return name;
+  return variant ? `${told}, ${name.split(", ").at(-1)}` : told;
+}
+
+/** A voice's name, and with `several` models whose it is. */
+export function label(voice: Voice, several: boolean, language: string): string {
+  const name = voiceName(voice, language);
   return several && voice.model && voice.model !== name ? `${name} · ${voice.model}` : name;
 }
 
@@ -14,7 +27,7 @@ export function grouped(voices: Voice[], language: string) {
   const several = new Set(voices.map((voice) => voice.model)).size > 1;
   for (const voice of voices) {
     const name = voice.language ? languageName(voice.language, language) : "–";
-    groups.set(name, [...(groups.get(name) ?? []), { value: voice.id, label: label(voice, several) }]);
+    groups.set(name, [...(groups.get(name) ?? []), { value: voice.id, label: label(voice, several, language) }]);
   }
   const own = language.slice(0, 2);
   const mine = new Set(voices.filter((voice) => voice.language?.startsWith(own)).map((voice) => languageName(voice.language!, language)));
