@@ -16,9 +16,10 @@ from openai.types import VectorStore, VectorStoreSearchResponse
 from openai.types.vector_stores import VectorStoreFile, VectorStoreFileBatch
 
 from servicekit.contract import TestKeys
-from servicekit.errors import Forbidden, NotFound, NotReady, UpstreamFailed
+from servicekit.errors import BadRequest, Forbidden, NotFound, NotReady, UpstreamFailed
 from svc_rag.app import create_app
 from svc_rag.domain.attributes import matches
+from svc_rag.domain.vector_stores import NewFile
 from svc_rag.engine.chat_files import ChatFiles
 from svc_rag.engine.fake import FakeChat
 from svc_rag.engine.vector_base import RemoteFile
@@ -218,6 +219,20 @@ def test_a_file_that_is_not_there_or_cannot_be_had_leaves_nothing(served: Served
     )
     assert answer.status_code == 503
     assert client.vector_stores.files.list(store.id).data == []
+
+
+def test_a_batch_that_is_refused_is_not_kept(served: Served) -> None:
+    client = served.client()
+    store, service = client.vector_stores.create(), served.http.app.state.vector_stores  # type: ignore[attr-defined]
+    many = [NewFile(f"file-{number}", {}) for number in range(501)]
+    with pytest.raises(BadRequest, match="501 files; 500 at most"):
+        service.add_batch("ana", store.id, many, {})
+    with pytest.raises(NotFoundError, match="file-none"):
+        client.vector_stores.file_batches.create(store.id, file_ids=["file-none", "file-ships"])
+    service._stores.change(store.id, expired=1)
+    with pytest.raises(BadRequestError, match="expired"):
+        client.vector_stores.file_batches.create(store.id, file_ids=["file-ships"])
+    assert service._stores._read("SELECT count(*) FROM vector_store_batches")[0][0] == 0
 
 
 def test_nothing_of_a_deleted_store_or_file_stays_on_the_disk(served: Served) -> None:

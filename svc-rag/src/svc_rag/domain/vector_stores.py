@@ -118,21 +118,26 @@ class VectorStoreService:
 
         One that cannot be read stays in the store as failed and says why.
         """
-        if len(files) > FILES_AT_ONCE:
-            raise BadRequest(
-                f"{len(files)} files; {FILES_AT_ONCE} at most are added at once.", param="file_ids"
-            )
-        self._usable(owner, store_id)
+        self._check_takes(owner, store_id, files)
         return [self._add(owner, store_id, file, bearer, batch_id) for file in files]
 
     def add_batch(
         self, owner: str, store_id: str, files: Sequence[NewFile], bearer: Mapping[str, str]
     ) -> StoreBatch:
-        """Add several files that are told of together."""
-        self.get(owner, store_id)
+        """Add several files that are told of together; raises as `add_files`.
+
+        What was added until then stays, so that the same call made again goes on (as many jobs as may wait are fewer
+        than the files of one call); a batch without a file does not.
+        """
+        self._check_takes(owner, store_id, files)
         batch = StoreBatch(f"vsfb_{uuid.uuid4().hex}", store_id, time.time())
         self._stores.add_batch(batch)
-        self.add_files(owner, store_id, files, bearer, batch.id)
+        try:
+            self.add_files(owner, store_id, files, bearer, batch.id)
+        except ServiceError:
+            if not self._stores.files(store_id, batch.id):
+                self._stores.delete_batch(batch.id)
+            raise
         return batch
 
     def batch(self, owner: str, store_id: str, batch_id: str) -> StoreBatch:
@@ -315,6 +320,13 @@ class VectorStoreService:
             self._cancel(document.job_id, file.store_id)
         except ServiceError:  # it has ended meanwhile, or belongs to nobody any more
             log.info("a job could not be cancelled")
+
+    def _check_takes(self, owner: str, store_id: str, files: Sequence[NewFile]) -> None:
+        if len(files) > FILES_AT_ONCE:
+            raise BadRequest(
+                f"{len(files)} files; {FILES_AT_ONCE} at most are added at once.", param="file_ids"
+            )
+        self._usable(owner, store_id)
 
     def _usable(self, owner: str, store_id: str) -> VectorStore:
         store = self.get(owner, store_id)

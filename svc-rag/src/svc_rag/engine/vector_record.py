@@ -146,6 +146,10 @@ class SqliteVectorStores:
         """Remember that nobody wants the rest of a batch."""
         self._write("UPDATE vector_store_batches SET cancelled = 1 WHERE id = ?", batch_id)
 
+    def delete_batch(self, batch_id: str) -> None:
+        """Forget a batch; its files stay."""
+        self._write("DELETE FROM vector_store_batches WHERE id = ?", batch_id)
+
     def _read(self, sql: str, *values: object) -> Sequence[sqlite3.Row]:
         return self._database.read().execute(sql, values).fetchall()
 
