@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from servicekit.errors import BadRequest, ServiceError
+from servicekit.errors import BadRequest
 from svc_chat.domain.ask_json import to_json
 from svc_chat.domain.assistants.filenames import told_apart
 from svc_chat.domain.assistants.objects import new_message, new_run, text_of
@@ -96,15 +96,11 @@ class RunService:
         assistant = await asyncio.to_thread(self._assistants.get, owner, new.assistant_id)
         await self._admit(owner)
         fields, messages = new.thread or ({}, ())
-        thread = await self._threads_api.create(owner, fields, messages, new.bearer)
-        extra = [new_message(thread["id"], message) for message in new.messages]
-        before = [*await asyncio.to_thread(self._threads.all_messages, owner, thread["id"]), *extra]
-        try:
+        async with self._threads_api.begun(owner, fields, messages, new.bearer) as thread:
+            extra = [new_message(thread["id"], message) for message in new.messages]
+            before = [*await asyncio.to_thread(self._threads.all_messages, owner, thread["id"]), *extra]
             stored = await self._stored(new, owner, assistant, thread, before)
             return await self._writer.add(stored, extra, Grant(new.bearer), thread)
-        except ServiceError:
-            await asyncio.to_thread(self._threads.delete, owner, thread["id"])
-            raise
 
     async def get(self, owner: str, thread_id: str, run_id: str) -> Body:
         """Return a run as far as it is told."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from servicekit.errors import NotReady, ServiceError
@@ -30,8 +31,27 @@ class Resources:
     def __init__(self, files: FileService, search: FileSearch | None, interpreter: CodeInterpreter | None):
         self.files, self._search, self._interpreter = files, search, interpreter
 
-    async def resolved(self, owner: str, given: Mapping[str, Any], bearer: Bearer) -> dict[str, Any]:
-        """Return OpenAI's `tool_resources` with all that was asked for made; raises NotFound, NotReady."""
+    @asynccontextmanager
+    async def making(self, bearer: Bearer) -> AsyncIterator[list[str]]:
+        """Give the list where the stores that a request makes are written; if it is refused they go again."""
+        made: list[str] = []
+        try:
+            yield made
+        except ServiceError:
+            for store_id in made:
+                try:
+                    await self.searcher().delete_store(store_id, bearer)
+                except ServiceError as error:  # the caller is to learn why it was refused, not of this
+                    log_event(log, "store not removed", level=logging.WARNING, reason=error.code)
+            raise
+
+    async def resolved(
+        self, owner: str, given: Mapping[str, Any], bearer: Bearer, made: list[str]
+    ) -> dict[str, Any]:
+        """Return OpenAI's `tool_resources` with all that was asked for made; raises NotFound, NotReady.
+
+        Stores that it makes are added to `made`; see `making`.
+        """
         kept: dict[str, Any] = {}
         code, search = given.get("code_interpreter"), given.get("file_search")
         if code is not None:
@@ -43,14 +63,23 @@ class Resources:
             for wanted in search["vector_stores"]:
                 for file_id in wanted["file_ids"]:
                     await self.files.get(owner, file_id)
-                ids.append(await self.searcher().make_store(wanted["file_ids"], wanted, bearer))
+                made.append(await self.searcher().make_store(wanted["file_ids"], wanted, bearer))
+                ids.append(made[-1])
             kept["file_search"] = {"vector_store_ids": ids}
         return kept
 
     async def attach(
-        self, owner: str, thread: Body, attachments: Sequence[Mapping[str, Any]], bearer: Bearer
+        self,
+        owner: str,
+        thread: Body,
+        attachments: Sequence[Mapping[str, Any]],
+        bearer: Bearer,
+        made: list[str],
     ) -> dict[str, Any]:
-        """Return the thread with files made findable that its messages bring along; raises NotFound, NotReady."""
+        """Return the thread with files made findable that its messages bring along; raises NotFound, NotReady.
+
+        A store that it makes is added to `made`; see `making`.
+        """
         wanted = []
         for attachment in attachments:
             await self.files.get(owner, attachment["file_id"])
@@ -65,9 +94,9 @@ class Resources:
                 await self.searcher().add_file(ids[0], file_id, bearer)
             return dict(thread)
         expires = {"anchor": "last_active_at", "days": ATTACHED_DAYS}
-        made = await self.searcher().make_store(wanted, {"expires_after": expires}, bearer)
-        resources["file_search"] = {"vector_store_ids": [made]}
-        own = [*thread.get("_own_stores", ()), made]
+        made.append(await self.searcher().make_store(wanted, {"expires_after": expires}, bearer))
+        resources["file_search"] = {"vector_store_ids": [made[-1]]}
+        own = [*thread.get("_own_stores", ()), made[-1]]
         return {**thread, "tool_resources": resources, "_own_stores": own}
 
     async def forget(self, thread: Body, bearer: Bearer) -> None:
@@ -102,8 +131,9 @@ class AssistantService:
 
     async def create(self, owner: str, fields: Mapping[str, Any], bearer: Bearer) -> Body:
         """Keep a new one; raises ModelNotFound, NotFound for its files."""
-        body = new_assistant(await self._resolved(owner, fields, bearer))
-        await asyncio.to_thread(self._store.add, owner, body)
+        async with self._resources.making(bearer) as made:
+            body = new_assistant(await self._resolved(owner, fields, bearer, made))
+            await asyncio.to_thread(self._store.add, owner, body)
         return body
 
     async def get(self, owner: str, assistant_id: str) -> Body:
@@ -117,19 +147,26 @@ class AssistantService:
     async def change(self, owner: str, assistant_id: str, fields: Mapping[str, Any], bearer: Bearer) -> Body:
         """Replace the fields that are given."""
         await self.get(owner, assistant_id)
-        changed = await self._resolved(owner, fields, bearer)
-        return await asyncio.to_thread(self._store.change, owner, assistant_id, lambda b: {**b, **changed})
+        async with self._resources.making(bearer) as made:
+            changed = await self._resolved(owner, fields, bearer, made)
+            return await asyncio.to_thread(
+                self._store.change, owner, assistant_id, lambda b: {**b, **changed}
+            )
 
     async def delete(self, owner: str, assistant_id: str) -> None:
         """Remove one; its runs go on."""
         await asyncio.to_thread(self._store.delete, owner, assistant_id)
 
-    async def _resolved(self, owner: str, fields: Mapping[str, Any], bearer: Bearer) -> dict[str, Any]:
+    async def _resolved(
+        self, owner: str, fields: Mapping[str, Any], bearer: Bearer, made: list[str]
+    ) -> dict[str, Any]:
         kept = dict(fields)
         if "model" in kept:
             await self._chat.resolve(kept["model"], owner)
         if "tool_resources" in kept:
-            kept["tool_resources"] = await self._resources.resolved(owner, kept["tool_resources"], bearer)
+            kept["tool_resources"] = await self._resources.resolved(
+                owner, kept["tool_resources"], bearer, made
+            )
         return kept
 
 
@@ -143,22 +180,31 @@ class ThreadService:
         self, owner: str, fields: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], bearer: Bearer
     ) -> Body:
         """Keep a new one with its first messages."""
-        thread, made = await self.made(owner, fields, messages, bearer)
-        await asyncio.to_thread(self._store.add, owner, thread, made)
-        return thread
+        async with self.begun(owner, fields, messages, bearer) as thread:
+            return thread
 
-    async def made(
+    @asynccontextmanager
+    async def begun(
         self, owner: str, fields: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], bearer: Bearer
-    ) -> tuple[Body, list[dict[str, Any]]]:
-        """Return a new thread and its messages, without keeping them."""
-        kept = dict(fields)
-        if "tool_resources" in kept:
-            kept["tool_resources"] = await self._resources.resolved(owner, kept["tool_resources"], bearer)
-        thread = new_thread(kept)
-        made = [new_message(thread["id"], message) for message in messages]
-        await self._check_pictures(owner, made)
-        attachments = [a for message in made for a in message["attachments"]]
-        return await self._resources.attach(owner, thread, attachments, bearer), made
+    ) -> AsyncIterator[Body]:
+        """Keep a new one with its first messages; if what is done with it is refused, nothing of it stays."""
+        async with self._resources.making(bearer) as stores:
+            kept = dict(fields)
+            if "tool_resources" in kept:
+                kept["tool_resources"] = await self._resources.resolved(
+                    owner, kept["tool_resources"], bearer, stores
+                )
+            thread = new_thread(kept)
+            made = [new_message(thread["id"], message) for message in messages]
+            await self._check_pictures(owner, made)
+            attachments = [a for message in made for a in message["attachments"]]
+            thread = await self._resources.attach(owner, thread, attachments, bearer, stores)
+            await asyncio.to_thread(self._store.add, owner, thread, made)
+            try:
+                yield thread
+            except ServiceError:
+                await asyncio.to_thread(self._store.delete, owner, thread["id"])
+                raise
 
     async def get(self, owner: str, thread_id: str) -> Body:
         """Return one."""
@@ -172,9 +218,12 @@ class ThreadService:
         """Replace the metadata or the resources of its tools."""
         kept = dict(fields)
         await self.get(owner, thread_id)
-        if "tool_resources" in kept:
-            kept["tool_resources"] = await self._resources.resolved(owner, kept["tool_resources"], bearer)
-        return await asyncio.to_thread(self._store.change, owner, thread_id, lambda b: {**b, **kept})
+        async with self._resources.making(bearer) as made:
+            if "tool_resources" in kept:
+                kept["tool_resources"] = await self._resources.resolved(
+                    owner, kept["tool_resources"], bearer, made
+                )
+            return await asyncio.to_thread(self._store.change, owner, thread_id, lambda b: {**b, **kept})
 
     async def delete(
         self, owner: str, thread_id: str, bearer: Bearer, end_runs: Callable[[str, str], Any]
@@ -201,9 +250,10 @@ class ThreadService:
         made = [new_message(thread_id, message) for message in messages]
         await self._check_pictures(owner, made)
         attachments = [a for message in made for a in message["attachments"]]
-        changed = await self._resources.attach(owner, thread, attachments, bearer)
-        if changed != thread:
-            await asyncio.to_thread(self._store.change, owner, thread_id, lambda _: changed)
+        async with self._resources.making(bearer) as stores:
+            changed = await self._resources.attach(owner, thread, attachments, bearer, stores)
+            if changed != thread:
+                await asyncio.to_thread(self._store.change, owner, thread_id, lambda _: changed)
         return changed, made
 
     async def messages(
