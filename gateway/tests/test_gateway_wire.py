@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -133,7 +135,29 @@ async def test_an_answer_is_the_same_however_it_is_cut(shape: str) -> None:
     async with serving(byte_by_byte) as (server, wire):
         answer = await ask(server, wire)
         assert await answer.read() == b"hello"
-        assert {n.lower() for n, _ in answer.raw_headers} <= {b"content-length", b"x-a", b"transfer-encoding"}
+        assert {n for n, _ in answer.raw_headers} <= {b"content-length", b"x-a", b"transfer-encoding"}
+
+
+async def test_a_broken_answer_is_not_taken_for_a_whole_one_when_it_is_read_late() -> None:
+    async with serving(OK + b"Content-Length: 5\r\n\r\nhel") as (server, wire):
+        answer = await ask(server, wire)
+        await asyncio.sleep(0)
+        answer.close()
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()
+
+
+async def test_an_answer_that_was_read_leaves_nothing_to_the_garbage_collector() -> None:
+    async with serving(SHAPES["length"]) as (server, wire):
+        gc.disable()
+        try:
+            answer = await ask(server, wire)
+            assert await answer.read() == b"hello" and answer.content_length == 5
+            left = weakref.ref(answer)
+            del answer
+            assert left() is None
+        finally:
+            gc.enable()
 
 
 async def test_without_a_length_the_end_of_the_connection_is_the_end() -> None:

@@ -44,7 +44,7 @@ class Answer:
         """Where the rest comes from; None when nothing more comes."""
         self.status = 0
         self.raw_headers: list[tuple[bytes, bytes]] = []
-        self.content = self
+        """Names in lower case."""
         self._loop = asyncio.get_running_loop()
         self.head: asyncio.Future[None] = self._loop.create_future()
         self._waiter: asyncio.Future[None] | None = None
@@ -52,16 +52,24 @@ class Answer:
         self._parts: list[bytes] = []
         self._size = 0
 
+    @property
+    def content(self) -> Answer:
+        """Where the body is read. No attribute: an answer that holds itself waits for the garbage collector."""
+        return self
+
     @cached_property
     def headers(self) -> dict[str, str]:
         """The headers, names in lower case; of several of a name the last."""
-        return {n.decode("latin-1").lower(): v.decode("latin-1") for n, v in self.raw_headers}
+        return {n.decode("latin-1"): v.decode("latin-1") for n, v in self.raw_headers}
 
     @property
     def content_length(self) -> int | None:
         """The declared length."""
-        length = self.headers.get("content-length", "")
-        return int(length) if length.isdecimal() else None
+        length = b""
+        for name, value in self.raw_headers:
+            if name == b"content-length":
+                length = value
+        return int(length) if length.isdigit() else None
 
     @property
     def content_type(self) -> str:
@@ -95,8 +103,10 @@ class Answer:
 
     async def read(self) -> bytes:
         """Return the whole body."""
-        parts = [content async for content in self.iter_any()]
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        content = await self.readany()
+        if self.connection is None and self._error is None and not self._parts:  # nearly always
+            return content
+        return content + b"".join([part async for part in self.iter_any()])
 
     def begin(self, status: int) -> None:
         """Take in that the head is complete."""
@@ -203,7 +213,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take in a header, or a trailer, which is dropped."""
         if self._answer is not None and not self._answer.status:
-            self._answer.raw_headers.append((name, value))
+            self._answer.raw_headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is here, or that of a hint that comes before it."""
