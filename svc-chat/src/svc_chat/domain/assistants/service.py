@@ -21,6 +21,8 @@ from svc_chat.engine.threads import Assistants, Body, Threads
 from svc_chat.engine.tools_base import Bearer, CodeInterpreter, FileSearch
 
 log = logging.getLogger(__name__)
+Made = list[str]
+"""Ids of the vector stores that a request made."""
 ATTACHED_DAYS = 7
 """Days without use after which files attached to messages are not found any more, as OpenAI has it."""
 
@@ -32,9 +34,9 @@ class Resources:
         self.files, self._search, self._interpreter = files, search, interpreter
 
     @asynccontextmanager
-    async def making(self, bearer: Bearer) -> AsyncIterator[list[str]]:
+    async def making(self, bearer: Bearer) -> AsyncIterator[Made]:
         """Give the list where the stores that a request makes are written; if it is refused they go again."""
-        made: list[str] = []
+        made: Made = []
         try:
             yield made
         except ServiceError:
@@ -46,7 +48,7 @@ class Resources:
             raise
 
     async def resolved(
-        self, owner: str, given: Mapping[str, Any], bearer: Bearer, made: list[str]
+        self, owner: str, given: Mapping[str, Any], bearer: Bearer, made: Made
     ) -> dict[str, Any]:
         """Return OpenAI's `tool_resources` with all that was asked for made; raises NotFound, NotReady.
 
@@ -74,7 +76,7 @@ class Resources:
         thread: Body,
         attachments: Sequence[Mapping[str, Any]],
         bearer: Bearer,
-        made: list[str],
+        made: Made,
     ) -> dict[str, Any]:
         """Return the thread with files made findable that its messages bring along; raises NotFound, NotReady.
 
@@ -158,7 +160,7 @@ class AssistantService:
         await asyncio.to_thread(self._store.delete, owner, assistant_id)
 
     async def _resolved(
-        self, owner: str, fields: Mapping[str, Any], bearer: Bearer, made: list[str]
+        self, owner: str, fields: Mapping[str, Any], bearer: Bearer, made: Made
     ) -> dict[str, Any]:
         kept = dict(fields)
         if "model" in kept:
