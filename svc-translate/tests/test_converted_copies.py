@@ -1,7 +1,15 @@
-"""A copy that was being made when the service was killed does not stay on the disk."""
+"""A copy that was being made when the service was killed does not stay on the disk, nor does who made it go on."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +36,44 @@ def test_nothing_is_left_of_a_copy_that_failed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="torn"), workplace(tmp_path):
         raise OSError("torn")
     assert list(tmp_path.iterdir()) == []
+
+
+CONVERTING = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from svc_translate.engine.convert import _run_child, workplace
+with workplace(Path(sys.argv[1])) as (work, lock):
+    _run_child(SimpleNamespace(id="odd", path=Path(sys.argv[2])), work / "model", lock)
+"""
+
+
+@contextlib.contextmanager
+def reader_of(fifo: Path) -> Iterator[int]:
+    """Lend the end to write of a pipe that somebody reads, or is about to read."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError:  # nobody reads it yet
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    try:
+        yield end
+    finally:
+        os.close(end)
+
+
+def test_who_converts_ends_with_a_service_that_is_killed(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    os.mkfifo(model / "config.json")  # whoever reads it waits for ever
+    command = [sys.executable, "-c", CONVERTING, str(tmp_path / "cache"), str(model)]
+    with subprocess.Popen(command) as service, reader_of(model / "config.json") as end:
+        gone = select.poll()
+        gone.register(end, select.POLLERR)
+        assert gone.poll(0) == [], "it converts"
+        service.send_signal(signal.SIGKILL)
+        service.wait()
+        assert gone.poll(60_000), "nobody reads any more"
