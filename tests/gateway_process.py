@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import aiohttp
 
+from tests.ports import free_port
+
 KEY = "ofi_test_0123456789abcdefghij"
 AUTH = {"Authorization": f"Bearer {KEY}"}
 START_TIMEOUT_S = 60
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class GatewayProcess:

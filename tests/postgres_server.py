@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway_process import free_port
+from tests.ports import free_port
 
 _NOBODY = 65534
 

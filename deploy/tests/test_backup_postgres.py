@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from deploy.console import Stop
 from deploy.layout import Layout
 from deploy.tests import backup_stack as stacks
 from deploy.tests.backup_stack import git
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,7 @@ def server() -> Iterator[str]:
         pytest.skip("PostgreSQL's server and client are not installed")
     initdb, pg_ctl, _ = map(str, programs)
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     as_user: list[str] = []
     if os.getuid() == 0:
         as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

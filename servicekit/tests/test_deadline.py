@@ -20,6 +20,9 @@ from servicekit.health import Readiness
 from servicekit.settings import ServiceSettings
 from servicekit.tracing import passed_on
 
+PATIENCE = ("0.2", "2", "20")
+"""Deadlines that pass sooner or later; the first may pass before the work has begun, on a machine that is busy."""
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> ServiceSettings:
@@ -73,17 +76,31 @@ async def client(settings: ServiceSettings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_work_is_cancelled_when_the_deadline_passes(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/slow", headers={HEADER: "0.2"})
-    assert answer.status_code == 504 and answer.json()["error"]["code"] == "deadline_exceeded"
+    for seconds in PATIENCE:
+        answer = await client.get("/slow", headers={HEADER: seconds})
+        assert answer.status_code == 504 and answer.json()["error"]["code"] == "deadline_exceeded"
+        if client.app.state.ended:  # type: ignore[attr-defined]
+            break
     assert client.app.state.ended == ["slow"]  # type: ignore[attr-defined]
 
 
 async def test_work_that_ends_by_itself_is_let_do_so(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/own", headers={HEADER: "0.2"})
+    for seconds in PATIENCE:
+        answer = await client.get("/own", headers={HEADER: seconds})
+        if answer.status_code == 200:
+            break
     assert answer.json() == {"ended_by_itself": True}
 
 
 async def test_a_stream_is_cut_off_when_the_deadline_passes(client: httpx.AsyncClient) -> None:
+    for seconds in PATIENCE:
+        sent = await cut_off(client, seconds)
+        if sent[0]["status"] == 200:
+            break
+    assert sent[0]["status"] == 200 and sent[-1]["more_body"]  # unfinished: the server closes the connection
+
+
+async def cut_off(client: httpx.AsyncClient, seconds: str) -> list[dict]:
     sent: list[dict] = []
 
     async def receive() -> dict:
@@ -94,21 +111,21 @@ async def test_a_stream_is_cut_off_when_the_deadline_passes(client: httpx.AsyncC
     async def send(message: dict) -> None:
         sent.append(message)
 
-    headers = [(b"host", b"localhost"), (HEADER.encode(), b"0.3")]
+    headers = [(b"host", b"localhost"), (HEADER.encode(), seconds.encode())]
     scope = {
         "type": "http", "method": "GET", "path": "/stream", "query_string": b"", "headers": headers,
         "http_version": "1.1", "client": ("127.0.0.1", 1), "asgi": {"version": "3.0", "spec_version": "2.4"},
     }  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await client.app(scope, receive, send)  # type: ignore[attr-defined]
-    assert sent[0]["status"] == 200 and sent[-1]["more_body"]  # unfinished: the server closes the connection
+    return sent
 
 
 async def test_a_neighbour_is_told_a_little_less_and_without_a_deadline_nothing(
     client: httpx.AsyncClient,
 ) -> None:
-    told = (await client.get("/left", headers={HEADER: "20"})).json()
-    assert 10 < float(told[HEADER]) <= 19
+    told = (await client.get("/left", headers={HEADER: "600"})).json()
+    assert 300 < float(told[HEADER]) < 600
     assert (await client.get("/left")).json() == {}
     assert (await client.get("/detached", headers={HEADER: "20"})).json() == {}
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.ports import free_port
+
 SERVE = """
 import sys
 from servicekit.health import Readiness
@@ -63,9 +65,7 @@ REQUESTS: dict[str, tuple[bytes, bytes]] = {
 @pytest.fixture(scope="module", params=["fastapi", "flask"])
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
     """The port of a service in a process of its own, as it runs outside of tests."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        chosen = int(probe.getsockname()[1])
+    chosen = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, request.param, str(chosen)],
         stdout=subprocess.DEVNULL,
@@ -80,20 +80,20 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
         assert process.poll() is None, "the service went down"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def alive(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=20).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=60).status_code == 200
     except httpx.HTTPError:
         return False
 
 
 def said(port: int, first: bytes, then: bytes) -> bytes:
     """Send `first` and `then` again and again; return the first line of the answer, empty if just dropped."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.settimeout(20)
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.settimeout(60)
         answer = b""
         try:
             connection.sendall(first)
@@ -117,5 +117,5 @@ def test_what_is_no_honest_request_is_refused_or_dropped(port: int, name: str) -
 
 
 def test_an_honest_request_is_answered(port: int) -> None:
-    got = httpx.post(f"http://127.0.0.1:{port}/echo", json={"a": 1}, timeout=20)
+    got = httpx.post(f"http://127.0.0.1:{port}/echo", json={"a": 1}, timeout=60)
     assert (got.status_code, got.json()) == (200, {"got": {"a": 1}})

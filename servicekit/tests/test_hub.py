@@ -349,6 +349,7 @@ def test_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
 def test_a_second_request_joins_the_job_that_is_at_it(service: Service, tmp_path: Path) -> None:
     installs = service.installs()
     service.hub.faults.bytes_per_s = 300_000
+    service.hub.faults.waits_at = 1  # the first goes on only when it is cancelled
     queue = JobQueue("svc-hub", f"sqlite:///{tmp_path}/jobs.db", {"model.install": installs.run})
     queue.start()
     try:
@@ -357,7 +358,8 @@ def test_a_second_request_joins_the_job_that_is_at_it(service: Service, tmp_path
         with pytest.raises(Conflict, match="Somebody else"):
             installs.begin("mini", None, "bia", "owner", queue)
         queue.cancel(first.id, "ana")
-        deadline = time.monotonic() + 30
+        service.hub.faults.waits_at = 0
+        deadline = time.monotonic() + 120
         while not queue.get(first.id, "ana").final and time.monotonic() < deadline:
             time.sleep(0.02)
         assert queue.get(first.id, "ana").status == "cancelled"

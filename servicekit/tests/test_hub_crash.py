@@ -37,23 +37,32 @@ def start(folder: Path, hub: FakeHub) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_until_sent(hub: FakeHub, process: subprocess.Popen[str], count: int) -> None:
-    deadline = time.monotonic() + 60
-    while hub.sent_bytes < count and time.monotonic() < deadline and process.poll() is None:
+def wait_until_stored(folder: Path, process: subprocess.Popen[str], count: int) -> None:
+    """Wait until so much lies on the disk: what was sent may still be on its way when a process is killed."""
+    deadline = time.monotonic() + 120
+    while (stored := _stored(folder)) < count and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
-    assert hub.sent_bytes >= count, process.communicate()[1]
+    if stored < count:
+        process.kill()
+    assert stored >= count, process.communicate()[1]
+
+
+def _stored(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def test_an_install_killed_twice_ends_verified_and_fetches_nothing_twice(tmp_path: Path) -> None:
     with FakeHub({"me/mini": {"config.json": b"{}", "model.safetensors": WEIGHTS}}) as hub:
         hub.faults.bytes_per_s = 3_000_000
         for seen in (2_000_000, 4_000_000):
+            hub.faults.waits_at = seen  # so that the process is killed in the middle, however long that takes
             process = start(tmp_path, hub)
-            wait_until_sent(hub, process, seen)
+            wait_until_stored(tmp_path / "models", process, seen - 1_000_000)
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
             assert Shelf(tmp_path / "models").models() == []
-        out, err = start(tmp_path, hub).communicate(timeout=60)
+        hub.faults.waits_at = 0
+        out, err = start(tmp_path, hub).communicate(timeout=300)
         assert "arrived me/mini\ncompleted" in out, err
         (model,) = Shelf(tmp_path / "models").models()
         assert model.weights.read_bytes() == WEIGHTS

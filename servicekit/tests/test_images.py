@@ -111,10 +111,10 @@ def webp_header(side: int) -> bytes:
     ids=["png", "png-huge", "png-long", "webp", "gif", "bmp"],
 )
 def test_a_bomb_is_refused_from_its_header(bomb: bytes) -> None:
-    before, started = psutil.Process().memory_info().rss, time.perf_counter()
+    before, started = psutil.Process().memory_info().rss, time.thread_time()
     with pytest.raises(InvalidImage):
         decode(bomb)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     assert psutil.Process().memory_info().rss - before < 32 * 2**20
 
 

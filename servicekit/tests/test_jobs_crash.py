@@ -28,7 +28,7 @@ def handler(ctx, payload):
         if n == 2 and not (folder / "second").exists():
             (folder / "reached").touch()
             import threading
-            threading.Event().wait(60)
+            threading.Event().wait(300)
     return {"squares": squares}
 
 queue = JobQueue("svc-crash", f"sqlite:///{folder}/jobs.db", {"count": handler})
@@ -54,7 +54,7 @@ def test_a_killed_job_is_finished_after_the_restart_with_each_step_once(tmp_path
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     (tmp_path / "second").touch()
-    out, err = start(tmp_path).communicate(timeout=60)
+    out, err = start(tmp_path).communicate(timeout=300)
     assert "{'squares': [0, 1, 4, 9, 16, 25]} completed" in out, err
     steps = (tmp_path / "steps").read_text().split()
     assert sorted(steps) == sorted("012345" * 2)

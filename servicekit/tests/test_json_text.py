@@ -74,9 +74,9 @@ def test_what_passes_never_parses_into_half_a_character(text: str) -> None:
 
 def test_a_large_body_of_escapes_is_read_in_linear_time() -> None:
     def seconds(body: bytes) -> float:
-        started = time.perf_counter()
+        started = time.thread_time()
         check(body)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     small = min(seconds(b'"' + rb"\ud83d\ude00" * 20_000 + b'"') for _ in range(3))
     assert seconds(b'"' + rb"\ud83d\ude00" * 400_000 + b'"') < 20 * small * 10 + 1

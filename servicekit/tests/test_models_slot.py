@@ -17,7 +17,7 @@ from servicekit.errors import Conflict, NotReady
 from servicekit.models import ModelSlot
 
 
-def wait_until(holds: Callable[[], bool], within_s: float = 5.0) -> bool:
+def wait_until(holds: Callable[[], bool], within_s: float = 60.0) -> bool:
     deadline = time.monotonic() + within_s
     pause = threading.Event()
     while time.monotonic() < deadline:
@@ -33,7 +33,7 @@ def test_concurrent_callers_share_one_load() -> None:
 
     def load() -> str:
         loads.append(1)
-        gate.wait(5)
+        gate.wait(60)
         return "model"
 
     slot = ModelSlot(load)
@@ -46,7 +46,7 @@ def test_concurrent_callers_share_one_load() -> None:
         results = [pool.submit(use, n) for n in range(8)]
         assert wait_until(lambda: slot.state == "loading")
         gate.set()
-        assert [r.result(5) for r in results] == ["model"] * 8
+        assert [r.result(60) for r in results] == ["model"] * 8
     assert loads == [1] and slot.loaded and slot.users == 0
 
 
@@ -56,7 +56,7 @@ def test_a_load_error_reaches_every_waiting_caller_and_the_next_call_tries_again
 
     def load() -> str:
         attempts.append(1)
-        gate.wait(5)
+        gate.wait(60)
         if len(attempts) == 1:
             raise OSError("/secret/path is missing")
         return "model"
@@ -66,7 +66,7 @@ def test_a_load_error_reaches_every_waiting_caller_and_the_next_call_tries_again
         results = [pool.submit(slot.load) for _ in range(4)]
         assert wait_until(lambda: len(slot._changed._waiters) == 3)  # type: ignore[attr-defined]
         gate.set()
-        errors = [r.exception(5) for r in results]
+        errors = [r.exception(60) for r in results]
     assert all(isinstance(e, NotReady) and "secret" not in e.message for e in errors)
     assert slot.state == "failed" and attempts == [1]
     slot.load()
@@ -222,7 +222,7 @@ def test_a_closed_slot_is_freed_by_its_last_user() -> None:
 def test_a_slot_closed_while_it_loads_is_freed() -> None:
     freed: list[str] = []
     gate = threading.Event()
-    slot = ModelSlot(lambda: "model" if gate.wait(5) else "late", freed.append)
+    slot = ModelSlot(lambda: "model" if gate.wait(60) else "late", freed.append)
     slot.begin()
     assert wait_until(lambda: slot.state == "loading")
     slot.close()

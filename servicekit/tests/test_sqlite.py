@@ -29,8 +29,8 @@ class BusyAtFirst:
 
 def test_a_file_that_is_busy_at_first_is_tried_again() -> None:
     connection = BusyAtFirst(3)
-    write_ahead(connection, 5)
-    assert connection.said == ["PRAGMA busy_timeout=5000"] + ["PRAGMA journal_mode=WAL"] * 4
+    write_ahead(connection, 60)
+    assert connection.said == ["PRAGMA busy_timeout=60000"] + ["PRAGMA journal_mode=WAL"] * 4
 
 
 def test_a_file_that_stays_busy_is_an_error() -> None:

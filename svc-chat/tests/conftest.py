@@ -23,6 +23,7 @@ from svc_chat.engine.base import Describer, Engine
 from svc_chat.engine.fake import FakeEngine
 from svc_chat.engine.tools_base import CodeInterpreter, FileSearch
 from svc_chat.settings import Settings
+from tests.ports import free_port
 
 Tools = tuple[FileSearch | None, CodeInterpreter | None]
 
@@ -106,7 +107,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         thread.join(10)
 
 
-def until(what: Callable[[], object], within_s: float = 10.0) -> None:
+def until(what: Callable[[], object], within_s: float = 60.0) -> None:
     """Poll until `what` holds."""
     deadline = time.monotonic() + within_s
     while not what():
@@ -235,8 +236,7 @@ def postgres() -> Iterator[str]:
     if initdb is None or pg_ctl is None:
         pytest.skip("PostgreSQL's server is not installed")
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     as_user: list[str] = []
     if subprocess.run(["id", "-u"], capture_output=True, text=True, check=True).stdout.strip() == "0":
         as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from svc_chat.engine.base import GenerationRequest, Message
 from svc_chat.engine.fake import FakeEngine
 from svc_chat.engine.group import EngineGroup
+from tests.ports import free_port
 
 SERVER = """
 import sys
@@ -56,9 +56,7 @@ async def test_an_answer_that_ends_in_time_is_not_touched() -> None:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 from openai import OpenAI
+
+from tests.ports import free_port
 
 PROGRAM = """
 import sys
@@ -47,8 +48,7 @@ class Service:
 
     def __init__(self, folder: Path):
         self.folder, self.starts = folder, 0
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.openai = OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key="x", max_retries=0)
         self.process: subprocess.Popen[bytes] | None = None
 

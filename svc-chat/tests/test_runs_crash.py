@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,8 @@ import httpx
 import openai
 import pytest
 from openai import OpenAI
+
+from tests.ports import free_port
 
 from .assisting import WEATHER
 
@@ -86,8 +87,7 @@ class Service:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         url = f"http://127.0.0.1:{self.port}/v1"
         self.beta = OpenAI(base_url=url, api_key="x", max_retries=0, timeout=30).beta
         self.process: subprocess.Popen[bytes] | None = None

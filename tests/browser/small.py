@@ -14,7 +14,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ from deploy import services
 from deploy.layout import Layout
 from servicekit.hub.fake_hub import FakeHub, repository_of
 from tests.browser.browser import Site
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 180
@@ -135,7 +135,7 @@ class SmallStack:
         self._model = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._hub = FakeHub({FOR_THE_PAGE: repository_of(ROOT / "frontend/public/models/oficina-chat")})
         self._layout = Layout(ROOT, data_dir, env=dict(os.environ))
-        self._ports = {"gateway": _free_port(), name: _free_port()}
+        self._ports = {"gateway": free_port(), name: free_port()}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.site = Site(f"http://127.0.0.1:{self._ports['gateway']}", None, "owner", PASSWORD)
 
@@ -267,9 +267,3 @@ def small_stack(
 
 def _service(name: str) -> services.Service:
     return next(one for one in services.ALL if one.name == name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway_process import free_port
+from tests.ports import free_port
 
 CHAT = "/v1/chat/completions"
 

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from tests.chaos.conftest import CHAT, at_rate, percentile
-from tests.gateway_process import AUTH, GatewayProcess, free_port
+from tests.gateway_process import AUTH, GatewayProcess
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 TOLD_WITHIN_S = 2.0

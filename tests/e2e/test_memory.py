@@ -17,7 +17,8 @@ import pytest
 from deploy import services
 from deploy.layout import Layout
 from tests.e2e.conftest import until
-from tests.gateway_process import KEY, free_port
+from tests.gateway_process import KEY
+from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).resolve().parents[2]

@@ -49,6 +49,8 @@ class Faults:
     """Files whose content is not what the listing promises."""
     bytes_per_s: float = 0.0
     """Speed of a file; 0: as fast as it goes."""
+    waits_at: int = 0
+    """Bytes of all files after which no more come until this is another number; 0: it never waits."""
     gated: bool = False
     redirect: bool = False
     """Files are at another address of the same server."""
@@ -235,6 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
         step = max(1024, int(speed / 20)) if speed else max(1, len(part))
         try:
             for at in range(0, len(part), step):
+                while 0 < self.served.faults.waits_at <= self.served.sent_bytes:
+                    time.sleep(0.01)
                 self.wfile.write(part[at : at + step])
                 self.wfile.flush()
                 self.served.sent_bytes += len(part[at : at + step])
