@@ -13,6 +13,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from gateway.engine import limiter
+
 from .conftest import serve_gateway, until
 from .test_gateway_auth import member
 
@@ -87,6 +89,7 @@ async def test_when_the_last_caller_leaves_the_call_ends_and_the_next_one_asks_a
     gateway.fake.routes[PATH] = never
     callers = [asyncio.create_task(ask(gateway)) for _ in range(3)]
     await until(lambda: gateway.fake.calls(PATH))
+    await until(lambda: [len(flight._at) for flight in gateway.edge._cached._flights.values()] == [3])
     for caller in callers:
         caller.cancel()
     await until(lambda: gateway.fake.cancelled == [PATH])
@@ -96,15 +99,21 @@ async def test_when_the_last_caller_leaves_the_call_ends_and_the_next_one_asks_a
 
 
 async def test_callers_of_a_call_that_fails_all_learn_it_and_it_is_asked_once(gateway):
+    go = asyncio.Event()
+
     async def slow(request: web.Request) -> web.Response:
-        await asyncio.sleep(0.2)
+        await go.wait()
         assert request.transport is not None
         request.transport.close()
         return web.Response()
 
     gateway.fake.routes[PATH] = slow
-    found = await asyncio.gather(*(ask(gateway) for _ in range(20)))
-    assert {status for status, _ in found} == {503} and len(gateway.fake.calls(PATH)) == 1
+    callers = [asyncio.create_task(ask(gateway)) for _ in range(20)]
+    await until(lambda: any(len(flight._at) == 20 for flight in gateway.edge._cached._flights.values()))
+    go.set()
+    assert {status for status, _ in await asyncio.gather(*callers)} == {503} and len(
+        gateway.fake.calls(PATH)
+    ) == 1
 
 
 async def test_a_result_too_large_to_keep_passes_at_the_pace_of_its_reader(gateway):
@@ -184,7 +193,7 @@ async def test_redis_killed_or_frozen_costs_only_the_cache(fake, tmp_path, redis
             if await hits(gateway, ASK | {"warm": n}) or await hits(gateway, ASK | {"warm": n}):
                 break
             await asyncio.sleep(0.1)
-        await until(lambda: cache.available, 20)
+        await until(lambda: cache.available)
         server.send_signal(how)
         took = []
         for n in range(30):
@@ -192,31 +201,32 @@ async def test_redis_killed_or_frozen_costs_only_the_cache(fake, tmp_path, redis
             assert (await ask(gateway, body=ASK | {"n": n}))[0] == 200
             took.append(time.monotonic() - start)
         assert not cache.available
-        assert max(took[0], took[1]) < 1.0  # 0.2 s until it is known, and a busy machine
-        assert sorted(took)[len(took) // 2] < 0.1
+        # 0.2 s until it is known; then nobody waits, but for the machine
+        assert max(took) < 30 and sorted(took)[len(took) // 2] < 0.15
         assert await ask(gateway, body=ASK | {"n": 0}) == (200, "hit")
         if how == signal.SIGSTOP:
             server.send_signal(signal.SIGCONT)
-            await until(lambda: cache.available, 20)
+            await until(lambda: cache.available)
 
 
-async def test_counts_are_shared_through_redis(fake, tmp_path, redis_server):
+async def test_counts_are_shared_through_redis(fake, tmp_path, redis_server, still, monkeypatch):
     _, url = redis_server
+    monkeypatch.setattr(limiter, "_TIMEOUT_S", 20.0)
     more = {"redis_url": url, "rate_limit": "40/minute"}
     async with (
         serve_gateway(fake, tmp_path / "a", **more) as one,
         serve_gateway(fake, tmp_path / "b", **more) as two,
     ):
-        two.parts.limiter._rates["calls"].take("x", time.time())
-        one.parts.limiter._rates["calls"].take("x", time.time())
+        two.parts.limiter.take("calls", "x")
+        one.parts.limiter.take("calls", "x")
         await until(lambda: any(c.elsewhere for c in one.parts.limiter._rates["calls"]._counts.values())
-                    or any(c.elsewhere for c in two.parts.limiter._rates["calls"]._counts.values()), 8)  # fmt: skip
+                    or any(c.elsewhere for c in two.parts.limiter._rates["calls"]._counts.values()))  # fmt: skip
 
 
-async def test_the_rate_limit_answers_429_with_retry_after(fake, tmp_path):
+async def test_the_rate_limit_answers_429_with_retry_after(fake, tmp_path, still):
     async with serve_gateway(fake, tmp_path, rate_limit="5/minute") as gateway:
         found = [(await ask(gateway, "/v1/chat/completions"))[0] for _ in range(12)]
-        assert found[:5] == [200] * 5 and found[-1] == 429
+        assert found == [200] * 5 + [429] * 7
         async with gateway.post("/v1/chat/completions", json={}) as answer:
             assert int(answer.headers["Retry-After"]) >= 1
             assert (await answer.json())["error"]["code"] == "rate_limit_exceeded"

@@ -19,8 +19,12 @@ async def raw(gateway, content: bytes) -> int:
     host, port = gateway.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(content)
-    line = await asyncio.wait_for(reader.readline(), 5)
-    writer.close()
+    try:
+        line = await asyncio.wait_for(reader.readline(), 60)
+    except ConnectionError:  # closed before it had read everything, and the answer went with it
+        return 0
+    finally:
+        writer.close()
     return int(line.split()[1]) if line else 0
 
 

@@ -145,9 +145,9 @@ async def test_a_stream_is_told_again_event_by_event(gateway):
 
     gateway.fake.routes[CHAT] = stream
     async with gateway.post(CHAT, json=ASK, headers=keyed(gateway)) as answer:
-        assert await asyncio.wait_for(answer.content.readany(), 5) == b"data: 1\n\n"
+        assert await asyncio.wait_for(answer.content.readany(), 60) == b"data: 1\n\n"
         async with gateway.post(CHAT, json=ASK, headers=keyed(gateway)) as second:
-            assert await asyncio.wait_for(second.content.readany(), 5) == b"data: 1\n\n"
+            assert await asyncio.wait_for(second.content.readany(), 60) == b"data: 1\n\n"
             go.set()
             assert await second.content.read() == b"data: 2\n\n"
         assert await answer.content.read() == b"data: 2\n\n"

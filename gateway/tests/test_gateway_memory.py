@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,7 +139,10 @@ async def test_a_grant_ends_with_the_model_and_a_repeated_question_costs_nothing
         chat.wishes = [wish(60, "other", "e" * 16)]
 
         asked = [(await ask(gateway, "chat", "e" * 16))[0]]
-        while asked[-1] != 200 and len(asked) < 100:  # until a report younger than the grant was seen
+        deadline = time.monotonic() + 60
+        while (
+            asked[-1] != 200 and time.monotonic() < deadline
+        ):  # until a report younger than the grant was seen
             asked.append((await ask(gateway, "chat", "e" * 16))[0])
             await asyncio.sleep(0.1)
         assert asked[-1] == 200
@@ -156,7 +160,7 @@ async def test_only_what_the_service_itself_reports_is_granted(fake, tmp_path):
 
 async def test_the_status_tells_who_holds_how_much(fake, tmp_path):
     async with served(tmp_path, fake, Service(held=[held("a", 60)]), Service()) as gateway:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 async with gateway.get("/api/status") as answer:
                     memory = (await answer.json())["memory"]

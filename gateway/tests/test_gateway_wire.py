@@ -14,7 +14,7 @@ import pytest
 
 from gateway.engine.wire import Answer, Garbled, Unreachable, Wire
 
-from .conftest import until
+from .conftest import patiently, until
 
 Say = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -62,7 +62,7 @@ async def serving(say: Say | bytes) -> AsyncIterator[tuple[Server, Wire]]:
     server = Server(plain if isinstance(say, bytes) else say)
     listening = await asyncio.start_server(server.connected, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    wire = Wire(2.0)
+    wire = Wire(60.0)
     try:
         yield server, wire
     finally:
@@ -71,7 +71,7 @@ async def serving(say: Say | bytes) -> AsyncIterator[tuple[Server, Wire]]:
 
 
 async def ask(server: Server, wire: Wire, method: str = "GET", body: bytes | None = None, **more) -> Answer:
-    given = {"silence_s": 10.0, "headers": [("x-a", "b")]} | more
+    given = {"silence_s": 60.0, "headers": [("x-a", "b")]} | more
     return await wire.request(server.url, method, "/x?y=1", body=body, **given)
 
 
@@ -195,8 +195,7 @@ async def test_a_kept_connection_that_the_service_closed_is_not_used() -> None:
     async with serving(once) as (server, wire):
         for number in range(1, 4):
             assert await (await ask(server, wire)).read() == b"ok"
-            await until(lambda n=number: server.lost == n)
-            await asyncio.sleep(0.01)
+            await until(lambda n=number: server.lost == n and not wire._idle[server.url])
         assert len(server.requests) == 3
 
 
@@ -260,15 +259,19 @@ async def test_silence_is_a_timeout_before_and_within_an_answer() -> None:
     async with serving(silent) as (server, wire):
         with pytest.raises(TimeoutError):
             await ask(server, wire, silence_s=0.1)
-    async with serving(begun) as (server, wire):
-        answer = await ask(server, wire, silence_s=0.1)
+
+    async def heard_of(limit_s: float) -> None:
+        answer = await ask(server, wire, silence_s=limit_s)
         with pytest.raises(TimeoutError):
             await answer.read()
+
+    async with serving(begun) as (server, wire):
+        await patiently(heard_of, (0.1, 1.0, 10.0))
 
 
 async def test_nobody_listening_is_unreachable(unused_tcp_port: int) -> None:
     with pytest.raises(Unreachable):
-        await Wire(2.0).request(f"http://127.0.0.1:{unused_tcp_port}", "GET", "/", [], None, 1.0)
+        await Wire(60.0).request(f"http://127.0.0.1:{unused_tcp_port}", "GET", "/", [], None, 60.0)
 
 
 async def test_a_slow_reader_makes_the_service_wait() -> None:
@@ -282,14 +285,21 @@ async def test_a_slow_reader_makes_the_service_wait() -> None:
             await writer.drain()
             sent += 100_000
 
-    async with serving(flood) as (server, wire):
-        answer = await ask(server, wire, silence_s=0.3)
-        await asyncio.sleep(0.7)  # longer than the silence that is borne: it is we who do not listen
-        assert sent < 20_000_000
+    async def slow(limit_s: float) -> None:
+        nonlocal sent
+        sent = 0
+        answer = await ask(server, wire, silence_s=limit_s)
+        await asyncio.sleep(
+            2.5 * limit_s
+        )  # longer than the silence that is borne: it is we who do not listen
+        assert sent < 50_000_000
         size = 0
         async for part in answer.iter_any():
             size += len(part)
         assert size == 100_000_000
+
+    async with serving(flood) as (server, wire):
+        await patiently(slow, (0.3, 3.0, 10.0))
 
 
 async def test_leaving_closes_the_connection() -> None:
