@@ -53,7 +53,7 @@ def create_app(
         sweeper.start()
         loading = asyncio.create_task(watch(names, studio.engines, readiness))
         yield
-        await loading
+        loading.cancel()  # what is being loaded is not waited for
         await asyncio.to_thread(sweeper.stop)
         await asyncio.to_thread(queue.stop)
         for one in studio.engines.values():

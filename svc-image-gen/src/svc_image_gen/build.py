@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from servicekit.aside import aside
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.logs import log_event
@@ -80,7 +80,7 @@ async def watch(models: ServiceModels, engines: Mapping[str, Engine], readiness:
     engine = engines[models.default]
     readiness.set(status="loading", reason=f"loading {models.default}", model=models.default)
     try:
-        await asyncio.to_thread(engine.slot.load)
+        await aside(engine.slot.load)
     except NoMemory:
         readiness.set(status="ready", device=engine.device)  # it is loaded when there is room for it
     except ServiceError as error:

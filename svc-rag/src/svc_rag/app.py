@@ -98,7 +98,7 @@ def create_app(
         readiness.watch_queue(queue.load)
         loading = asyncio.create_task(embedder_watch.load())
         yield
-        await loading
+        loading.cancel()  # what is being loaded is not waited for
         await asyncio.to_thread(sweeper.stop)
         await asyncio.to_thread(queue.stop)
         await asyncio.to_thread(watch.stop)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from servicekit.aside import aside
 from servicekit.errors import ServiceError, TooBusy
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, ModelSlot, NoMemory, ServiceModels
@@ -195,7 +195,7 @@ class EmbedderWatch:
         name = self._embedders.name_in_use
         self._readiness.set(status="loading", reason=f"loading {name}", model=name)
         try:
-            await asyncio.to_thread(lambda: self._embedders.in_use().embed(["ready"]))
+            await aside(lambda: self._embedders.in_use().embed(["ready"]))
             self._readiness.set(status="ready")
         except (EmbedderMissing, NoMemory):
             # The check of its own tells of the one; for the other there may be room at the first use.

@@ -48,7 +48,7 @@ def create_app(
         await hub.start(installs, queue)
         loading = watch(service, readiness)
         yield
-        await loading
+        loading.cancel()  # what is being loaded is not waited for
         await hub.stop(queue)
         for each in engines:
             each.close()

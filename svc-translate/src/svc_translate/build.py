@@ -6,6 +6,7 @@ import asyncio
 import functools
 from pathlib import Path
 
+from servicekit.aside import aside
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, NoMemory, ServiceModels
@@ -90,7 +91,7 @@ async def _load_all(slots: list, readiness: Readiness) -> None:
     failed = ""
     for slot in slots:
         try:
-            await asyncio.to_thread(slot.load)
+            await aside(slot.load)
         except NoMemory:
             pass  # it is loaded when somebody asks for it and there is room
         except ServiceError as error:

@@ -50,7 +50,7 @@ def create_app(
         await hub.start(installs, queue)
         loading = watch(built, readiness)
         yield
-        await loading
+        loading.cancel()  # what is being loaded is not waited for
         await hub.stop(queue)
         sweeper.stop()
         built.close()

@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from servicekit.aside import aside
 from servicekit.errors import BadRequest, ServiceError
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, InstalledModel, NoMemory, ServiceModels
@@ -92,7 +93,7 @@ async def _load_all(engine: Engine, readiness: Readiness) -> None:
     slots: dict[str, Any] = getattr(engine, "slots", {})
     for slot in tuple(slots.values()):  # models may arrive meanwhile
         try:
-            await asyncio.to_thread(slot.load)
+            await aside(slot.load)
         except NoMemory:
             pass  # it is loaded when somebody asks for it and there is room
         except ServiceError as error:
