@@ -17,6 +17,7 @@ import uvicorn
 from aiohttp import web
 
 from gateway.api.edge import Edge
+from gateway.api.protocol import Protocol
 from gateway.app import create_edge
 from gateway.engine import catalogue, descriptions, endpoints, limiter, memory, poller, wire
 from gateway.parts import Parts, assemble
@@ -120,7 +121,9 @@ async def serve_gateway(
     )
     parts = assemble(Settings(**given))
     edge = create_edge(parts)
-    config = uvicorn.Config(edge, port=0, log_config=None, proxy_headers=proxied, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        edge, port=0, http=Protocol, log_config=None, proxy_headers=proxied, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     with contextlib.suppress(AttributeError):
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign]

@@ -7,6 +7,7 @@ import sys
 
 import uvicorn
 
+from gateway.api.protocol import Protocol
 from gateway.app import create_app
 from gateway.bootstrap import announce
 from gateway.errors import Misconfigured
@@ -38,6 +39,7 @@ def main() -> None:
         "gateway.app:create_app" if settings.workers > 1 else create_app(settings),
         factory=settings.workers > 1,
         workers=settings.workers,
+        http=Protocol,
         host=settings.host,
         port=settings.port,
         log_config=None,

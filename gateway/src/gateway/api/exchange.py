@@ -20,6 +20,8 @@ from servicekit.deadline import Deadline
 from servicekit.errors import PayloadTooLarge, ServiceError
 
 SMALL_BODY = 64 * 1024
+WHOLE = "oficina.whole"
+"""ASGI extension: `http.response.start` may bring the whole answer in `body`; no other message follows."""
 _WATCH_AFTER_S = 0.05
 Headers = list[tuple[bytes, bytes]]
 _READ = frozenset(
@@ -189,9 +191,16 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": content, "more_body": more})
 
     async def respond(self, status: int, headers: Headers, content: bytes) -> None:
-        """Send a whole answer."""
-        await self.start(status, headers)
-        await self.send_body(content, more=False)
+        """Send a whole answer, in one write where the server can."""
+        if WHOLE not in self.scope.get("extensions", ()):
+            await self.start(status, headers)
+            await self.send_body(content, more=False)
+            return
+        self.started, self.status, self._sent, self._over = True, status, headers, True
+        headers = headers + self.extra
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": headers, "body": content}
+        )
 
     async def break_off(self, last: bytes) -> None:
         """End the answer in its middle: with a `last` event, or unfinished, which closes the connection."""
