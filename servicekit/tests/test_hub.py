@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from servicekit.errors import Conflict, Forbidden, ModelNotFound
-from servicekit.hub import Format, HubRepository, Installs, Needs, Planner, Shelf, ShelfModel
+from servicekit.health import Readiness
+from servicekit.hub import Format, HubRepository, Installs, Needs, Planner, Shelf, ShelfModel, editions
 from servicekit.hub.errors import (
     DoesNotFit,
     HashMismatch,
@@ -24,7 +25,7 @@ from servicekit.hub.errors import (
 )
 from servicekit.hub.fake_hub import FakeHub
 from servicekit.jobs import Job, JobCancelled, JobContext, JobQueue
-from servicekit.models import Catalogue, CatalogueEntry, Machine
+from servicekit.models import Catalogue, CatalogueEntry, InstalledModel, Machine, ServiceModels
 
 WEIGHTS = os.urandom(1_500_000)
 MINI = {
@@ -292,6 +293,30 @@ def test_a_newer_commit_takes_the_place_of_the_older(service: Service) -> None:
     (model,) = service.installs().shelf.models()
     assert model.weights.read_bytes() == newer
     assert service.left == ["mini"]
+
+
+def test_results_are_kept_by_the_commit_that_is_installed_also_after_a_restart(service: Service) -> None:
+    def told(installs: Installs) -> str:
+        readiness = Readiness("svc-x")
+        known = ServiceModels(
+            "svc-x", [InstalledModel(model.id, "caption") for model in service.arrived[-1:]]
+        )
+        readiness.watch_models(editions(known, installs))
+        return str(readiness.report()["models"])
+
+    def put(installs: Installs, weights: bytes) -> str:
+        service.hub.repositories["me/mini"]["model.safetensors"] = weights
+        installs.run(Told().context(), installs.plan("mini").payload())
+        return told(installs)
+
+    installs = service.installs()
+    first, second = (put(installs, letter * 5000) for letter in (b"a", b"b"))
+    assert first != second, "the same id and the same size, but another commit"
+    restarted = service.installs()
+    restarted.offer()
+    assert told(restarted) == second
+    restarted.remove("mini", "owner")
+    assert restarted.commits() == []
 
 
 def test_who_lists_models_does_not_disturb_who_replaces_one(tmp_path: Path) -> None:

@@ -60,6 +60,18 @@ def test_an_installed_captioner_answers_as_the_built_in_one_and_goes_again(clien
     assert client.post("/v1/vision/captions", **picture()).json()["model"] == "oficina-captioner"
 
 
+def test_another_commit_of_an_installed_model_is_another_edition_to_who_keeps_results(
+    client: TestClient, hub: FakeHub
+) -> None:
+    editions = [client.get("/readyz").json()["models"]]
+    for words in (b"One.", b"Two."):
+        hub.repositories["me/captions"]["README.md"] = words
+        assert install(client, "me/captions")["status"] == "completed"
+        editions.append(client.get("/readyz").json()["models"])
+    assert client.delete("/v1/models/me/captions").status_code == 200
+    assert len(set(editions)) == 3 and client.get("/readyz").json()["models"] == editions[0]
+
+
 def test_a_detector_is_told_from_a_captioner_by_its_architecture(client: TestClient) -> None:
     assert install(client, "me/boxes")["status"] == "completed"
     assert client.get("/v1/models/me/boxes").json()["task"] == "detection"

@@ -72,7 +72,7 @@ class Readiness:
         self._memory = memory
 
     def watch_models(self, models: Callable[[], Iterable[str]]) -> None:
-        """Ask `models` for the ids of what is installed, in the order in which it is preferred."""
+        """Ask `models` for what is installed, in the order in which it is preferred: ids, and what tells versions apart."""
         self._models = models
 
     def on_drain(self, callback: Callable[[float], None]) -> None:
@@ -123,6 +123,6 @@ class Readiness:
         )
 
 
-def _fingerprint(names: Iterable[str]) -> str:
-    """Return a short text that changes when a model comes or goes: results kept by it are not another model's."""
-    return hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
+def _fingerprint(models: Iterable[str]) -> str:
+    """Return a short text that changes when a model comes, goes or is another version: results are kept by it."""
+    return hashlib.sha256("\0".join(models).encode()).hexdigest()[:16]

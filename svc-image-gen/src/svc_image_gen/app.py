@@ -36,10 +36,10 @@ def create_app(
     engines = build_engines(settings, decoders) if engine is None else {engine.model.id: engine}
     names = service_models(settings, engines)
     names.share(models.Memory.of(settings, readiness))
-    readiness.watch_models(names.names)
     store = media.MediaStore(settings.data_dir / "media", "img")
     studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s, decoders=decoders)
     installs = build_installs(settings, studio)
+    readiness.watch_models(hub.editions(names, installs))
     handlers = {KIND: studio.draw, hub.KIND: installs.run}
     queue = jobs.JobQueue(settings.service, settings.sql_url, handlers, max_waiting=settings.max_waiting)
     days = settings.media_retention_days

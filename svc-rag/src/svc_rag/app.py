@@ -50,8 +50,8 @@ def create_app(
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = models_of(settings, engines.built_in, catalogue)
     models.share(Memory.of(settings, readiness))
-    readiness.watch_models(models.names)
     installs = build_installs(settings, embedders, models, catalogue)
+    readiness.watch_models(hub.editions(models, installs))
     embedder_watch = EmbedderWatch(embedders, models, readiness)
     library = Library(
         engines.record, engines.files, engines.store, engines.parser, settings.max_document_bytes

@@ -39,8 +39,8 @@ def create_app(
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
     models = installed(service, catalogue, settings)
     models.share(Memory.of(settings, readiness))
-    readiness.watch_models(models.names)
     installs = build_installs(settings, engines, models, catalogue)
+    readiness.watch_models(hub.editions(models, installs))
     queue = None if installs is None else hub.queue_for(settings, installs)
 
     @asynccontextmanager

@@ -40,8 +40,8 @@ def create_app(
 
     models = installed(built, catalogue, settings)
     models.share(Memory.of(settings, readiness))
-    readiness.watch_models(models.names)
     installs = build_installs(settings, built, models, catalogue)
+    readiness.watch_models(hub.editions(models, installs))
     queue = None if installs is None else hub.queue_for(settings, installs)
 
     @asynccontextmanager

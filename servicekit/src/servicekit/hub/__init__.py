@@ -8,7 +8,7 @@ its estimate of memory, and is told when a model has come or goes.
 from servicekit.hub import browser
 from servicekit.hub.api import router
 from servicekit.hub.choosing import Format, Layout, RepoFile
-from servicekit.hub.connecting import connect, queue_for, routers, start, stop
+from servicekit.hub.connecting import connect, editions, queue_for, routers, start, stop
 from servicekit.hub.installs import KIND, Installs
 from servicekit.hub.plan import Estimate, Needs, Plan, Planner, Runs, Target
 from servicekit.hub.repository import HubRepository, Repository
@@ -33,6 +33,7 @@ __all__ = [
     "Target",
     "browser",
     "connect",
+    "editions",
     "numbers_in",
     "queue_for",
     "router",

@@ -46,6 +46,11 @@ def connect(
     return Installs(planner, repository, shelf, arrived, leaving)
 
 
+def editions(known: ServiceModels, installs: Installs | None) -> Callable[[], list[str]]:
+    """Return what tells which models are here and in which version, for `Readiness.watch_models`."""
+    return lambda: [*known.editions(), *(installs.commits() if installs is not None else ())]
+
+
 def queue_for(settings: ServiceSettings, installs: Installs) -> jobs.JobQueue:
     """Return a queue whose only work is installing, for a service without jobs of its own."""
     url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'installs.db'}"

@@ -44,6 +44,11 @@ class Installs:
     ) -> None:
         self._planner, self._repository, self.shelf = planner, repository, shelf
         self._arrived, self._leaving = arrived, leaving
+        self._commits: dict[str, str] = {}
+
+    def commits(self) -> list[str]:
+        """Return the ids of what was installed, each with its commit: the same id may come back as another model."""
+        return [f"{model_id} {commit}" for model_id, commit in sorted(self._commits.copy().items())]
 
     def offer(self) -> None:
         """Tell the service of every model on the shelf. Blocks; call it once at the start."""
@@ -100,6 +105,7 @@ class Installs:
                 param="model",
             )
         self._leaving(model_id)
+        self._commits.pop(model_id, None)
         self.shelf.remove(model_id)
         log_event(log, "model removed", model=model_id)
 
@@ -130,13 +136,16 @@ class Installs:
         self.shelf.publish(model)
         placed = self.shelf.get(model.id)
         assert placed is not None
+        self._commits[model.id] = model.commit
         try:
             self._arrived(placed)
         except Exception:
+            del self._commits[model.id]
             self.shelf.remove(model.id)  # whole and verified, but nothing that this service can run
             raise
 
     def _arrive(self, model: ShelfModel) -> None:
+        self._commits[model.id] = model.commit
         try:
             self._arrived(model)
         except Exception:

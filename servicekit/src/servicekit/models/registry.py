@@ -133,9 +133,9 @@ class ServiceModels:
         self.folder = folder
         self._memory: Memory | None = None
 
-    def names(self) -> tuple[str, ...]:
-        """Return the ids of what is installed, the default one first."""
-        return (self.default or "", *(entry.id for entry in self.entries))
+    def editions(self) -> tuple[str, ...]:
+        """Return the default model's id, and that of each model that is installed with its size."""
+        return (self.default or "", *(f"{entry.id} {entry.size_bytes}" for entry in self.entries))
 
     def share(self, memory: Memory) -> None:
         """Let every load ask `memory` first, also of models that come later."""
