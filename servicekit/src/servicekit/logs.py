@@ -5,11 +5,13 @@ Never logs prompts, file contents or secrets: events carry ids and sizes only.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 
@@ -70,11 +72,68 @@ def _frames(record: logging.LogRecord) -> list[str]:
     return frames[-12:]
 
 
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes what one turn of the event loop logs at its end, all at once: a write a line costs a busy server dear.
+
+    Warnings and worse, and what is logged elsewhere, are written at once. A turn that never ends loses its lines.
+    """
+
+    def __init__(self, stream: TextIO):
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._waits_for: asyncio.AbstractEventLoop | None = None
+        """The loop that will write the lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or let it wait for the end of the turn."""
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+            if record.levelno >= logging.WARNING or not self._will_flush():
+                self.flush()
+        except Exception:
+            self.handleError(record)
+
+    def _will_flush(self) -> bool:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        if loop is not self._waits_for:
+            self._waits_for = loop
+            loop.call_soon(self.flush)
+        return True
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock:  # type: ignore[union-attr]
+            lines, self._lines, self._waits_for = self._lines, [], None
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
+
+
+class RequestLog:
+    """Logs the one line that each request gets. What is the same in all of them is made once."""
+
+    def __init__(self, logger: logging.Logger, module: str):
+        self._logger = logger
+        self._same = logger.makeRecord(
+            logger.name, logging.INFO, f"{module}.py", 0, "request", (), None, module
+        ).__dict__
+
+    def add(self, fields: dict[str, Any]) -> None:
+        """Log a request."""
+        if self._logger.isEnabledFor(logging.INFO):
+            record = logging.LogRecord.__new__(logging.LogRecord)
+            record.__dict__.update(self._same, created=time.time(), fields=fields)
+            self._logger.handle(record)
+
+
 def setup_logging(service: str, level: str = "INFO") -> None:
     """Send the process's logs to stdout as JSON lines. Idempotent; call at start, not at import."""
     # nobody reads them, and finding them out costs each record as much as the rest of it
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = logging.StreamHandler(sys.stdout)
+    handler = LineHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]

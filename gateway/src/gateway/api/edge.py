@@ -26,7 +26,7 @@ from gateway.engine.resolver import Caller
 from servicekit import deadline
 from servicekit.errors import InternalError, NotFound, ServiceError
 from servicekit.json_text import checked
-from servicekit.logs import request_id_var
+from servicekit.logs import RequestLog, request_id_var
 from servicekit.metrics import Metrics
 from servicekit.tracing import Tracing, trace_var
 
@@ -56,6 +56,7 @@ class Edge:
         self.own, self._gate, self._proxy, self._cached = own, gate, proxy, cached
         self._keyed, self._catalogue, self._page, self._metrics = keyed, catalogue, page, metrics
         self._max_body, self._upload_limits, self._tracing = max_body_bytes, upload_limits, tracing
+        self._log = RequestLog(log, "edge")
         self.answering = 0
         """Requests being answered."""
         self.failures: dict[tuple[str, str], int] = {}
@@ -162,17 +163,12 @@ class Edge:
             self.failures[failure] = self.failures.get(failure, 0) + 1
         if route.name in _QUIET and x.status < 500:
             return
-        if not log.isEnabledFor(logging.INFO):
-            return
-        fields = {
-            "method": x.method[:16],
-            "route": route.name,
-            "status": x.status,
-            "ms": round(seconds * 1000, 1),
-            "upstream": route.service or None,
-        }
-        # Made by hand: looking for the calling line would cost more than the rest of the log entry.
-        record = log.makeRecord(
-            log.name, logging.INFO, __file__, 0, "request", (), None, "edge", {"fields": fields}
+        self._log.add(
+            {
+                "method": x.method[:16],
+                "route": route.name,
+                "status": x.status,
+                "ms": round(seconds * 1000, 1),
+                "upstream": route.service or None,
+            }
         )
-        log.handle(record)
