@@ -13,6 +13,7 @@ from gateway.bootstrap import announce
 from gateway.errors import Misconfigured
 from gateway.parts import assemble
 from gateway.settings import Settings
+from servicekit import garbage
 from servicekit.errors import CannotStart
 from servicekit.logs import setup_logging
 
@@ -32,8 +33,7 @@ def main() -> None:
     parts.resolver.close()
     parts.passwords.close()
     # Start-up objects live for ever: never look at them again, and look less often.
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     gc.set_threshold(20_000, 20, 20)
     uvicorn.run(
         "gateway.app:create_app" if settings.workers > 1 else create_app(settings),

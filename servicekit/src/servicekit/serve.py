@@ -9,6 +9,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from servicekit import garbage
 from servicekit.health import Readiness
 from servicekit.logs import setup_logging
 from servicekit.settings import ServiceSettings
@@ -56,6 +57,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     )
     readiness = getattr(app.state, "readiness", None)
     server = DrainingServer(config, readiness, settings.drain_s)
+    garbage.settle()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

@@ -11,6 +11,7 @@ from flask import Flask, Response, jsonify
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
+from servicekit import garbage
 from servicekit.errors import InvalidBody
 from servicekit.logs import setup_logging
 from servicekit.settings import ServiceSettings
@@ -56,6 +57,7 @@ def serve(app: Flask, settings: ServiceSettings) -> None:
     def started(_: object) -> None:
         setup_logging(settings.service, "DEBUG" if settings.debug else settings.log_level)
         start(app)
+        garbage.settle()
 
     setup_logging(settings.service, settings.log_level)
     _Server(

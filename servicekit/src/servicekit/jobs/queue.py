@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from servicekit import garbage
 from servicekit.errors import InternalError, KeyReused, NewerDatabase, NotFound, ServiceError, TooBusy
 from servicekit.jobs.context import JobCancelled, JobContext, JobInterrupted
 from servicekit.jobs.model import Job, JobEvent
@@ -109,6 +110,7 @@ class JobQueue:
             self._store = self._runtime = None
             raise
         self._reconcile()
+        garbage.grew()
 
     def stop(self, drain_s: float = 5.0) -> None:
         """Interrupt running jobs at their next check, so that the next start resumes them."""

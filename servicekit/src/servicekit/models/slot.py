@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, Literal, TypeVar, cast
 
+from servicekit import garbage
 from servicekit.errors import Conflict, NotReady, ServiceError
 from servicekit.logs import log_event
 from servicekit.timing import Timing
@@ -231,6 +232,7 @@ class ModelSlot(Generic[T]):
         try:
             self.admit()
             model = self._load_model()
+            garbage.grew()
         except BaseException as exc:
             error = exc if isinstance(exc, ServiceError) else self._not_ready(exc)
             _let_go(exc)
@@ -276,6 +278,7 @@ class ModelSlot(Generic[T]):
             if self._unload_model is not None:
                 self._unload_model(taken[0])
             taken.clear()
+            garbage.shrank()
             self._freed()
         except Exception:
             _log.exception("model could not be unloaded cleanly", extra={"fields": {"model": self.name}})
