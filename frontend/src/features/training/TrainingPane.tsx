@@ -30,7 +30,7 @@ export function TrainingPane({ job, active }: { job: Job; active: boolean }) {
           <Actions job={job} />
         </Group>
         {error !== null && <ErrorNotice error={error} />}
-        {job.error && <Alert className="notice" variant="default" icon={<Icon name="alert" />} role="alert"><Text size="sm">{t(`training.failed`)}</Text><Text size="xs" c="dimmed" className="wrap">{job.error.message}</Text></Alert>}
+        {job.error && <Alert className="notice" variant="default" icon={<Icon name="alert" />} role="alert"><Text size="sm">{t(`training.failed`)} {t(`errors.${job.error.code}`, { defaultValue: "", service: t("services.chat") })}</Text><Text size="xs" c="dimmed" className="wrap">{job.error.message}</Text></Alert>}
         {!hasEnded(job) && <Where job={job} course={course} />}
         {job.status === "cancelled" && <Text size="sm">{t("training.cancelledText")}</Text>}
         {job.status === "succeeded" && <Result job={job} />}

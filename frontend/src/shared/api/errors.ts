@@ -94,6 +94,7 @@ const DETAIL_MATTERS = new Set([
   "no_memory_for_model", "no_model", "wrong_task", "file_too_large", "image_too_large", "document_too_large", "file_quota_reached", "too_many_runs",
   "code_interpreter_off", "invalid_size", "too_many_steps", "scheduler_does_not_fit", "unsupported_pipeline", "url_not_allowed", "url_too_large",
   "url_unreachable", "url_wrong_type", "embedder_missing",
+  "code_too_long", "session_disk_full", "invalid_file_name", "newer_database", "training_process_died",
   "browser_failed", "browser_no_space", "browser_file_missing", "browser_file_wrong",
 ]);
 
