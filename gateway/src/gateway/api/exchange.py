@@ -44,7 +44,7 @@ class Exchange:
     __slots__ = (
         "scope", "_receive", "_send", "method", "path", "seen", "request_id", "started", "status", "gone",
         "_task", "_watcher", "_watching", "_over", "_max_body", "_read_bytes", "extra", "refused", "failed", "trace",
-        "deadline", "_sent",
+        "deadline", "_sent", "declared_length", "target",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int):
@@ -58,6 +58,13 @@ class Exchange:
                     self.seen[name] = value.decode("latin-1")
                 elif name == b"host":
                     self.seen[name] = ""  # of two, who knows which one others read: refused by the gate
+        raw: bytes = scope.get("raw_path") or self.path.encode()
+        query: bytes = scope["query_string"]
+        self.target = (raw + b"?" + query if query else raw).decode("latin-1")
+        """Path and query as they came, still percent-encoded."""
+        length = self.seen.get(b"content-length", "")
+        self.declared_length = int(length) if length.isdecimal() else None
+        """The Content-Length, or None."""
         given = self.seen.get(b"x-request-id")
         # Not uuid4: an id is no secret, and a system call a request is dear.
         self.request_id = request_id_for(given) if given else f"{getrandbits(128):032x}"
@@ -83,19 +90,6 @@ class Exchange:
         """The address of whoever connected."""
         client = self.scope.get("client")
         return client[0] if client else "unknown"
-
-    @property
-    def target(self) -> str:
-        """Path and query as they came, still percent-encoded."""
-        raw = self.scope.get("raw_path") or self.path.encode()
-        query: bytes = self.scope["query_string"]
-        return (raw + b"?" + query if query else raw).decode("latin-1")
-
-    @property
-    def declared_length(self) -> int | None:
-        """The Content-Length, or None."""
-        length = self.header(b"content-length")
-        return int(length) if length.isdecimal() else None
 
     @property
     def silence_s(self) -> float | None:

@@ -21,6 +21,8 @@ _NEVER_FORWARDED = _HOP_BY_HOP | {
     b"access-control-request-method", b"access-control-request-headers",
 }  # fmt: skip
 """Whose page asks is judged here once: a service behind the gateway would judge it by the wrong host."""
+_USUAL = (b"keep-alive", b"close")
+"""Values of Connection that name no header."""
 _NEVER_RETURNED = _HOP_BY_HOP | {b"server", b"date", b"set-cookie", b"x-request-id", b"x-powered-by"}
 
 CSP = (
@@ -90,7 +92,7 @@ def to_service(
     for name, value in headers:
         if name not in _NEVER_FORWARDED:
             kept.append((name.decode("latin-1"), value.decode("latin-1")))
-        elif name == b"connection":
+        elif name == b"connection" and value not in _USUAL:
             connection.append(value)
     if connection and (dropped := _named_by_connection(connection)):
         kept = [pair for pair in kept if pair[0].encode("latin-1") not in dropped]
@@ -114,7 +116,7 @@ def to_client(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
         name = raw.lower()
         if name not in _NEVER_GIVEN:
             kept.append((name, value))
-        elif name == b"connection":
+        elif name == b"connection" and value not in _USUAL:
             connection.append(value)
     if connection and (dropped := _named_by_connection(connection)):
         kept = [pair for pair in kept if pair[0] not in dropped]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,16 +119,16 @@ class Sender:
             endpoint.succeeded()
         return answer
 
-    async def _request(self, endpoint: Endpoint, call: Call) -> Response:
+    def _request(self, endpoint: Endpoint, call: Call) -> Awaitable[Response]:
         if (call.body is None or isinstance(call.body, bytes)) and endpoint.url.startswith("http://"):
-            return await self._over_wire(endpoint, call)
+            return self._over_wire(endpoint, call)
         more: dict[str, Any] = {}
         limit_s = self._upstreams.timeout.sock_read
         if call.silence_s is not None and (limit_s is None or call.silence_s < limit_s):
             more["timeout"] = aiohttp.ClientTimeout(
                 total=None, sock_connect=self._upstreams.timeout.sock_connect, sock_read=call.silence_s
             )
-        return await self._upstreams.session.request(
+        return self._upstreams.session.request(
             call.method,
             URL(endpoint.url + call.target, encoded=True),
             data=call.body,
@@ -137,12 +137,12 @@ class Sender:
             **more,
         )
 
-    async def _over_wire(self, endpoint: Endpoint, call: Call) -> Answer:
+    def _over_wire(self, endpoint: Endpoint, call: Call) -> Awaitable[Answer]:
         silence_s = self._upstreams.timeout.sock_read or _NO_LIMIT_S
         if call.silence_s is not None:
             silence_s = min(silence_s, call.silence_s)
         headers = call.headers.items() if isinstance(call.headers, dict) else call.headers
-        return await self._upstreams.wire.request(
+        return self._upstreams.wire.request(
             endpoint.url, call.method, call.target, headers, call.body, silence_s
         )
 

@@ -5,8 +5,7 @@ Owns which URL is asked and how many calls a service may be answering. Knows no 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from itertools import count
 
 import aiohttp
@@ -15,6 +14,21 @@ from gateway.domain.budget import RetryBudget
 from gateway.engine.endpoints import Endpoint
 from gateway.engine.wire import Wire
 from gateway.errors import CircuitOpen, ServiceDown, ServiceFull
+
+
+class Slots:
+    """The calls that one service may be answering; `with` counts one, and raises ServiceFull when there are too many."""
+
+    def __init__(self, service: str, most: int):
+        self._service, self._most, self.taken = service, most, 0
+
+    def __enter__(self) -> None:
+        if self.taken >= self._most:
+            raise ServiceFull(f"svc-{self._service} is answering {self._most} calls already. Try again soon.")
+        self.taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.taken -= 1
 
 
 class Upstreams:
@@ -40,8 +54,7 @@ class Upstreams:
         }
         self.budgets = {name: RetryBudget(retry_share) for name in urls}
         self._turn = count()
-        self._in_flight = dict.fromkeys(urls, 0)
-        self._max = max_in_flight
+        self._slots = {name: Slots(name, max_in_flight) for name, many in urls.items() if many}
         self.timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
@@ -102,24 +115,18 @@ class Upstreams:
         start = next(self._turn) % len(worth)  # equals take turns
         return min(worth[start:] + worth[:start], key=lambda e: (e in tried, e.troubled, e.in_flight))
 
-    @contextmanager
-    def slot(self, service: str) -> Iterator[None]:
-        """Count one call to a service.
+    def slot(self, service: str) -> Slots:
+        """Return what counts one call to a service while it is entered (ServiceFull).
 
         Raises:
             ServiceDown: no URL is configured for it.
-            ServiceFull: it is answering as many as it may.
         """
-        if not self.endpoints.get(service):
+        slots = self._slots.get(service)
+        if slots is None:
             raise ServiceDown(service, "is not part of this installation")
-        if self._in_flight[service] >= self._max:
-            raise ServiceFull(f"svc-{service} is answering {self._max} calls already. Try again soon.")
-        self._in_flight[service] += 1
-        try:
-            yield
-        finally:
-            self._in_flight[service] -= 1
+        return slots
 
     def in_flight(self, service: str) -> int:
         """Return how many calls a service is answering for this process."""
-        return self._in_flight.get(service, 0)
+        slots = self._slots.get(service)
+        return slots.taken if slots else 0

@@ -153,6 +153,8 @@ class Connection(asyncio.Protocol):
         """The answer that is under way."""
         self._broken = False
         self._timer: asyncio.TimerHandle | None = None
+        """Looks for silence. It runs on from call to call, for stopping and starting it would cost each of them."""
+        self._rings_at = 0.0
         self._head_bytes, self._heard_at, self._silence_s = 0, 0.0, 0.0
         self._paused = self._bodiless = False
         self.idle_since = 0.0
@@ -169,7 +171,8 @@ class Connection(asyncio.Protocol):
         answer = self._answer = Answer(self)
         self._head_bytes, self._bodiless = 0, bodiless
         self._silence_s, self._heard_at = silence_s, self._loop.time()
-        self._timer = self._loop.call_later(silence_s, self._look_for_silence)
+        if self._timer is None or self._heard_at + silence_s < self._rings_at:
+            self._look_again_in(silence_s)
         self._transport.write(request)
         try:
             await answer.head
@@ -252,8 +255,6 @@ class Connection(asyncio.Protocol):
     def _finish(self, *, keep: bool) -> None:
         assert self._answer is not None
         answer, self._answer = self._answer, None
-        if self._timer is not None:
-            self._timer.cancel()
         answer.end()
         if keep and not self._broken and len(self._idle) < _KEEP_MOST:
             self.resume()
@@ -275,12 +276,21 @@ class Connection(asyncio.Protocol):
             answer, self._answer = self._answer, None
             answer.end(error)
 
+    def _look_again_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = self._loop.time() + seconds
+        self._timer = self._loop.call_later(seconds, self._look_for_silence)
+
     def _look_for_silence(self) -> None:
+        self._timer = None
+        if self._answer is None:  # the next call winds it up
+            return
         left_s = self._heard_at + self._silence_s - self._loop.time()
         if self._paused:  # it is us who do not listen
             left_s = self._silence_s
         if left_s > 0:
-            self._timer = self._loop.call_later(left_s, self._look_for_silence)
+            self._look_again_in(left_s)
         else:
             self._fail(TimeoutError())
 
@@ -347,7 +357,7 @@ def _request(
     method: str, target: str, host: str, headers: Iterable[tuple[str, str]], body: bytes | None
 ) -> bytes:
     """Write a request. What would end a header early is refused (ValueError): nobody adds a request to it."""
-    lines = [f"{method} {target} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in headers)]
+    lines = [f"{method} {target} HTTP/1.1", f"host: {host}", *[f"{name}: {value}" for name, value in headers]]
     if body is not None or method not in _BODILESS:
         lines.append(f"content-length: {len(body or b'')}")
     head = "\r\n".join(lines)
