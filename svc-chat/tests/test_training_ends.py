@@ -15,6 +15,7 @@ from svc_chat.domain.tuning.service import TuningService
 from svc_chat.engine.database import open_database
 from svc_chat.engine.history import Page
 from svc_chat.engine.tuning.base import TuningJob
+from svc_chat.engine.tuning.fake import FakeRoom
 from svc_chat.engine.tuning.models import TrainedModels
 from svc_chat.engine.tuning.recipe import ADAPTER_FILE, EXAMPLES_FILE
 from svc_chat.engine.tuning.store import SqlTuning
@@ -70,7 +71,8 @@ class House:
     async def queue(self, job_id: str = "ftjob-1") -> None:
         (self.folder / job_id).mkdir(parents=True)
         (self.folder / job_id / EXAMPLES_FILE).touch()
-        job = TuningJob(job_id, "ana", "queued", "tiny", f"ft:tiny::{job_id}", 1.0, kind="file", steps=2)
+        job = TuningJob(job_id, "ana", "queued", "tiny", f"ft:tiny::{job_id}", 1.0, kind="file", steps=2,
+                        details={"memory_bytes": 7})  # fmt: skip
         await asyncio.to_thread(self.store.add, job, 9)
         self.service.runner.wake()
 
@@ -86,10 +88,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, trainer: Scripted) -> AsyncIterator[House]:
+async def house(folder: Path, trainer: Scripted, room: FakeRoom | None = None) -> AsyncIterator[House]:
     store = SqlTuning(open_database(f"sqlite:///{folder}/chat.db"))
     trained = TrainedModels(store, folder / "training")
-    runner = TuningRunner(store, trainer, trained, folder / "training")
+    runner = TuningRunner(store, trainer, trained, folder / "training", room or FakeRoom())
     none: Any = None
     service = TuningService(
         store, runner, none, none, trained, folder=folder / "training", train_base="", most_waiting=9

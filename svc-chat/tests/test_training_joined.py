@@ -14,7 +14,7 @@ from svc_chat.domain.tuning.service import TuningService
 from svc_chat.engine.database import open_database
 from svc_chat.engine.tuning.base import Wishes
 from svc_chat.engine.tuning.examples import Dialogue, Message, write_examples
-from svc_chat.engine.tuning.fake import FakeTrainer
+from svc_chat.engine.tuning.fake import FakeRoom, FakeTrainer
 from svc_chat.engine.tuning.models import TrainedModels
 from svc_chat.engine.tuning.planner import LocalPlanner
 from svc_chat.engine.tuning.recipe import CHECKPOINT_FILE, Recipe
@@ -66,7 +66,7 @@ async def test_a_text_given_while_a_paused_training_waits_joins_it_where_it_was(
     store, folder = SqlTuning(open_database(f"sqlite:///{tmp_path}/chat.db")), tmp_path / "training"
     trained = TrainedModels(store, folder)
     trainer = FakeTrainer(write_adapter(tmp_path / "ready.gguf"))
-    runner = TuningRunner(store, trainer, trained, folder)
+    runner = TuningRunner(store, trainer, trained, folder, FakeRoom())
     plans = planner(write_model(tmp_path / "tiny.gguf", template=CHATML))
     files: Any = None
     service = TuningService(

@@ -61,7 +61,8 @@ def create_app(
     database = open_database(settings.sql_url)
     trained = build_trained(database, settings)
     built = build_engine(settings, trained.adapters) if engine is None else engine
-    share_memory(built, Memory.of(settings, readiness))
+    memory = Memory.of(settings, readiness)
+    share_memory(built, memory)
     if isinstance(built, EngineGroup):
         readiness.on_drain(built.drain)
     describer = describer or build_describer(settings)
@@ -81,7 +82,7 @@ def create_app(
     assistance = build_assistants(
         service, database, kept_files, tools or (rag, interpreter), settings, delegation or delegating
     )
-    trainings = build_tuning(service, database, kept_files, trained, settings, trainer)
+    trainings = build_tuning(service, database, kept_files, trained, settings, memory, trainer)
     readiness.on_drain(trainings.runner.drain)
     chores = (kept_files.sweep, assistance.runs.sweep)
     history = build_history(service, database, settings, chores, [assistance.writer])

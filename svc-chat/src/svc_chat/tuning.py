@@ -9,7 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine as Database
 
+from servicekit.aside import aside
 from servicekit.errors import BadRequest, ServiceError
+from servicekit.models import Memory
 from svc_chat.build import LocalAndRemote
 from svc_chat.domain.files import FileService
 from svc_chat.domain.service import ChatService
@@ -59,6 +61,25 @@ class KeptTrainingFiles:
             ) from error
 
 
+class SharedMemory:
+    """Room: the service's part of the machine's memory, which the gateway grants."""
+
+    def __init__(self, memory: Memory):
+        self._memory = memory
+
+    async def take(self, job_id: str, need_bytes: int) -> None:
+        """Take the memory; raises NoMemory."""
+        await aside(lambda: self._memory.hold(_work(job_id), need_bytes))
+
+    def give_back(self, job_id: str) -> None:
+        """Give it back."""
+        self._memory.release(_work(job_id))
+
+
+def _work(job_id: str) -> str:
+    return f"training {job_id}"
+
+
 @dataclass(frozen=True)
 class Tuning:
     """What trains: the service and the task that works."""
@@ -85,6 +106,7 @@ def build_tuning(
     files: FileService,
     trained: TrainedModels,
     settings: Settings,
+    memory: Memory,
     trainer: Trainer | None = None,
 ) -> Tuning:
     """Return what trains the models of `service`'s engine; does nothing yet."""
@@ -96,7 +118,13 @@ def build_tuning(
         return (await service.resolve(name, owner)).id
 
     environment = {"LD_LIBRARY_PATH": settings.ld_library_path} if settings.ld_library_path else {}
-    runner = TuningRunner(store, trainer or ChildTrainer(settings.threads, environment), trained, folder)
+    runner = TuningRunner(
+        store,
+        trainer or ChildTrainer(settings.threads, environment),
+        trained,
+        folder,
+        SharedMemory(memory),
+    )
     planner = LocalPlanner(find, functools.partial(_locate, service.engine), settings.threads)
     return Tuning(
         TuningService(

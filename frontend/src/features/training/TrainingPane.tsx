@@ -55,7 +55,7 @@ function Where({ job, course }: { job: Job; course: Course }) {
     <div data-training-step={step}>
       <Text size="sm" mb={6}>{facts.filter(Boolean).join(" · ")}</Text>
       <Progress value={(100 * step) / Math.max(1, total)} animated={job.status === "running"} aria-label={t("training.progress")} />
-      <Text size="xs" c="dimmed" mt={6} aria-live="polite">{t(`training.meaning.${job.status}`)}</Text>
+      <Text size="xs" c="dimmed" mt={6} aria-live="polite">{t(`training.meaning.${job.status}`)} {job.waiting && t(`errors.${job.waiting.code}`, { defaultValue: job.waiting.message })}</Text>
     </div>
   );
 }

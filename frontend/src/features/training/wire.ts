@@ -33,6 +33,8 @@ export interface Job {
   error: { code: string; message: string } | null;
   hyperparameters: { n_epochs: number | "auto"; batch_size: number | "auto"; learning_rate_multiplier: number | "auto" };
   progress: Progress;
+  /** Why a training that is next does not begin. */
+  waiting?: { code: string; message: string } | null;
   /** `held_out` 0: held out are other wordings of the same examples. */
   counts: { examples: number; held_out: number };
   measured: Measured | null;

@@ -72,6 +72,7 @@ class Memory:
         self._client, self._free = client, free or free_bytes
         self._slots: dict[str, tuple[ModelSlot[Any], Callable[[], int]]] = {}
         self._wishes: dict[str, Wish] = {}
+        self._work: dict[str, int] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -92,7 +93,7 @@ class Memory:
     def report(self) -> dict[str, Any]:
         """Return what is held and wished for, as `/readyz` tells it."""
         with self._lock:
-            wishes, slots = dict(self._wishes), dict(self._slots)
+            wishes, slots, work = dict(self._wishes), dict(self._slots), dict(self._work)
         waiting = {wish.model for wish in wishes.values()}
         now = time.monotonic()
         held = [
@@ -105,8 +106,32 @@ class Memory:
             for model_id, (slot, need) in slots.items()
             if slot.state in ("loading", "ready", "unloading") and model_id not in waiting
         ]
+        held += [
+            {"model": name, "bytes": need_bytes, "in_use": True, "idle_s": 0.0}
+            for name, need_bytes in work.items()
+            if name not in waiting
+        ]
         told = [{"id": w.id, "model": w.model, "bytes": w.need_bytes} for w in wishes.values()]
         return {"held": held, "wishes": told}
+
+    def hold(self, name: str, need_bytes: int) -> None:
+        """Take memory for work that is no model's, such as a training, until `release`. Blocks.
+
+        Raises:
+            NoMemory: it does not fit beside what is in use.
+        """
+        with self._lock:
+            self._work[name] = need_bytes
+        try:
+            self.admit(name, need_bytes)
+        except BaseException:
+            self.release(name)
+            raise
+
+    def release(self, name: str) -> None:
+        """Give back what `hold` took; nothing if there is nothing."""
+        with self._lock:
+            self._work.pop(name, None)
 
     def admit(self, model_id: str, need_bytes: int) -> None:
         """Return when the model may be loaded. Blocks.

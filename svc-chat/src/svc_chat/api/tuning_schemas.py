@@ -109,6 +109,7 @@ def job_body(job: TuningJob) -> dict[str, Any]:
         "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
         "user_provided_suffix": details.get("suffix") or None,
         "progress": progress_body(job),
+        "waiting": details.get("waiting") if job.status == "queued" else None,
         "counts": {"examples": details.get("examples", 0), "held_out": details.get("held_out", 0)},
         "measured": _measured(job),
     }

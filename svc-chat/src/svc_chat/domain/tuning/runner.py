@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from servicekit.errors import ServiceError
 from servicekit.logs import log_event
-from svc_chat.engine.tuning.base import TrainedModel, Trainer, TuningJob, TuningStore
+from svc_chat.engine.tuning.base import Room, TrainedModel, Trainer, TuningJob, TuningStore
 from svc_chat.engine.tuning.models import TrainedModels
 
 TOLD_S = 1.0
@@ -46,10 +46,13 @@ class TuningRunner:
         trainer: does the work.
         trained: is told of new models.
         folder: of trainings, each in a folder named by its id.
+        room: is asked for memory before each training.
     """
 
-    def __init__(self, store: TuningStore, trainer: Trainer, trained: TrainedModels, folder: Path):
-        self.trainer = trainer
+    def __init__(
+        self, store: TuningStore, trainer: Trainer, trained: TrainedModels, folder: Path, room: Room
+    ):
+        self.trainer, self._room = trainer, room
         self._store, self._trained, self._folder = store, trained, folder
         self._wake, self._changed = asyncio.Event(), asyncio.Event()
         self._working: asyncio.Task[None] | None = None
@@ -129,9 +132,38 @@ class TuningRunner:
             await asyncio.to_thread(self._tidy)
             self._tidied = True
         job = await asyncio.to_thread(self._store.next)
-        if job is not None:
-            await self._run(job)
-        return job is not None
+        if job is None:
+            return False
+        try:
+            if await self._has_room(job):
+                await self._run(job)
+        finally:
+            self._room.give_back(job.id)
+        return True
+
+    async def _has_room(self, job: TuningJob) -> bool:
+        """Take the memory for a training; False: it will never have it, and has failed.
+
+        Raises:
+            ServiceError: there is none now, and the training waits.
+        """
+        try:
+            await self._room.take(job.id, job.details.get("memory_bytes", 0))
+        except ServiceError as error:
+            if error.retry_after_s is None:
+                await self._failed(job.id, error.code, error.message)
+                return False
+            waiting = {"code": error.code, "message": error.message}
+            known = (job.details.get("waiting") or {}).get("code") == error.code
+            await self._record(
+                job.id,
+                "" if known else f"Waiting for memory: {error.message}",
+                only_if=("queued", "running"),
+                status="queued",
+                details={"waiting": waiting},
+            )
+            raise
+        return True
 
     async def _rest(self) -> None:
         """Wait until there may be work."""
@@ -142,7 +174,12 @@ class TuningRunner:
     async def _run(self, job: TuningJob) -> None:
         message = "Training started" if job.status == "queued" else "Training goes on after an interruption"
         begun = await self._record(
-            job.id, message, only_if=("queued", "running"), status="running", attempts=job.attempts + 1
+            job.id,
+            message,
+            only_if=("queued", "running"),
+            status="running",
+            attempts=job.attempts + 1,
+            details={"waiting": None},
         )
         if begun is None:
             return

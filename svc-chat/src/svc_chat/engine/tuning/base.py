@@ -216,6 +216,22 @@ class Planner(Protocol):
         ...
 
 
+class Room(Protocol):
+    """The machine's memory, which a training shares with the models of all services."""
+
+    async def take(self, job_id: str, need_bytes: int) -> None:
+        """Return when so much is the training's.
+
+        Raises:
+            NotReady: there is no room now; without `retry_after_s`: there never is.
+        """
+        ...
+
+    def give_back(self, job_id: str) -> None:
+        """Let others have it."""
+        ...
+
+
 class Trainer(Protocol):
     """Trains what lies in a folder; see `child.py` for what it tells."""
 

@@ -72,6 +72,29 @@ class FakeTrainer:
                "tokens": 10 * step, "seconds": 0.1}  # fmt: skip
 
 
+class FakeRoom:
+    """Room without a machine.
+
+    Args:
+        refusal: is raised as long as it is set.
+    """
+
+    def __init__(self, refusal: Exception | None = None):
+        self.refusal, self.asked = refusal, 0
+        self.held: dict[str, int] = {}
+
+    async def take(self, job_id: str, need_bytes: int) -> None:
+        """See Room."""
+        self.asked += 1
+        if self.refusal is not None:
+            raise self.refusal
+        self.held[job_id] = need_bytes
+
+    def give_back(self, job_id: str) -> None:
+        """See Room."""
+        self.held.pop(job_id, None)
+
+
 async def _first(*waits: Any) -> None:
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:

@@ -94,7 +94,8 @@ class LocalPlanner:
         most = recipe.context_tokens
         own = largest_batch((*examples, *held_out), recipe.batch, most)
         general = largest_batch(read_examples(REHEARSAL), recipe.rehearsal, most)
-        check_fits(estimate(header, recipe, (own, general)), folder.parent)
+        need = estimate(header, recipe, (own, general))
+        check_fits(need, folder.parent)
         folder.mkdir(exist_ok=True)
         if not from_step:
             (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
@@ -104,8 +105,8 @@ class LocalPlanner:
         write_examples(folder / EXAMPLES_FILE, examples)
         recipe.write(folder)
         shown = {k: v for k, v in asdict(recipe).items() if k != "base"}
-        counts = {"examples": len(examples), "held_out": len(held_out)}
-        return Planned(base, recipe.steps, {"recipe": shown, "epochs": epochs, **counts}, from_step)
+        told = {"examples": len(examples), "held_out": len(held_out), "memory_bytes": need.memory}
+        return Planned(base, recipe.steps, {"recipe": shown, "epochs": epochs, **told}, from_step)
 
     async def _header(self, model_id: str) -> tuple[Path, GgufHeader]:
         path = await self._locate(model_id)
