@@ -29,9 +29,8 @@ LOOK_S = 5.0
 CALLS_PER_S = 4.0
 DIFFERENT = 100
 """How many different questions, texts and pictures there are: results that are kept on purpose are all kept soon."""
-GROWTH_MIB_H = {"gateway": 1.0}
-OTHERS_GROWTH_MIB_H = 8.0
-"""The models' libraries keep what they allocated: a bound that a leak of 100 bytes a call would break in a day."""
+GROWTH_MIB_H = 1.0
+"""Of every process, also of one that nobody asks anything: 73 bytes a call at `CALLS_PER_S`."""
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(MINUTES * 60 + 900)]
 
@@ -72,7 +71,10 @@ def processes() -> dict[str, psutil.Process]:
 
 
 def anonymous_mib(process: psutil.Process) -> float:
-    """Return the memory of a process that is no file's."""
+    """Return the memory of a process that is no file's: pages of a library that were read in are the kernel's cache.
+
+    As exact as `smaps_rollup`, which goes through every page: the two differed in 6 of 367 looks (Linux 6.18).
+    """
     status = open(f"/proc/{process.pid}/status", encoding="utf-8").read()  # noqa: SIM115
     return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:")) / 1024
 
@@ -211,5 +213,5 @@ async def test_half_an_hour_of_everyday_calls_leaves_every_process_as_it_was(sta
             print(f"{name:16} {shown} MiB  {growth:+6.2f} MiB/h  {files:+d} files")
     assert all(status in (200, 201, 202, 204, 400, 404, 422) for status in answered), answered
     for name, (_, growth, files) in lines.items():
-        assert growth < GROWTH_MIB_H.get(name, OTHERS_GROWTH_MIB_H), name
+        assert growth < GROWTH_MIB_H, name
         assert files <= 5, name  # fewer: connections of the warm-up that closed since
