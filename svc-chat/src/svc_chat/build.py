@@ -24,9 +24,11 @@ from svc_chat.engine.memory_need import cells_for, memory_need
 from svc_chat.engine.ollama import OllamaEngine
 from svc_chat.engine.openai_server import OpenAIServerEngine
 from svc_chat.engine.pool import FAILED_RETRY_S, ModelPool
+from svc_chat.engine.prefixed import PrefixedEngine, RemoteEngine
 from svc_chat.engine.prober import Prober
 from svc_chat.engine.scheduler import Limits
 from svc_chat.engine.vision_service import VisionService
+from svc_chat.other_servers import OtherServer
 from svc_chat.settings import Settings
 
 SEQUENCES = 48
@@ -53,28 +55,36 @@ class LocalAndRemote(EngineGroup):
 
 def build_engine(settings: Settings, trained: Callable[[], Iterable[Adapter]] = tuple) -> LocalAndRemote:
     """Return the engines that `settings` ask for, with the `trained` adapters; loads nothing yet."""
-    others: list[Engine] = []
-    if settings.ollama_host:
-        others.append(
-            OllamaEngine(
-                settings.ollama_host,
-                _client(settings.ollama_timeout),
-                timeout_s=settings.ollama_timeout,
-                allow_hosts=settings.fetch_allow_hosts,
-            )
-        )
-    if settings.openai_base_url:
-        others.append(
-            OpenAIServerEngine(
-                settings.openai_base_url,
-                settings.openai_api_key,
-                _client(settings.request_timeout_s),
-                timeout_s=settings.request_timeout_s,
-                seeing=settings.openai_vision_models,
-                allow_hosts=settings.fetch_allow_hosts,
-            )
-        )
-    return LocalAndRemote(build_local(settings, trained), others)
+    ollama = [_named(_ollama(server, settings), server) for server in settings.ollama_servers]
+    compatible = [_named(_compatible(server, settings), server) for server in settings.openai_servers]
+    return LocalAndRemote(build_local(settings, trained), [*ollama, *compatible])
+
+
+def _named(engine: RemoteEngine, server: OtherServer) -> Engine:
+    return PrefixedEngine(engine, server.name) if server.name else engine
+
+
+def _ollama(server: OtherServer, settings: Settings) -> OllamaEngine:
+    return OllamaEngine(
+        server.url,
+        _client(settings.ollama_timeout),
+        server.name or "ollama",
+        timeout_s=settings.ollama_timeout,
+        allow_hosts=settings.fetch_allow_hosts,
+    )
+
+
+def _compatible(server: OtherServer, settings: Settings) -> OpenAIServerEngine:
+    told = ("*" if name == "*" else server.own(name) for name in settings.openai_vision_models)
+    return OpenAIServerEngine(
+        server.url,
+        server.key,
+        _client(settings.request_timeout_s),
+        server.name or "openai-server",
+        timeout_s=settings.request_timeout_s,
+        seeing=[model_id for model_id in told if model_id is not None],
+        allow_hosts=settings.fetch_allow_hosts,
+    )
 
 
 def build_local(settings: Settings, trained: Callable[[], Iterable[Adapter]] = tuple) -> LlamaEngine:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.models import DEFAULT_ALIASES, Machine
 from servicekit.settings import CommaList, ServiceSettings, comma_list
+from svc_chat.other_servers import OtherServer, check_names, read_servers
 
 _BUILTIN = Path(__file__).resolve().parents[2] / "models" / "oficina-chat" / "oficina-chat.gguf"
 _ANALYST = _BUILTIN.parents[1] / "oficina-analysis" / "oficina-analysis.gguf"
@@ -96,15 +97,15 @@ class Settings(ServiceSettings):
     """Trainings that may wait for their turn; one more is refused with 429."""
 
     ollama_host: str = ""
-    """An Ollama server, such as `http://127.0.0.1:11434`; empty: none."""
+    """An Ollama server, such as `http://127.0.0.1:11434`, or several, each with a name: `name=url,…`; empty: none."""
     ollama_timeout: float = 300.0
     """Seconds that an Ollama server may take."""
     openai_base_url: str = ""
-    """An OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`; empty: none."""
+    """An OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`, or several: `name=url,…`; empty: none."""
     openai_api_key: str = ""
-    """Its key."""
+    """Its key; with several servers one for each, in the same order, separated by commas."""
     openai_vision_models: CommaList = ()
-    """Its models that read pictures, separated by commas, `*` for all; for the others pictures are described."""
+    """Their models that read pictures, separated by commas, `*` for all; for the others pictures are described."""
 
     vision_url: str = "http://127.0.0.1:8004"
     """svc-vision, which describes pictures to models that cannot see; empty: pictures are refused."""
@@ -116,6 +117,16 @@ class Settings(ServiceSettings):
         """The adapters: (base model's id, file)."""
         pairs = (entry.partition("=") for entry in self.adapter_paths)
         return tuple((base.strip(), Path(path.strip())) for base, _, path in pairs)
+
+    @property
+    def ollama_servers(self) -> tuple[OtherServer, ...]:
+        """The Ollama servers."""
+        return read_servers(self.ollama_host, "OLLAMA_HOST")
+
+    @property
+    def openai_servers(self) -> tuple[OtherServer, ...]:
+        """The OpenAI-compatible servers."""
+        return read_servers(self.openai_base_url, "OPENAI_BASE_URL", self.openai_api_key, "OPENAI_API_KEY")
 
     @property
     def loaded_models_bytes(self) -> int:
@@ -151,8 +162,16 @@ class Settings(ServiceSettings):
     @field_validator("ollama_host")
     @classmethod
     def _with_scheme(cls, value: str) -> str:
-        if not value:
-            return ""
-        url = value if "://" in value else f"http://{value}"
-        has_port = ":" in url.split("://", 1)[1]
-        return url.rstrip("/") if has_port else f"{url.rstrip('/')}:11434"
+        servers = read_servers(value, "OLLAMA_HOST")
+        return ",".join((f"{s.name}=" if s.name else "") + _ollama_url(s.url) for s in servers)
+
+    @model_validator(mode="after")
+    def _servers_told_apart(self) -> Settings:
+        check_names((*self.ollama_servers, *self.openai_servers))
+        return self
+
+
+def _ollama_url(value: str) -> str:
+    url = value if "://" in value else f"http://{value}"
+    has_port = ":" in url.split("://", 1)[1]
+    return url.rstrip("/") if has_port else f"{url.rstrip('/')}:11434"

@@ -36,12 +36,13 @@ class OllamaEngine:
         self,
         base_url: str,
         client: httpx.AsyncClient,
+        name: str = "ollama",
         *,
         timeout_s: float = 300.0,
         allow_hosts: Iterable[str] = (),
     ):
-        self._base = base_url.rstrip("/")
-        self._server = Server("ollama", client, timeout_s=timeout_s, remedy="Check OLLAMA_HOST.")
+        self._base, self._name = base_url.rstrip("/"), name
+        self._server = Server(name, client, timeout_s=timeout_s, remedy="Check OLLAMA_HOST.")
         self._list = ModelList(self._ask_models)
         self._allow_hosts = tuple(allow_hosts)
         self._seeing: dict[str, bool] = {}
@@ -60,7 +61,7 @@ class OllamaEngine:
         return self._seeing[model_id]
 
     def away(self) -> Sequence[str]:
-        return ("ollama",) if self._list.away else ()
+        return (self._name,) if self._list.away else ()
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         if request.sampling.logit_bias:
@@ -92,7 +93,7 @@ class OllamaEngine:
     async def _ask_models(self) -> list[InstalledModel]:
         rows = (await self._server.get(f"{self._base}/api/tags"))["models"]
         return [
-            InstalledModel(str(row["name"]), "chat", owned_by="ollama", size_bytes=row.get("size"))
+            InstalledModel(str(row["name"]), "chat", owned_by=self._name, size_bytes=row.get("size"))
             for row in rows
         ]
 
