@@ -22,7 +22,8 @@ BUDGET_SHARE = 0.6
 class Settings(ServiceSettings):
     """What svc-chat can be told."""
 
-    model_config = SettingsConfigDict(env_prefix="CHAT_")
+    # a refusal of the settings together would print them, keys of other servers among them
+    model_config = SettingsConfigDict(env_prefix="CHAT_", hide_input_in_errors=True)
     renamed = MappingProxyType({"loaded_models_mb": "memory_budget_mb"})
 
     service: str = "svc-chat"

@@ -63,17 +63,24 @@ async def test_models_that_see_are_told_with_their_servers_name(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"openai_base_url": "http://a/v1,http://b/v1"}, "has no name"),
-        ({"openai_base_url": "a=http://a/v1,b=http://b/v1", "openai_api_key": "one"}, "1 keys .* 2 servers"),
-        ({"openai_base_url": "a=http://a/v1", "ollama_host": "a=http://b"}, "called 'a'"),
+        ({"openai_base_url": "http://a/v1,http://b/v1", "openai_api_key": "s3cret,"}, "has no name"),
+        (
+            {"openai_base_url": "a=http://a/v1,b=http://b/v1", "openai_api_key": "s3cret"},
+            "1 keys .* 2 servers",
+        ),
+        (
+            {"openai_base_url": "a=http://a/v1", "openai_api_key": "s3cret", "ollama_host": "a=http://b"},
+            "called 'a'",
+        ),
         ({"ollama_host": "a=b,c"}, "OLLAMA_HOST has 2 servers"),
     ],
 )
 def test_servers_that_cannot_be_told_apart_are_refused_at_the_start(
     tmp_path: Path, wrong: dict[str, str], said: str
 ) -> None:
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(ValidationError, match=said) as refused:
         settings_with(tmp_path, **wrong)
+    assert "s3cret" not in str(refused.value)
 
 
 def test_the_ports_of_named_ollamas_are_filled_in_and_keys_go_to_their_servers_alone(tmp_path: Path) -> None:
