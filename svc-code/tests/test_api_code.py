@@ -22,7 +22,7 @@ def _run(
     return client.post(f"/v1/sessions/{thread}/execute", json=body, headers=keys.headers(user))
 
 
-def _until(true, timeout_s: float = 20.0) -> None:
+def _until(true, timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, "did not happen in time"

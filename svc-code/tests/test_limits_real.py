@@ -243,7 +243,7 @@ async def test_a_thread_that_works_on_between_executions_is_ended_and_it_is_told
     code = (
         "import threading\ndef burn():\n    while True:\n        pass\nthreading.Thread(target=burn).start()"
     )
-    assert (await sandbox.execute(code, 30)).stopped is None
+    assert (await sandbox.execute(code, 60)).stopped is None
     deadline = time.monotonic() + 100
     while not sandbox._restarted:
         assert time.monotonic() < deadline
@@ -269,7 +269,7 @@ asyncio.run(main())
         subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     pid = int(done.stdout)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while usage.of(pid).memory_mb:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)

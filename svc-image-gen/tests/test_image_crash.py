@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 PROGRAM = """
-import sys
+import sys, time
 from pathlib import Path
 from fastapi.testclient import TestClient
 from svc_image_gen.app import create_app
@@ -19,7 +19,16 @@ from svc_image_gen.engine.fake import FakeEngine
 from svc_image_gen.settings import Settings
 
 folder, step_s = Path(sys.argv[1]), float(sys.argv[2])
-engine = FakeEngine(step_s=step_s)
+
+class Engine(FakeEngine):
+    def draw(self, request, on_step, timing):
+        def told(step, preview):
+            on_step(step, preview)
+            if step_s and len(self.requests) == 2 and step == 6:
+                time.sleep(600)  # it is killed here, however long that takes
+        return super().draw(request, told, timing)
+
+engine = Engine(step_s=step_s)
 settings = Settings(data_dir=folder, auth="off", allowed_hosts=("testserver",))
 with TestClient(create_app(settings, engine)) as client:
     headers = {"Idempotency-Key": "key", "Prefer": "respond-async"}
@@ -57,6 +66,6 @@ def test_a_killed_service_finishes_its_job_after_the_restart(tmp_path: Path) -> 
     os.kill(process.pid, signal.SIGKILL)
     out, err = process.communicate()
     assert "RESULT" not in out, "it was to be killed before the end"
-    out, err = start(tmp_path, 0.0).communicate(timeout=90)
+    out, err = start(tmp_path, 0.0).communicate(timeout=300)
     # One picture was drawn anew, the kept one was not.
     assert "RESULT completed [True, True] 2 1" in out, out + err

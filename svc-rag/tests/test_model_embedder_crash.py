@@ -26,14 +26,15 @@ from svc_rag.engine.fake import FakeChat
 from svc_rag.engine.text_encoder import TextEncoder
 from svc_rag.settings import Settings
 
-folder, url, rest_s = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+folder, url, most = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 reindexing.BATCH, plain = 2, TextEncoder.embed
 
 def embed(self, texts, role="plain"):
     if role == "passage":
         with (folder / "embedded").open("a") as out:
             out.write("x" * len(texts))
-        time.sleep(rest_s)
+        if (folder / "embedded").stat().st_size > most:
+            time.sleep(600)  # it is killed here, however long that takes
     return plain(self, texts, role)
 
 TextEncoder.embed = embed
@@ -83,22 +84,28 @@ def embedded(folder: Path) -> int:
 
 
 def kill_after(process: subprocess.Popen[str], folder: Path, count: int) -> str:
+    assert process.stdout is not None
+    said = ""
+    while not said.startswith("old") and "\nold" not in said:
+        line = process.stdout.readline()
+        assert line, said + process.communicate()[1]
+        said += line
     deadline = time.monotonic() + 120
     while embedded(folder) < count and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
     assert embedded(folder) >= count, process.communicate()[1]
     os.kill(process.pid, signal.SIGKILL)
-    return process.communicate()[0]
+    return said + process.communicate()[0]
 
 
 def test_a_move_killed_twice_ends_with_every_passage_and_embeds_hardly_any_twice(tmp_path: Path) -> None:
     small = sentence_transformers(bert(tmp_path / "made"), pooling="mean_tokens")
     with FakeHub({"me/small": small}) as hub:
-        out = kill_after(start(tmp_path, hub, "0.3"), tmp_path, 8)
+        out = kill_after(start(tmp_path, hub, "8"), tmp_path, 8)
         job_id = out.split()[0]
         assert "old hashing The museum keeps x of the twelve." in out
         seen = embedded(tmp_path)
-        kill_after(start(tmp_path, hub, "0.3", job_id), tmp_path, seen + 5)
-        last, err = start(tmp_path, hub, "0", job_id).communicate(timeout=120)
+        kill_after(start(tmp_path, hub, str(seen + 5), job_id), tmp_path, seen + 5)
+        last, err = start(tmp_path, hub, "1000", job_id).communicate(timeout=400)
     assert "new completed 20 me/small The museum keeps x of the twelve." in last, last + err
     assert 20 <= embedded(tmp_path) <= 20 + 2 * 2, "at each kill one batch was on its way"

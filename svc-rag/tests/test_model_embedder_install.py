@@ -120,7 +120,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
 
     def embed(self: TextEncoder, texts: Any, role: Any = "plain") -> Any:
         if role == "passage":
-            turns.acquire(timeout=90)
+            turns.acquire(timeout=300)
         return plain(self, texts, role)
 
     monkeypatch.setattr(TextEncoder, "embed", embed)

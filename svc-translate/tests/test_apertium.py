@@ -56,7 +56,7 @@ async def test_a_program_that_hangs_is_killed(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         await engine.translate(MODEL_ID, EN_PT, ["one"])
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
     assert engine.queue() == {"running": 0, "waiting": 0}
 
 
@@ -68,7 +68,7 @@ async def test_a_program_that_fails_is_said_so(tmp_path: Path) -> None:
 
 async def test_a_full_pool_refuses(tmp_path: Path) -> None:
     engine = ApertiumEngine(
-        binary=program(tmp_path, "exec sleep 60"), modes=MODES, pool=1, queue_limit=0, timeout_s=1
+        binary=program(tmp_path, "exec sleep 60"), modes=MODES, pool=1, queue_limit=0, timeout_s=50
     )
     first = asyncio.create_task(engine.translate(MODEL_ID, EN_PT, ["one"]))
     await asyncio.sleep(0)  # lets the task take its place
