@@ -44,7 +44,7 @@ def empty(tmp_path: Path) -> Layout:
 def in_child(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python in a process of its own that may kill itself."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
 
 
 def test_every_service_of_the_stack_is_known_to_backups() -> None:

@@ -122,7 +122,13 @@ async def serve_gateway(
     parts = assemble(Settings(**given))
     edge = create_edge(parts)
     config = uvicorn.Config(
-        edge, port=0, http=Protocol, log_config=None, proxy_headers=proxied, timeout_graceful_shutdown=1
+        edge,
+        port=0,
+        http=Protocol,
+        log_config=None,
+        proxy_headers=proxied,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=600,  # a client that was held up still finds its connection
     )
     server = uvicorn.Server(config)
     with contextlib.suppress(AttributeError):
