@@ -1,5 +1,6 @@
 """A svc-chat with a fake engine, for tests of its API: in this thread, or behind a real port."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -81,6 +82,21 @@ class Served:
     url: str
     engine: FakeEngine
     openai: OpenAI
+    server: uvicorn.Server
+
+    def leave(self, path: str, body: dict[str, object], when: Callable[[], object]) -> None:
+        """Send a call, leave once `when` holds, and return when the service has noticed."""
+        content = json.dumps(body).encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        port, before = int(self.url.rpartition(":")[2]), self._connections()
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            caller.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+            until(when)
+            mine = self._connections() - before
+        until(lambda: not mine & self._connections())
+
+    def _connections(self) -> set[object]:
+        return set(self.server.server_state.connections)
 
 
 @pytest.fixture
@@ -93,18 +109,23 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         chosen = Settings(**{"data_dir": tmp_path, "auth": "off", **settings})  # type: ignore[arg-type]
         listener = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(create_app(chosen, engine), log_config=None, timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            create_app(chosen, engine),
+            log_config=None,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=600,  # a client that was held up still finds its connection
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         running.append((server, thread))
         until(lambda: server.started)
-        return Served(url, engine, OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0))
+        return Served(url, engine, OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0), server)
 
     yield start
     for server, thread in running:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 def until(what: Callable[[], object], within_s: float = 60.0) -> None:
@@ -257,6 +278,8 @@ def postgres() -> Iterator[str]:
             "-l",
             f"{folder}/log",
             "-w",
+            "-t",
+            "300",
             "start",
         ]
         subprocess.run(start, check=True, cwd=folder, stdout=subprocess.DEVNULL)

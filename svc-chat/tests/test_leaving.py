@@ -56,7 +56,7 @@ async def test_the_slot_is_free_when_the_caller_has_left(
     scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
              "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers,
              "scheme": "http", "server": ("testserver", 80), "client": ("test", 1), "root_path": ""}  # fmt: skip
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await app(scope, receive, send)  # type: ignore[arg-type]
         await engine.freed.wait()
 

@@ -1,6 +1,7 @@
 """llama.cpp with a tiny random model made on the spot: limits, leaving, broken files."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,20 +82,24 @@ async def test_a_client_that_leaves_frees_its_place(engine: LlamaEngine) -> None
     leaving = engine.generate(long)
     await anext(leaving)
     await leaving.aclose()
-    await asyncio.wait_for(text_of(engine, ASK), 5)
-    async with asyncio.timeout(5):
+    await asyncio.wait_for(text_of(engine, ASK), 60)
+    async with asyncio.timeout(60):
         while engine.queue()["running"]:  # noqa: ASYNC110 (polled with a deadline)
             await asyncio.sleep(0.01)
 
 
-async def test_a_full_queue_is_refused(engine: LlamaEngine) -> None:
+async def test_a_full_queue_is_refused(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await text_of(engine, ASK)
+    go, decode = threading.Event(), LlamaBackend.decode
+    monkeypatch.setattr(LlamaBackend, "decode", lambda *given: decode(*given) if go.wait(120) else None)
     long = GenerationRequest("random", (Message("user", "x"),), sampling=Sampling(max_tokens=300))
     running = [asyncio.create_task(text_of(engine, long)) for _ in range(3)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while sum(engine.queue().values()) < 3:  # noqa: ASYNC110 (polled with a deadline)
             await asyncio.sleep(0.001)
     with pytest.raises(QueueFull):
         await text_of(engine, ASK)
+    go.set()
     await asyncio.gather(*running)
 
 

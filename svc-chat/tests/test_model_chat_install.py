@@ -41,7 +41,7 @@ def client(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
 
 
 def listed(client: TestClient, model_id: str, there: bool) -> bool:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if (model_id in {row["id"] for row in client.get("/v1/models").json()["data"]}) is there:
             return True

@@ -179,14 +179,16 @@ def test_sampling_reaches_the_engine(make_official: Callable[..., OpenAI]) -> No
 
 
 def test_a_deadline_ends_the_answer_with_what_there_is(make_client: Make) -> None:
-    client = make_client(FakeEngine("a " * 200, delay_s=0.01))
-    for body, headers in (
-        ({"messages": HELLO}, {"x-request-timeout": "0.1"}),
-        ({"messages": HELLO, "timeout_s": 0.1}, {}),
-    ):
-        choice = client.post("/v1/chat/completions", json=body, headers=headers).json()["choices"][0]
+    client = make_client(FakeEngine("a " * 20_000, delay_s=0.01))
+    for header in (True, False):
+        for limit_s in (0.1, 1.0, 10.0):  # the machine may be too busy for the shorter ones
+            headers = {"x-request-timeout": str(limit_s)} if header else {}
+            body = {"messages": HELLO} | ({} if header else {"timeout_s": limit_s})
+            choice = client.post("/v1/chat/completions", json=body, headers=headers).json()["choices"][0]
+            if choice["message"]["content"]:
+                break
         assert choice["finish_reason"] == "length"
-        assert 0 < len(choice["message"]["content"]) < 300
+        assert 0 < len(choice["message"]["content"]) < 3000
 
 
 @pytest.mark.parametrize("header", ["soon", "0", "-1", "nan", "inf", "99999"])

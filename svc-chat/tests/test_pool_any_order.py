@@ -13,7 +13,7 @@ from servicekit.errors import ServiceError
 from svc_chat.engine.fake_loader import FakeLoader, file_of, pool_of
 
 
-async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+async def until(holds: Callable[[], bool], within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 (polled with a deadline)
             await asyncio.sleep(0.002)
@@ -118,7 +118,7 @@ class Pools(RuleBasedStateMachine):
             loading = any(self.pool.handle(name).state == "loading" for name in "abcd")
             return not loading and all(task.done() for task in self.asking)
 
-        self.loop.run_until_complete(until(all_over, within_s=10))
+        self.loop.run_until_complete(until(all_over, within_s=60))
         failures = [task.exception() for task in self.asking if not task.cancelled()]
         assert all(error is None or isinstance(error, ServiceError) for error in failures), failures
         self.pool.close()

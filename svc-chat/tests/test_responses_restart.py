@@ -32,6 +32,8 @@ from svc_chat.history import build_history
 from svc_chat.settings import Settings
 
 WORDS = " ".join(f"w{n}" for n in range(40))
+HALF = 20
+"""Words after which a process of a test writes no more: it is ended in the middle, however long that takes."""
 OTHER = " ".join(f"o{n}" for n in range(40))
 CALL = 'Look. <tool_call>\n{"name": "note", "arguments": {"text": "' + WORDS + '"}}\n</tool_call>'
 NOTE = {"type": "function", "function": {"name": "note", "parameters": {"type": "object"}}}
@@ -116,7 +118,7 @@ def said(events: Sequence[Event], kind: str = TEXT) -> str:
 
 
 async def test_it_stands_in_its_conversation_once(processes: Any) -> None:
-    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    process = await processes(FakeEngine(WORDS, holds_after=HALF))
     conversation = await process.history.conversations.create("ana", {}, [])
     told = await begun(process, new(conversation_id=conversation.id))
     process = await processes(FakeEngine(WORDS))
@@ -129,7 +131,7 @@ async def test_it_stands_in_its_conversation_once(processes: Any) -> None:
 
 async def test_the_caller_s_limit_counts_both_parts(processes: Any) -> None:
     limited = new(ask=Ask(sampling=Sampling(max_tokens=30)))
-    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    process = await processes(FakeEngine(WORDS, holds_after=HALF))
     told = await begun(process, limited)
     process = await processes(FakeEngine(WORDS, delay_s=0.01))
     last = (await rest(process, told))[-1]
@@ -140,7 +142,7 @@ async def test_the_caller_s_limit_counts_both_parts(processes: Any) -> None:
 async def test_one_bound_by_a_schema_is_written_again_and_not_told_twice(processes: Any) -> None:
     text = json.dumps({"words": WORDS})
     bound = new(ask=Ask(json_schema={"type": "object"}))
-    process = await processes(FakeEngine(text, delay_s=0.01))
+    process = await processes(FakeEngine(text, holds_after=HALF))
     told = await begun(process, bound)
     first = process.engine.requests[0]
     process = await processes(FakeEngine(text))
@@ -153,7 +155,7 @@ async def test_one_bound_by_a_schema_is_written_again_and_not_told_twice(process
 
 
 async def test_a_second_writing_that_differs_is_an_error_and_contradicts_nothing(processes: Any) -> None:
-    process = await processes(FakeEngine(json.dumps({"words": WORDS}), delay_s=0.01))
+    process = await processes(FakeEngine(json.dumps({"words": WORDS}), holds_after=HALF))
     told = await begun(process, new(ask=Ask(json_schema={"type": "object"})))
     process = await processes(FakeEngine(json.dumps({"words": OTHER})))
     last = (await rest(process, told))[-1]
@@ -163,7 +165,7 @@ async def test_a_second_writing_that_differs_is_an_error_and_contradicts_nothing
 
 
 async def test_a_call_in_the_middle_of_its_arguments_becomes_whole(processes: Any) -> None:
-    process = await processes(FakeEngine(CALL, delay_s=0.01))
+    process = await processes(FakeEngine(CALL, holds_after=len(CALL.split(" "))))
     told = await begun(process, new(ask=Ask(tools=(NOTE,))), ARGUMENTS)
     process = await processes(FakeEngine(CALL))
     more = await rest(process, told)
@@ -176,7 +178,7 @@ async def test_a_call_in_the_middle_of_its_arguments_becomes_whole(processes: An
 
 
 async def test_queued_answers_keep_their_place(processes: Any) -> None:
-    process = await processes(FakeEngine(WORDS, delay_s=0.01), background_running=1)
+    process = await processes(FakeEngine(WORDS, holds_after=HALF), background_running=1)
     runs = [await process.responses.create(new(background=True), "ana") for _ in range(3)]
     process = await processes(FakeEngine(WORDS))
     for run in runs:
@@ -195,7 +197,7 @@ async def test_one_that_is_interrupted_each_time_is_given_up(processes: Any) -> 
 
 
 async def test_one_that_now_fills_the_context_ends_with_what_there_is(processes: Any) -> None:
-    process = await processes(FakeEngine(WORDS, delay_s=0.01))
+    process = await processes(FakeEngine(WORDS, holds_after=HALF))
     told = await begun(process, new())
     process = await processes(FakeEngine(WORDS, context_tokens=1))
     last = (await rest(process, told))[-1]
@@ -223,26 +225,27 @@ async def test_nothing_is_told_before_it_is_written_down(processes: Any) -> None
         assert kept[: len(told)] == told
         if said(told).endswith("999"):
             break
-    assert len(told) < 40
+    assert len(told) < 200  # a few dozen, of 1000 words
 
 
 async def test_another_process_can_end_what_this_one_writes(processes: Any, tmp_path: Path) -> None:
-    process = await processes(FakeEngine(WORDS, delay_s=0.05))
+    process = await processes(FakeEngine(WORDS, holds_after=HALF))
     run = await process.responses.create(new(), "ana")
     other = Process(tmp_path, FakeEngine())
     assert (await other.responses.cancel("ana", run.id))["status"] == "cancelled"
-    await asyncio.wait_for(run.done.wait(), 5)
+    await asyncio.wait_for(run.done.wait(), 60)
     assert process.engine.running == 0
     assert (await process.responses.get("ana", run.id))["status"] == "cancelled"
     other.database.dispose()
 
 
 async def test_another_process_can_follow_what_this_one_writes(processes: Any, tmp_path: Path) -> None:
-    process = await processes(FakeEngine(WORDS, delay_s=0.02))
+    process = await processes(FakeEngine(WORDS, holds_after=HALF))
     run = await process.responses.create(new(), "ana")
     other = Process(tmp_path, FakeEngine())
     part = await other.responses.get("ana", run.id)
     assert part["status"] == "in_progress"
+    process.engine.holds_after = None
     events = [event async for event in other.responses.follow("ana", run.id)]
     assert events == run.told
     assert said(events) == WORDS
@@ -288,14 +291,14 @@ async def test_an_answer_that_cannot_be_written_does_not_stop_the_others(
     bad.append(broken.id)
     good = await process.responses.create(new(), "ana")
     assert (await process.ended(good.id))["status"] == "completed"
-    await asyncio.wait_for(broken.done.wait(), 5)
+    await asyncio.wait_for(broken.done.wait(), 60)
     assert process.engine.running == 0
 
 
 async def test_one_that_cannot_be_read_any_more_ends_and_the_service_starts(
     processes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = await processes(FakeEngine(WORDS, delay_s=0.05))
+    process = await processes(FakeEngine(WORDS, holds_after=HALF))
     told = await begun(process, new())
     with writing(process.database) as connection:
         connection.execute(
@@ -316,12 +319,12 @@ async def test_what_is_older_than_the_retention_is_removed(processes: Any, tmp_p
     process = await processes(FakeEngine("ok"))
     conversation = await process.history.conversations.create("ana", {}, [])
     run = await process.responses.create(new(), "ana")
-    await asyncio.wait_for(run.done.wait(), 5)
+    await asyncio.wait_for(run.done.wait(), 60)
     keeping = Process(tmp_path, FakeEngine(), history_retention_days=1.0)
     sweeping = Process(tmp_path, FakeEngine(), history_retention_days=1e-9)
     for other, there in ((keeping, True), (sweeping, False)):
         upkeep = await other.history.start(Readiness("svc-chat"))
-        for _ in range(200):
+        for _ in range(20 if there else 6000):
             rows = (await other.history.conversations.list("ana", Page())).rows
             if not there and not rows:
                 break
@@ -337,11 +340,11 @@ async def test_one_can_be_ended_before_its_task_has_begun(processes: Any) -> Non
     process = await processes(FakeEngine(WORDS))
     run = await process.responses.create(new(background=True), "ana")
     again = Run(run.stored, run.told, patient=True)
-    await asyncio.wait_for(run.done.wait(), 5)
+    await asyncio.wait_for(run.done.wait(), 60)
     writer = process.history.writer
     writer._begin(again, None)
     again.cancel()
-    await asyncio.wait_for(again.done.wait(), 5)
+    await asyncio.wait_for(again.done.wait(), 60)
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ class Service:
         self.folder = folder
         self.port = free_port()
         url = f"http://127.0.0.1:{self.port}/v1"
-        self.beta = OpenAI(base_url=url, api_key="x", max_retries=0, timeout=30).beta
+        self.beta = OpenAI(base_url=url, api_key="x", max_retries=0, timeout=150).beta
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -114,7 +114,7 @@ class Service:
     def revive(self) -> None:
         """Start it again when it is dead."""
         assert self.process is not None
-        self.process.wait(30)
+        self.process.wait(60)
         self.start()
 
 
@@ -125,12 +125,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
     yield made
     if made.process is not None and made.process.poll() is None:
         made.process.kill()
-        made.process.wait(10)
+        made.process.wait(60)
 
 
 def drive(service: Service, thread_id: str, run_id: str) -> Any:
     """Do what a caller does, whatever happens to the service, until the run has ended."""
-    runs, deadline = service.beta.threads.runs, time.monotonic() + 120
+    runs, deadline = service.beta.threads.runs, time.monotonic() + 300
     while True:
         assert time.monotonic() < deadline
         try:
@@ -259,7 +259,7 @@ def test_told_to_stop_in_the_middle_a_run_goes_on_at_the_next_start(service: Ser
             break
     assert service.process is not None
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(30) in (0, -signal.SIGTERM)
+    assert service.process.wait(60) in (0, -signal.SIGTERM)
     service.start()
     ended = drive(service, thread.id, run.id)
     assert_whole(service, thread.id, ended, interrupted=True)

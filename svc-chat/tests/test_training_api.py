@@ -83,7 +83,7 @@ def house(
 
 
 def ended(house: House, job_id: str, until: Callable[..., None], status: str = "succeeded") -> None:
-    until(lambda: house.openai.fine_tuning.jobs.retrieve(job_id).status == status, 30)
+    until(lambda: house.openai.fine_tuning.jobs.retrieve(job_id).status == status, 120)
 
 
 def test_train_answers_as_the_document_says_and_a_model_comes_of_it(
@@ -206,7 +206,7 @@ def test_a_deleted_model_is_gone_with_its_checkpoints_and_files(
     ended(here, job.id, until)
     model = here.openai.fine_tuning.jobs.retrieve(job.id).fine_tuned_model or ""
     assert here.openai.models.delete(model).deleted
-    until(lambda: not any(m.id.startswith("ft:") for m in here.openai.models.list()), 10)
+    until(lambda: not any(m.id.startswith("ft:") for m in here.openai.models.list()))
     assert list((tmp_path / "data" / "training" / job.id).glob("*.gguf")) == []
     with pytest.raises(openai.NotFoundError):
         here.openai.models.delete(model)
@@ -387,5 +387,5 @@ def test_two_services_on_one_folder_do_not_both_train(
     job = second.openai.fine_tuning.jobs.create(model="tiny", training_file=second.file())
     threading.Event().wait(0.2)
     assert second.trainer.started == []
-    until(lambda: first.openai.fine_tuning.jobs.retrieve(job.id).status == "succeeded", 30)
+    until(lambda: first.openai.fine_tuning.jobs.retrieve(job.id).status == "succeeded", 120)
     assert second.trainer.started == [] and first.trainer.started == [job.id]

@@ -77,11 +77,11 @@ class House:
         self.service.runner.wake()
 
     async def half_way(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await self.trainer.waits.wait()
 
     async def until(self, status: str, job_id: str = "ftjob-1") -> TuningJob:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (job := await self.service.get("ana", job_id)).status != status:
                 await self.service.runner.changed(0.1)
         return job
@@ -135,7 +135,7 @@ async def test_a_training_that_is_just_being_planned_is_no_leftover(tmp_path: Pa
     for folder in (planned, left):
         folder.mkdir(parents=True)
     os.utime(left, (1.0, 1.0))
-    async with house(tmp_path, Scripted()) as here, asyncio.timeout(30):
+    async with house(tmp_path, Scripted()) as here, asyncio.timeout(120):
         while left.exists():
             await here.service.runner.changed(0.05)
     assert planned.exists()

@@ -63,11 +63,11 @@ class Other:
 
     def openai(self, **options: Any) -> OpenAIServerEngine:
         """An engine that speaks OpenAI's protocol with it."""
-        return OpenAIServerEngine(f"{self.url}/v1", "key", httpx.AsyncClient(timeout=20), **options)
+        return OpenAIServerEngine(f"{self.url}/v1", "key", httpx.AsyncClient(timeout=60), **options)
 
     def ollama(self, **options: Any) -> OllamaEngine:
         """An engine that speaks Ollama's protocol with it."""
-        return OllamaEngine(self.url, httpx.AsyncClient(timeout=20), **options)
+        return OllamaEngine(self.url, httpx.AsyncClient(timeout=60), **options)
 
     @property
     def url(self) -> str:
@@ -135,13 +135,13 @@ def other() -> Iterator[Other]:
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not running.started and time.monotonic() < deadline:
         time.sleep(0.01)
     server.port = running.servers[0].sockets[0].getsockname()[1]
     yield server
     running.should_exit = running.force_exit = True
-    thread.join(5)
+    thread.join(60)
 
 
 @pytest.fixture(autouse=True)

@@ -90,7 +90,10 @@ async def test_a_server_that_takes_too_long_is_a_504(
 
 async def test_the_callers_own_deadline_keeps_what_there_is(kind: Callable[..., Engine], other: Any) -> None:
     other.mode = "hangs"
-    answer = (await answers(kind(), ask(timeout_s=0.4)))[0]
+    for limit_s in (0.4, 4.0, 20.0):  # the machine may be too busy for the shorter ones
+        answer = (await answers(kind(), ask(timeout_s=limit_s)))[0]
+        if answer.text:
+            break
     assert (answer.text, answer.finish_reason) == ("Hel", "length")
 
 
@@ -101,7 +104,7 @@ async def test_leaving_closes_the_connection_at_once(kind: Callable[..., Engine]
         assert (await anext(deltas)).text == "Hel"
         assert engine.queue()["running"] == 1
     assert engine.queue()["running"] == 0
-    assert await asyncio.to_thread(other.left.wait, 5)
+    assert await asyncio.to_thread(other.left.wait, 25)
     await engine.close()
 
 

@@ -15,7 +15,8 @@ class FakeEngine:
     """Answers `echo: <last message>` word by word, or `script` (a list: one for each choice).
 
     Several choices come in turns, a word each. Honours max_tokens, stop, timeout_s and top_logprobs,
-    and goes on after an `answer_prefix` that is the beginning of what it says.
+    and goes on after an `answer_prefix` that is the beginning of what it says. After `holds_after` words it
+    waits until that is None.
     """
 
     def __init__(
@@ -25,9 +26,10 @@ class FakeEngine:
         delay_s: float = 0.0,
         *,
         builtin: bool = True,
+        holds_after: int | None = None,
     ):
         self.script, self.context_tokens, self.delay_s = script, context_tokens, delay_s
-        self.builtin = builtin
+        self.builtin, self.holds_after = builtin, holds_after
         self.requests: list[GenerationRequest] = []
         self.running = 0
 
@@ -53,6 +55,8 @@ class FakeEngine:
                 for index in open_ones:
                     await asyncio.sleep(self.delay_s)
                     words, place = answers[index], wrote[index]
+                    while self.holds_after is not None and place >= self.holds_after:  # noqa: ASYNC110 - set from any thread
+                        await asyncio.sleep(0.005)
                     late = time.monotonic() > deadline
                     if place == len(words) or place == request.sampling.max_tokens or late:
                         reason: FinishReason = "stop" if place == len(words) else "length"
