@@ -33,7 +33,7 @@ PORTS = {
 }
 if machine.sandbox_missing() is None:
     PORTS["svc-code"] = 8008
-START_TIMEOUT_S = 300
+START_TIMEOUT_S = 480
 _GIVEN_OFFSET = 20_000
 _OFFSETS = range(11_000, 24_000, 1000)
 """Ports of two suites that run at once differ; all lie below those that a system gives to clients."""
@@ -110,7 +110,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             pytest.fail(f"the stack did not start:\n{started.stdout[-3000:]}\n{started.stderr[-3000:]}")
         yield _started(data_dir, run)
     finally:
-        subprocess.run((*run, "down"), cwd=ROOT, capture_output=True, timeout=120, check=False)
+        subprocess.run((*run, "down"), cwd=ROOT, capture_output=True, timeout=300, check=False)
 
 
 def _started(data_dir: Path, run: tuple[str, ...]) -> Stack:

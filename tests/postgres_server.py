@@ -39,7 +39,7 @@ def running() -> Iterator[str]:
         if run(initdb, *place, "-U", "oficina", "-A", "trust", "--no-sync"):
             pytest.skip("PostgreSQL's server cannot be set up here")
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
-        assert run(pg_ctl, *place, "-o", options, "-l", f"{folder}/log", "-w", "start") == 0
+        assert run(pg_ctl, *place, "-o", options, "-l", f"{folder}/log", "-w", "-t", "300", "start") == 0
         yield f"postgresql://oficina@127.0.0.1:{port}/postgres"
     finally:
         run(pg_ctl, *place, "-m", "immediate", "stop")

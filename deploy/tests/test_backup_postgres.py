@@ -40,7 +40,7 @@ def server() -> Iterator[str]:
         if subprocess.run(made, check=False, **quiet).returncode:  # type: ignore[call-overload]
             pytest.skip("PostgreSQL's server cannot be set up here")
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
-        started = [*as_user, pg_ctl, *place, "-o", options, "-l", f"{folder}/log", "-w", "start"]
+        started = [*as_user, pg_ctl, *place, "-o", options, "-l", f"{folder}/log", "-w", "-t", "300", "start"]
         subprocess.run(started, check=True, **quiet)  # type: ignore[call-overload]
         yield f"postgresql+psycopg://oficina:s3cret@127.0.0.1:{port}/"
     finally:

@@ -124,7 +124,7 @@ def test_concurrent_pictures_share_a_batch_and_come_back_to_those_who_asked(capt
             return super().run(images)
 
     folder = ModelFolder("tiny", "caption", captioner)
-    engine = TransformersEngine([folder], lambda f: Counting(f.path, max_tokens=8), window_s=0.2)
+    engine = TransformersEngine([folder], lambda f: Counting(f.path, max_tokens=8), window_s=1.5)
     pictures = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue", "white", "green")]
 
     async def ask() -> list[str]:

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> ModelFolder:
 
 
 async def test_a_model_that_cannot_be_loaded_fails_its_own_pictures_only(folder: ModelFolder) -> None:
-    engine = TransformersEngine([folder, replace(folder, id="large")], load, window_s=0.2)
+    engine = TransformersEngine([folder, replace(folder, id="large")], load, window_s=1.5)
     asked = (engine.caption(name, PICTURE) for name in ("small", "large", "small"))
     first, second, third = await asyncio.gather(*asked, return_exceptions=True)
     engine.close()
@@ -66,7 +66,7 @@ def test_a_model_that_leaves_gives_the_graphics_card_back(
 
 
 async def test_a_picture_whose_model_was_removed_meanwhile_hears_so(folder: ModelFolder) -> None:
-    engine = TransformersEngine([folder], load, window_s=0.3)
+    engine = TransformersEngine([folder], load, window_s=1.5)
     waiting = asyncio.ensure_future(engine.caption("small", PICTURE))
     await asyncio.sleep(0)
     engine.discard("small")

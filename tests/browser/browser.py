@@ -66,7 +66,7 @@ def sign_in(context: BrowserContext, site: Site) -> None:
         fill_login(page, site.username, site.password)
     else:
         page.goto(f"{site.url}/#token={site.token}")
-    expect(page.locator("#main")).to_be_visible(timeout=20_000)
+    expect(page.locator("#main")).to_be_visible(timeout=90_000)
     page.close()
 
 

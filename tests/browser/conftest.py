@@ -17,7 +17,7 @@ from tests.browser.small import SmallStack, small_stack
 
 NewPage = Callable[..., Page]
 # a browser, a stack and what the machine does beside them share its processors
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +69,7 @@ def watched_pages(browser: Browser, cookies: list[Any], site: Site) -> Iterator[
         context = browser.new_context(**{"viewport": WIDE, "locale": "pt-BR", **options})
         if signed_in:
             context.add_cookies(cookies)
+        context.set_default_timeout(90_000)
         context.on("request", note)
         contexts.append(context)
         return context.new_page()

@@ -191,7 +191,7 @@ class SmallStack:
     def end(self, name: str, number: int = signal.SIGTERM) -> None:
         """End one process and wait until it has."""
         self.send(name, number)
-        self._running.pop(name).wait(timeout=40)
+        self._running.pop(name).wait(timeout=90)
 
     def stop(self) -> None:
         """End everything."""
@@ -199,7 +199,7 @@ class SmallStack:
             process.send_signal(signal.SIGCONT)
             process.terminate()
         for process in self._running.values():
-            process.wait(timeout=40)
+            process.wait(timeout=90)
         self._hub.__exit__()
         self._model.shutdown()
         self._model.server_close()
@@ -208,7 +208,7 @@ class SmallStack:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             try:
-                if httpx.get(f"http://127.0.0.1:{self._ports[name]}{path}", timeout=2).status_code == 200:
+                if httpx.get(f"http://127.0.0.1:{self._ports[name]}{path}", timeout=10).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass

@@ -21,7 +21,7 @@ def test_a_call_is_tried_with_a_token(small: SmallStack, of: str) -> None:
 
 def try_a_call(page: Page, small: SmallStack, base: str) -> None:
     account = {"username": "owner", "password": PASSWORD}
-    token = httpx.post(f"{small.site.url}/auth/login", json=account).json()["access_token"]
+    token = httpx.post(f"{small.site.url}/auth/login", json=account, timeout=60).json()["access_token"]
     asked, errors = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)

@@ -20,7 +20,7 @@ def test_a_models_answer_never_runs_and_never_calls_out(chat: Page) -> None:
     seen = watch(chat)
     for count, text in enumerate(CORPUS, start=1):
         ask(chat, f"diga: {text}")
-        expect(chat.locator(f"{BOT} .bubble-foot")).to_have_count(count, timeout=15_000)
+        expect(chat.locator(f"{BOT} .bubble-foot")).to_have_count(count, timeout=60_000)
     bubbles = chat.locator(f"{BOT} .markdown")
     assert (
         bubbles.locator(

@@ -24,7 +24,7 @@ SLOW_MS = 60_000
 def api(small: SmallStack) -> Iterator[httpx.Client]:
     """Another program of the same owner."""
     login = {"username": small.site.username, "password": small.site.password}
-    token = httpx.post(f"{small.site.url}/auth/login", json=login, timeout=30).json()["access_token"]
+    token = httpx.post(f"{small.site.url}/auth/login", json=login, timeout=60).json()["access_token"]
     with httpx.Client(
         base_url=small.site.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
     ) as client:
@@ -64,8 +64,9 @@ def test_an_answer_that_ended_while_no_tab_was_open_is_there(
     context = chat.context
     chat.close()
     newest = api.get("/v1/conversations", params={"limit": 1}).json()["data"][0]
-    events = api.get(f"/v1/responses/{newest['response_in_progress']}", params={"stream": "true"})
-    assert "response.completed" in events.text
+    if running := newest["response_in_progress"]:  # else it has ended by now
+        events = api.get(f"/v1/responses/{running}", params={"stream": "true"})
+        assert "response.completed" in events.text
     again = context.new_page()
     open_tab(again, small.site, "chat")
     expect(answer(again)).to_have_text(counted(40))
@@ -130,13 +131,13 @@ def test_a_service_that_stands_still_while_no_tab_is_open_loses_nothing(
 def test_an_answer_that_failed_says_why_also_later_and_can_be_asked_for_again(chat: Page) -> None:
     say(chat, "falhe depois de 30")
     alert = chat.get_by_role("alert")
-    expect(alert).to_contain_text("O serviço de conversa", timeout=15_000)
+    expect(alert).to_contain_text("O serviço de conversa", timeout=60_000)
     expect(answer(chat)).to_contain_text("1 2 3")
     chat.reload()
     expect(alert).to_contain_text("O serviço de conversa")
     alert.get_by_role("button", name="Tentar de novo").click()
     expect(chat.locator("[data-pending]")).to_be_visible()
-    expect(alert).to_be_visible(timeout=15_000)
+    expect(alert).to_be_visible(timeout=60_000)
     expect(chat.locator(USER)).to_have_count(1)
 
 
@@ -208,7 +209,7 @@ def test_an_answer_in_the_queue_says_so(chat: Page, api: httpx.Client) -> None:
     made = []
     for name in ("um", "dois", "na fila"):
         conversation = api.post("/v1/conversations", json={"metadata": {"title": name}}).json()["id"]
-        body = {"conversation": conversation, "input": "conte 400 a cada 50", "model": MODEL}
+        body = {"conversation": conversation, "input": "conte 2000 a cada 50", "model": MODEL}
         made.append(api.post("/v1/responses", json={**body, "background": True}).json()["id"])
     chat.reload()
     chat.get_by_role("button", name="na fila", exact=True).click()
@@ -266,7 +267,7 @@ def test_conversations_of_an_earlier_version_are_brought_to_the_server(
     offer = chat.get_by_role("region", name="Conversas deste navegador")
     expect(offer).to_contain_text("2 conversas de uma versão anterior")
     offer.get_by_role("button", name="Levar para o servidor").click()
-    expect(offer).to_have_count(0, timeout=15_000)
+    expect(offer).to_have_count(0, timeout=60_000)
     chat.get_by_role("button", name="mensagem 0", exact=True).click()
     expect(chat.locator(f"{USER}, {BOT}")).to_have_count(50)
     expect(chat.locator(".history li button").nth(2)).to_have_text("Pergunta antiga")

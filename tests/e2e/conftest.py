@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from tests.conftest import Stack
 
-JOB_TIMEOUT_S = 120
+JOB_TIMEOUT_S = 240
 
 
 @pytest.fixture(params=["gateway", "own port"])

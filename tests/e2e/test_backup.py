@@ -174,7 +174,7 @@ def test_login_key_answers_and_documents_of_the_old_stack_are_there(
     data, before, _ = restored
     with processes(data, "gateway", "svc-chat", "svc-rag") as urls:
         account = {"username": stack.username, "password": stack.password}
-        assert httpx.post(f"{urls['gateway']}/auth/login", json=account).status_code == 200
+        assert httpx.post(f"{urls['gateway']}/auth/login", json=account, timeout=60).status_code == 200
         headers = {"Authorization": f"Bearer {stack.api_key}"}
         with httpx.Client(base_url=urls["gateway"], headers=headers, timeout=60) as client:
             for answer_id, text in before.answers.items():

@@ -233,7 +233,7 @@ def test_speech_is_spoken_for_the_official_client(stack: Stack, way: str) -> Non
 
 
 def test_a_question_is_answered_from_a_document_with_citations(stack: Stack, way: str) -> None:
-    name = uuid.uuid4().hex[:8].upper()
+    name = "Q" + uuid.uuid4().hex[:8].upper()
     text = f"The lathe {name} is serviced every ninth of March.\n\nThe workshop opens at nine.\n"
     with open_client(stack, way, "svc-rag") as client:
         sent = client.post("/v1/documents", files={"file": (f"{name}.txt", text.encode(), "text/plain")})
@@ -291,8 +291,8 @@ def test_status_health_and_models_tell_of_everything(gateway: httpx.Client) -> N
 
 def test_login_gives_a_token_that_every_port_takes(stack: Stack) -> None:
     body = {"username": stack.username, "password": stack.password}
-    token = httpx.post(f"{stack.url}/auth/login", json=body).json()["access_token"]
-    form = httpx.post(f"{stack.url}/auth/login", data=body).json()
+    token = httpx.post(f"{stack.url}/auth/login", json=body, timeout=60).json()["access_token"]
+    form = httpx.post(f"{stack.url}/auth/login", data=body, timeout=60).json()
     assert form["token_type"] == "bearer"
     for service in stack.urls:
         if service != "frontend":
@@ -323,7 +323,7 @@ def test_the_description_comes_step_by_step(gateway: httpx.Client) -> None:
 
 def test_the_page_is_served(stack: Stack) -> None:
     for base in (stack.url, stack.urls["frontend"]):
-        page = httpx.get(f"{base}/")
+        page = httpx.get(f"{base}/", timeout=60)
         assert page.status_code == 200
         assert "<script" in page.text
-    assert "default-src 'self'" in httpx.get(f"{stack.url}/").headers["content-security-policy"]
+    assert "default-src 'self'" in httpx.get(f"{stack.url}/", timeout=60).headers["content-security-policy"]

@@ -45,5 +45,5 @@ def test_nobody_runs_code_without_credentials(stack: Stack) -> None:
         ("GET", "/v1/sessions/a/files"),
         ("DELETE", "/v1/sessions/a"),
     ]:
-        answer = httpx.request(method, stack.urls["svc-code"] + path, json={"code": "1"})
+        answer = httpx.request(method, stack.urls["svc-code"] + path, json={"code": "1"}, timeout=60)
         assert answer.status_code == 401, path

@@ -28,7 +28,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
 
 @pytest.fixture
 def owner(small: SmallStack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=small.site.url, timeout=30) as client:
+    with httpx.Client(base_url=small.site.url, timeout=60) as client:
         given = {"username": "owner", "password": PASSWORD}
         client.headers["Authorization"] = (
             "Bearer " + client.post("/auth/login", json=given).json()["access_token"]
@@ -39,7 +39,7 @@ def owner(small: SmallStack) -> Iterator[httpx.Client]:
 
 def ways_in(small: SmallStack) -> tuple[str, dict[str, dict[str, str]]]:
     """Make everything a client can hold; return the key's id and name → headers."""
-    with httpx.Client(base_url=small.site.url, timeout=30) as client:
+    with httpx.Client(base_url=small.site.url, timeout=60) as client:
         token = client.post("/auth/login", json=MEMBER).json()["access_token"]
         cookie = client.cookies["oficina_session"]
         client.cookies.clear()
@@ -57,7 +57,7 @@ def last_let_in(small: SmallStack, ways: dict[str, dict[str, str]], since: float
     last = {f"{name} at {port}": -1.0 for name in ways for port in ("gateway", "own port")}
     urls = {"gateway": small.site.url, "own port": small.chat_url}
     refused: set[str] = set()
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         while time.monotonic() - since < WATCHED_S or len(refused) < len(last):
             assert time.monotonic() - since < 60, sorted(set(last) - refused)
             for place in last:
@@ -86,12 +86,12 @@ def test_within_a_second_nothing_that_a_client_holds_opens_any_port(
         ways = {"key": ways["key"]}
     for headers in ways.values():  # both ports remember them now
         if "Cookie" not in headers:
-            assert httpx.get(small.chat_url + "/v1/models", headers=headers, timeout=30).status_code == 200
-        assert httpx.get(small.site.url + "/v1/models", headers=headers, timeout=30).status_code == 200
+            assert httpx.get(small.chat_url + "/v1/models", headers=headers, timeout=60).status_code == 200
+        assert httpx.get(small.site.url + "/v1/models", headers=headers, timeout=60).status_code == 200
     if how == "suspended":
         done = owner.patch(f"/auth/users/{user}", json={"active": False})
     else:
-        done = httpx.delete(f"{small.site.url}/auth/keys/{key}", headers=ways["key"], timeout=30)
+        done = httpx.delete(f"{small.site.url}/auth/keys/{key}", headers=ways["key"], timeout=60)
     since = time.monotonic()
     assert done.is_success, done.text
     last = last_let_in(small, ways, since)
