@@ -33,6 +33,14 @@ def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert ChatLike().secret == "said"
 
 
+def test_a_refusal_names_the_setting_and_prints_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_SECRET", "hidden")
+    monkeypatch.setenv("CHAT_PORT", "a word")
+    with pytest.raises(ValidationError, match="port") as caught:
+        ChatLike()
+    assert "hidden" not in str(caught.value) and "a word" not in str(caught.value)
+
+
 def test_a_renamed_setting_is_still_read_under_its_old_prefixed_name_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -70,7 +70,11 @@ class ServiceSettings(BaseSettings):
     """Fields, and the names that they had before: `<PREFIX><OLD NAME>` is still read, without the prefix it is not."""
 
     model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, protected_namespaces=(), env_ignore_empty=True
+        extra="ignore",
+        frozen=True,
+        protected_namespaces=(),
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a refusal of settings that do not go together would print them all, keys too
     )
 
     service: str = "service"

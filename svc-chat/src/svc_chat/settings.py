@@ -23,7 +23,7 @@ class Settings(ServiceSettings):
     """What svc-chat can be told."""
 
     # a refusal of the settings together would print them, keys of other servers among them
-    model_config = SettingsConfigDict(env_prefix="CHAT_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="CHAT_")
     renamed = MappingProxyType({"loaded_models_mb": "memory_budget_mb"})
 
     service: str = "svc-chat"
