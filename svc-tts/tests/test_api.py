@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -106,8 +107,9 @@ def test_a_full_queue_is_a_429_with_retry_after(tmp_path: Path) -> None:
         pending = [
             pool.submit(FlaskClient(app).post, "/v1/audio/speech", json={"input": "hello"}) for _ in range(6)
         ]
-        while sum(p.done() for p in pending) < 4:
-            pass
+        deadline = time.monotonic() + 60
+        while sum(p.done() for p in pending) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
         gate.set()
         answers = [p.result() for p in pending]
     refused = [a for a in answers if a.status_code == 429]

@@ -117,7 +117,7 @@ def processes(data_dir: Path, *names: str) -> Iterator[dict[str, str]]:
             command = [sys.executable, "-m", service.module]
             with (data_dir / f"{service.name}.out").open("w") as out:
                 process = subprocess.Popen(command, env=env, stdout=out, stderr=out)
-            stack.callback(process.wait, timeout=60)
+            stack.callback(process.wait, timeout=120)
             stack.callback(process.terminate)
         for service in chosen:
             url = f"{service.url(layout)}/healthz"

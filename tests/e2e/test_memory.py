@@ -61,12 +61,12 @@ class Three:
 
     def kill(self, name: str) -> None:
         self.running[name].send_signal(signal.SIGKILL)
-        self.running.pop(name).wait(timeout=30)
+        self.running.pop(name).wait(timeout=90)
 
     def stop(self) -> None:
         for process in self.running.values():
             process.kill()
-            process.wait(timeout=30)
+            process.wait(timeout=90)
 
 
 @pytest.fixture
@@ -117,5 +117,5 @@ def test_an_idle_model_of_another_service_leaves_and_nothing_needs_the_gateway(t
 
     three.kill("gateway")  # a service that starts alone loads by the machine's free memory
     three.start("svc-rag")
-    memory = httpx.get(f"{three.url('svc-rag')}/readyz", timeout=10).json()["memory"]
+    memory = httpx.get(f"{three.url('svc-rag')}/readyz", timeout=60).json()["memory"]
     assert [row["model"] for row in memory["held"]] == [EMBEDDER]
