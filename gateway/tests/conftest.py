@@ -160,7 +160,7 @@ async def patiently(
 ) -> None:
     """Try what must end within a limit that a busy machine may miss, each time with a wider one."""
     for limit_s in limits_s[:-1]:
-        with contextlib.suppress(AssertionError, TimeoutError):
+        with contextlib.suppress(AssertionError, EOFError, OSError):
             await attempt(limit_s)
             return
     await attempt(limits_s[-1])

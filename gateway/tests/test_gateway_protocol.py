@@ -13,7 +13,7 @@ import uvicorn
 from gateway.api.exchange import WHOLE
 from gateway.api.protocol import Cycle, Protocol
 
-from .conftest import until
+from .conftest import patiently, until
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -51,7 +51,7 @@ async def serving(
 async def answer_to(request: bytes, app: App) -> bytes:
     async with serving(app) as (reader, writer):
         writer.write(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        return await asyncio.wait_for(reader.read(), 20)
+        return await asyncio.wait_for(reader.read(), 60)
 
 
 async def test_a_whole_answer_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ async def test_a_header_that_would_end_early_is_not_sent_and_nobody_waits_for_it
 
     async with serving(swallowing) as (reader, writer):
         writer.write(GET)
-        said = await asyncio.wait_for(reader.read(), 20)
+        said = await asyncio.wait_for(reader.read(), 60)
     assert said.startswith(b"HTTP/1.1 500 ") and value not in said and b"hello" not in said
 
 
@@ -121,18 +121,21 @@ async def test_an_answer_that_says_so_closes_the_connection() -> None:
     headers = [(b"content-length", b"5"), (b"connection", b"close")]
     async with serving(answering(headers=headers)) as (reader, writer):
         writer.write(GET)
-        said = await asyncio.wait_for(reader.read(), 20)
+        said = await asyncio.wait_for(reader.read(), 60)
     assert said.count(b"connection: close") == 1 and said.endswith(b"\r\n\r\nhello")
 
 
 async def test_an_idle_connection_is_closed_and_one_in_use_is_not() -> None:
-    async def slow(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(1.5 if scope["path"] == "/slow" else 0)
-        await answering()(scope, receive, send)
+    async def kept(idle_s: float) -> None:
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            await asyncio.sleep(1.5 * idle_s if scope["path"] == "/slow" else 0)
+            await answering()(scope, receive, send)
 
-    async with serving(slow, keep_alive_s=1) as (reader, writer):
-        for path in (b"/", b"/slow", b"/"):
-            writer.write(GET.replace(b"/ ", path + b" "))
-            await reader.readuntil(b"\r\n\r\n")
-            assert await reader.readexactly(5) == b"hello"
-        assert await asyncio.wait_for(reader.read(), 20) == b""
+        async with serving(slow, keep_alive_s=int(idle_s)) as (reader, writer):
+            for path in (b"/", b"/slow", b"/"):
+                writer.write(GET.replace(b"/ ", path + b" "))
+                await reader.readuntil(b"\r\n\r\n")
+                assert await reader.readexactly(5) == b"hello"
+            assert await asyncio.wait_for(reader.read(), 60) == b""
+
+    await patiently(kept, (1.0, 5.0, 20.0))

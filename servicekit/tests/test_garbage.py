@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from servicekit import garbage
 from servicekit.models import ModelSlot
+from tests.ports import free_port
 
 PILES = """
 import gc
@@ -115,15 +115,13 @@ def test_a_process_that_has_not_settled_is_left_alone() -> None:
 
 @pytest.mark.parametrize("kind", ["fastapi", "flask"])
 def test_a_service_settles_when_it_starts(kind: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     process = subprocess.Popen([sys.executable, "-c", SERVE, kind, str(port)], stdout=subprocess.DEVNULL)
     try:
         told = asked(f"http://127.0.0.1:{port}/set-apart", process)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
     assert told["set_apart"] > 10 * told["others"]
 
 
