@@ -139,3 +139,28 @@ async def test_an_idle_connection_is_closed_and_one_in_use_is_not() -> None:
             assert await asyncio.wait_for(reader.read(), 60) == b""
 
     await patiently(kept, (1.0, 5.0, 20.0))
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "])
+@pytest.mark.parametrize("asked_before", [False, True])
+async def test_who_never_sends_a_whole_head_is_not_waited_for(begun: bytes, asked_before: bool) -> None:
+    async with serving(answering(), keep_alive_s=1) as (reader, writer):
+        if asked_before:
+            writer.write(GET + begun)
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(5) == b"hello"
+        else:
+            writer.write(begun)
+        assert await asyncio.wait_for(reader.read(), 60) == b""
+
+
+async def test_a_request_that_came_with_another_is_answered_however_long_it_takes() -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(3 if scope["path"] == "/slow" else 0)
+        await answering()(scope, receive, send)
+
+    async with serving(slow, keep_alive_s=1) as (reader, writer):
+        writer.write(GET + GET.replace(b"/ ", b"/slow "))
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(5) == b"hello"

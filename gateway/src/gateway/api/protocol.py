@@ -5,6 +5,7 @@ Owns how such an answer is written down. Everything else, and every answer that 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -62,16 +63,31 @@ class Cycle(RequestResponseCycle):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection of a client. Its timer runs on while calls come and is looked at when it rings."""
+    """One connection of a client. Its timer runs on while calls come and is looked at when it rings.
+
+    Who opens one and never sends a whole head holds it no longer than who is done: uvicorn has no timer for that.
+    """
 
     _idle_since: float | None = None
-    """When the last answer ended; None while a request comes or is answered."""
+    """When it was opened or the last answer ended; None from the end of a request's head to that of its answer."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._idle_since = self.loop.time()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._idle_since = None
         self.scope["extensions"] = _EXTENSIONS
+
+    def on_headers_complete(self) -> None:
+        """A request's head is here."""
+        self._idle_since = None
+        super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.__class__ = Cycle  # uvicorn names the class in the middle of a method
@@ -79,7 +95,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, if it came already."""
-        self._idle_since = self.loop.time()
+        self._idle_since = None if self.pipeline else self.loop.time()
         if self.pipeline or self.timeout_keep_alive_task is None:
             super().on_response_complete()
             return
