@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from gateway.engine.wire import Answer, Garbled, Unreachable, Wire
+from gateway.engine.wire import Answer, Connection, Garbled, Unreachable, Wire
 
 from .conftest import patiently, until
 
@@ -158,6 +158,19 @@ async def test_an_answer_that_was_read_leaves_nothing_to_the_garbage_collector()
             assert left() is None
         finally:
             gc.enable()
+
+
+async def test_a_connection_that_is_lost_leaves_nothing_to_the_garbage_collector() -> None:
+    gone = ConnectionResetError()
+    connection = Connection([])
+    left = weakref.ref(connection)
+    gc.disable()
+    try:
+        connection.connection_lost(gone)
+        del connection
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 async def test_without_a_length_the_end_of_the_connection_is_the_end() -> None:

@@ -239,12 +239,13 @@ class Exchange:
         await self.respond(error.status, headers, content)
 
     def close(self) -> None:
-        """End the watch."""
+        """End the watch, and let go of it: it holds this exchange, bodies and all, which the collector would find late."""
         self._over = True
         if self._watching is not None:
             self._watching.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
+        self._watching = self._watcher = None
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"The body is over the limit of {self._max_body} bytes. Send less.")

@@ -251,6 +251,7 @@ class Connection(asyncio.Protocol):
             if answer.content_length is None and not chunked:
                 self._finish(keep=False)
         self._fail(exc if isinstance(exc, OSError) else aiohttp.ServerDisconnectedError())
+        del self._parser  # it holds this connection
 
     def _finish(self, *, keep: bool) -> None:
         assert self._answer is not None
