@@ -9,7 +9,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browser import NARROW, TABS, WIDE, chromium, open_tab, sign_in, site_of_environment
 
@@ -47,6 +47,8 @@ def _one_look(
 
 def _settle(page: Page) -> None:
     page.wait_for_load_state("networkidle")
+    # a tab of the page that is open begins to load after its heading is there
+    expect(page.locator(".mantine-Loader-root")).to_have_count(0, timeout=60_000)
 
 
 if __name__ == "__main__":
