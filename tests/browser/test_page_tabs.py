@@ -13,11 +13,20 @@ from tests.browser.conftest import NewPage
 pytestmark = pytest.mark.browser
 PROMPT = "um círculo vermelho grande sobre um fundo azul"
 SLOW_MS = 120_000
+MOST_STEPS = "50"
+"""A drawing that takes seconds: `expect` looks once a second, and the usual one takes little more."""
 
 
 def choose_picture(page: Page, picture: dict[str, Any]) -> None:
     page.locator("section[data-tab=vision] input[type=file]").set_input_files(picture)
     expect(page.get_by_alt_text("Imagem escolhida")).to_be_visible()
+
+
+def draw_slowly(page: Page) -> None:
+    page.get_by_role("button", name="Opções").click()
+    page.get_by_label("Passos").fill(MOST_STEPS)
+    page.get_by_label("O que desenhar").fill(PROMPT)
+    page.get_by_role("button", name="Desenhar").click()
 
 
 def test_the_model_answers_and_the_answer_is_kept(page: Page, site: Site) -> None:
@@ -36,8 +45,7 @@ def test_a_picture_is_drawn_looked_at_and_deleted(page: Page, site: Site) -> Non
     gallery = page.locator(".gallery-item")
     page.wait_for_load_state("networkidle")
     before = gallery.count()
-    page.get_by_label("O que desenhar").fill(PROMPT)
-    page.get_by_role("button", name="Desenhar").click()
+    draw_slowly(page)
     expect(page.locator(".running")).to_contain_text("passo", timeout=SLOW_MS)
     expect(gallery).to_have_count(before + 1, timeout=SLOW_MS)
     gallery.first.click()
@@ -93,8 +101,7 @@ def test_a_drawing_survives_reloading_the_page(page: Page, site: Site) -> None:
     open_tab(page, site, "images")
     page.wait_for_load_state("networkidle")
     before = page.locator(".gallery-item").count()
-    page.get_by_label("O que desenhar").fill(PROMPT)
-    page.get_by_role("button", name="Desenhar").click()
+    draw_slowly(page)
     expect(page.locator(".running")).to_be_visible()
     page.reload()
     expect(page.locator(".gallery-item")).to_have_count(before + 1, timeout=SLOW_MS)
