@@ -15,7 +15,7 @@ from servicekit.health import Readiness
 from servicekit.retention import Sweeper
 from svc_image_gen.api import generations, simple
 from svc_image_gen.api.orders import Orders
-from svc_image_gen.build import build_engines, service_models, watch
+from svc_image_gen.build import build_engines, named_places, service_models, watch
 from svc_image_gen.domain.studio import KIND, Studio
 from svc_image_gen.engine.base import Engine
 from svc_image_gen.engine.decoders import Decoders
@@ -39,7 +39,7 @@ def create_app(
     store = media.MediaStore(settings.data_dir / "media", "img")
     studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s, decoders=decoders)
     installs = build_installs(settings, studio)
-    readiness.watch_models(hub.editions(names, installs))
+    readiness.watch_models(hub.editions(names, installs, named_places(settings)))
     handlers = {KIND: studio.draw, hub.KIND: installs.run}
     queue = jobs.JobQueue(settings.service, settings.sql_url, handlers, max_waiting=settings.max_waiting)
     days = settings.media_retention_days

@@ -42,6 +42,16 @@ def build_engines(settings: Settings, decoders: Decoders | None = None) -> dict[
     return engines
 
 
+def named_places(settings: Settings) -> list[Path]:
+    """Return the folders of the models that were not installed from a hub."""
+    named = _find(settings.stable_diffusion_model) if settings.stable_diffusion_model else None
+    return [
+        *([named] if named is not None else []),
+        settings.model_path,
+        *(Path(path) for path in settings.extra_model_paths),
+    ]
+
+
 def load_options(settings: Settings) -> LoadOptions:
     """Return how models are loaded."""
     return LoadOptions(

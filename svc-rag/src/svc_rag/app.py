@@ -20,7 +20,7 @@ from servicekit.retention import Sweeper
 from svc_rag.api import documents, embedder, embeddings, questions, training
 from svc_rag.api import vector_stores as vector_stores_api
 from svc_rag.api.intake import INGEST, Intake
-from svc_rag.build import EmbedderWatch, StoreWatch, build_engines, models_of
+from svc_rag.build import EmbedderWatch, StoreWatch, build_engines, models_of, named_places
 from svc_rag.domain.answering import MINILM_THRESHOLDS, Answerer
 from svc_rag.domain.chunking import ChunkSizes
 from svc_rag.domain.ingest import Ingest
@@ -51,7 +51,7 @@ def create_app(
     models = models_of(settings, engines.built_in, catalogue)
     models.share(Memory.of(settings, readiness))
     installs = build_installs(settings, embedders, models, catalogue)
-    readiness.watch_models(hub.editions(models, installs))
+    readiness.watch_models(hub.editions(models, installs, named_places(settings)))
     embedder_watch = EmbedderWatch(embedders, models, readiness)
     library = Library(
         engines.record, engines.files, engines.store, engines.parser, settings.max_document_bytes

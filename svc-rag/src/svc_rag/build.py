@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from servicekit.aside import aside
 from servicekit.errors import ServiceError, TooBusy
@@ -92,6 +93,11 @@ def _built_in(settings: Settings) -> Embedder:
         load, idle_unload_s=settings.idle_unload_s or None, name=minilm.SPACE.model
     )
     return SlotEmbedder(slot, minilm.SPACE)
+
+
+def named_places(settings: Settings) -> list[Path]:
+    """Return the folder of the model that was not installed from a hub."""
+    return [] if settings.embedder == "hashing" else [minilm.folder()]
 
 
 def _store(settings: Settings, database: Database, default: Space, notes: EmbedderRecord) -> SpaceStore:

@@ -14,7 +14,7 @@ from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.models import Catalogue, Memory
 from svc_translate.api import libre, translations
-from svc_translate.build import build_engines, installed, watch
+from svc_translate.build import build_engines, installed, named_places, watch
 from svc_translate.domain.translation import Limits, TranslationService
 from svc_translate.engine.base import Engine
 from svc_translate.engine.lingua_detector import LinguaDetector
@@ -40,7 +40,7 @@ def create_app(
     models = installed(service, catalogue, settings)
     models.share(Memory.of(settings, readiness))
     installs = build_installs(settings, engines, models, catalogue)
-    readiness.watch_models(hub.editions(models, installs))
+    readiness.watch_models(hub.editions(models, installs, named_places(settings)))
     queue = None if installs is None else hub.queue_for(settings, installs)
 
     @asynccontextmanager

@@ -44,6 +44,11 @@ def build_engines(settings: Settings) -> list[Engine]:
     return engines
 
 
+def named_places(settings: Settings) -> list[Path]:
+    """Return the folders of the models that were not installed from a hub."""
+    return [settings.models_dir, *(_extra(text).path for text in settings.extra_models)]
+
+
 def installed(service: TranslationService, catalogue: Catalogue, settings: Settings) -> ServiceModels:
     """Return what `/v1/models` tells."""
     slots = {name: slot for e in service.engines for name, slot in getattr(e, "slots", {}).items()}

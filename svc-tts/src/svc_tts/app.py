@@ -16,7 +16,7 @@ from servicekit.models import Catalogue, Memory, ServiceModels
 from servicekit.retention import Sweeper
 from servicekit.wsgi import at_start, install
 from svc_tts.api import models, openapi, speech, text_to_audio
-from svc_tts.build import build_engines, slots_of
+from svc_tts.build import build_engines, named_places, slots_of
 from svc_tts.domain.service import SpeechService
 from svc_tts.engine.base import SpeechEngine
 from svc_tts.engine.espeak_library import EspeakLibrary
@@ -54,7 +54,7 @@ def create_app(
     readiness.watch_queue(service.queue)
     known.share(Memory.of(settings, readiness))
     installs = build_installs(settings, service, library)
-    readiness.watch_models(hub.editions(known, installs))
+    readiness.watch_models(hub.editions(known, installs, named_places(settings)))
     queue = hub.queue_for(settings, installs)
     app = Flask("svc_tts")
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)

@@ -10,7 +10,7 @@ from servicekit.models import ModelSlot
 from svc_tts.engine.bark import BarkEngine
 from svc_tts.engine.base import SpeechEngine
 from svc_tts.engine.espeak import EspeakEngine
-from svc_tts.engine.espeak_library import EspeakLibrary
+from svc_tts.engine.espeak_library import EspeakLibrary, library_places
 from svc_tts.engine.vits import VitsEngine
 from svc_tts.settings import Settings
 
@@ -24,6 +24,11 @@ def build_engines(settings: Settings, library: EspeakLibrary) -> list[SpeechEngi
     if settings.bark_path:
         engines.append(BarkEngine(Path(settings.bark_path), threads=settings.threads, idle_unload_s=idle))
     return engines
+
+
+def named_places(settings: Settings) -> list[Path]:
+    """Return the files and folders of the voices that were not installed from a hub."""
+    return [*library_places(), *(Path(path) for path in (settings.vits_path, settings.bark_path) if path)]
 
 
 def slots_of(engines: Sequence[SpeechEngine]) -> Mapping[str, ModelSlot[Any]]:

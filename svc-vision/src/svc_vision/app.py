@@ -16,7 +16,7 @@ from servicekit.models import Catalogue, Memory
 from servicekit.retention import Sweeper
 from svc_vision.api import analysis, looking
 from svc_vision.api.picture import PictureReader
-from svc_vision.build import build_engine, installed, watch
+from svc_vision.build import build_engine, installed, named_places, watch
 from svc_vision.domain.vision import VisionService
 from svc_vision.engine.base import Engine
 from svc_vision.installing import build_installs
@@ -41,7 +41,7 @@ def create_app(
     models = installed(built, catalogue, settings)
     models.share(Memory.of(settings, readiness))
     installs = build_installs(settings, built, models, catalogue)
-    readiness.watch_models(hub.editions(models, installs))
+    readiness.watch_models(hub.editions(models, installs, named_places(settings)))
     queue = None if installs is None else hub.queue_for(settings, installs)
 
     @asynccontextmanager

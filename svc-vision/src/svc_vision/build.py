@@ -57,6 +57,12 @@ def _own_folder(task: Task, path: Path) -> ModelFolder:
     return ModelFolder(path.name, task, path, also=tuple(other for other in tasks if other != task))
 
 
+def named_places(settings: Settings) -> list[Path]:
+    """Return the folders of the models that were not installed from a hub."""
+    own = (settings.captioner_path, settings.detector_path, settings.classifier_path)
+    return [settings.models_dir, *(Path(path) for path in own if path)]
+
+
 def installed(engine: Engine, catalogue: Catalogue, settings: Settings) -> ServiceModels:
     """Return what `/v1/models` tells."""
     entries = [entry_of(model) for model in engine.models]

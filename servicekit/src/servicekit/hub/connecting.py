@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -17,6 +18,7 @@ from servicekit.hub.repository import HubRepository
 from servicekit.hub.running import judge
 from servicekit.hub.shelf import Shelf, ShelfModel
 from servicekit.models.catalogue import Catalogue, Machine
+from servicekit.models.content import content_of
 from servicekit.models.registry import ServiceModels
 from servicekit.settings import ServiceSettings
 
@@ -46,9 +48,16 @@ def connect(
     return Installs(planner, repository, shelf, arrived, leaving)
 
 
-def editions(known: ServiceModels, installs: Installs | None) -> Callable[[], list[str]]:
-    """Return what tells which models are here and in which version, for `Readiness.watch_models`."""
-    return lambda: [*known.editions(), *(installs.commits() if installs is not None else ())]
+def editions(
+    known: ServiceModels, installs: Installs | None, places: Iterable[Path] = ()
+) -> Callable[[], list[str]]:
+    """Return what tells which models are here and in which version, for `Readiness.watch_models`.
+
+    `places` are the files and folders of the models that no hub's commit tells: built in, or named by a setting.
+    They are read once, here, because they do not change under a service that runs.
+    """
+    content = content_of(places)
+    return lambda: [content, *known.editions(), *(installs.commits() if installs is not None else ())]
 
 
 def queue_for(settings: ServiceSettings, installs: Installs) -> jobs.JobQueue:

