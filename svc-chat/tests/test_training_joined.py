@@ -1,9 +1,10 @@
-"""A text that is given while a paused training waits for its turn: it joins, and what was learned stays."""
+"""A text that is given while a training is paused, or waits for its turn after that: it joins, and what was learned stays."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import pytest
 from svc_chat.domain.tuning.runner import TuningRunner
 from svc_chat.domain.tuning.service import TuningService
 from svc_chat.engine.database import open_database
-from svc_chat.engine.tuning.base import Wishes
+from svc_chat.engine.history import Page
+from svc_chat.engine.tuning.base import TuningJob, Wishes
 from svc_chat.engine.tuning.examples import Dialogue, Message, write_examples
 from svc_chat.engine.tuning.fake import FakeRoom, FakeTrainer
 from svc_chat.engine.tuning.models import TrainedModels
 from svc_chat.engine.tuning.planner import LocalPlanner
 from svc_chat.engine.tuning.recipe import CHECKPOINT_FILE, Recipe
 from svc_chat.engine.tuning.store import SqlTuning
+from svc_chat.tuning_errors import TrainingResting
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -60,12 +63,43 @@ async def test_a_plan_that_joins_keeps_the_checkpoint_of_the_same_adapter_alone(
     assert not (folder / CHECKPOINT_FILE).exists()
 
 
-async def test_a_text_given_while_a_paused_training_waits_joins_it_where_it_was(
-    tmp_path: Path, write_model: Callable[..., Path], write_adapter: Callable[..., Path]
-) -> None:
+class Stubborn(FakeTrainer):
+    """Is told to rest and does not, as in the midst of a long step."""
+
+    def train(self, folder: Path, stop: asyncio.Event) -> AsyncGenerator[Mapping[str, Any], None]:
+        return super().train(folder, asyncio.Event())
+
+
+@dataclass
+class School:
+    """A service with a trainer that stops before step 8 until it is let go."""
+
+    service: TuningService
+    runner: TuningRunner
+    trainer: FakeTrainer
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                await self.runner.changed(0.05)
+
+    async def ended(self, job_id: str) -> TuningJob:
+        async with asyncio.timeout(60):
+            while not (job := await self.service.get("ana", job_id)).final:
+                await self.runner.changed(0.05)
+        return job
+
+
+@pytest.fixture
+async def school(
+    tmp_path: Path,
+    write_model: Callable[..., Path],
+    write_adapter: Callable[..., Path],
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[School]:
     store, folder = SqlTuning(open_database(f"sqlite:///{tmp_path}/chat.db")), tmp_path / "training"
     trained = TrainedModels(store, folder)
-    trainer = FakeTrainer(write_adapter(tmp_path / "ready.gguf"))
+    trainer = getattr(request, "param", FakeTrainer)(write_adapter(tmp_path / "ready.gguf"))
     runner = TuningRunner(store, trainer, trained, folder, FakeRoom())
     plans = planner(write_model(tmp_path / "tiny.gguf", template=CHATML))
     files: Any = None
@@ -75,23 +109,83 @@ async def test_a_text_given_while_a_paused_training_waits_joins_it_where_it_was(
     trainer.hold_at = 8
     trainer.go.clear()
     await runner.start()
-    try:
-        async with asyncio.timeout(60):
-            _, first = await service.train("ana", "P: a\nR: b")
-            while len(trainer.trained) < 7:
-                await runner.changed(0.05)
-            await service.pause("ana", first.id)
-            _, other = await service.train("ben", "P: e\nR: f")
-            while other.id not in trainer.started:
-                await runner.changed(0.05)
-            await service.resume("ana", first.id)
-            _, second = await service.train("ana", "P: c\nR: d")
-            assert (second.id, second.details["examples"]) == (first.id, 2)
-            trainer.go.set()
-            while not (ended := await service.get("ana", first.id)).final:
-                await runner.changed(0.05)
-    finally:
-        await runner.close()
+    yield School(service, runner, trainer)
+    trainer.go.set()
+    await runner.close()
+
+
+async def test_a_text_given_while_a_training_is_paused_joins_it_and_leaves_it_paused(school: School) -> None:
+    service, trainer = school.service, school.trainer
+    _, first = await service.train("ana", "P: a\nR: b")
+    await school.until(lambda: len(trainer.trained) == 7)
+    await service.pause("ana", first.id)
+    texts = [await service.train("ana", text) for text in ("P: c\nR: d", "P: e\nR: f")]
+    assert [(job.id, job.status, job.details["examples"]) for _, job in texts] == [
+        (first.id, "paused", 2),
+        (first.id, "paused", 3),
+    ]
+    assert len((await service.list("ana", Page(9))).rows) == 1 and trainer.started == [first.id]
+    trainer.go.set()
+    await service.resume("ana", first.id)
+    ended = await school.ended(first.id)
+    assert ended.status == "succeeded" and ended.steps > first.steps
+    assert trainer.trained == [(first.id, step) for step in range(1, ended.steps + 1)], (
+        "no step is made twice"
+    )
+
+
+async def test_another_persons_paused_training_takes_nothing_in(school: School) -> None:
+    _, first = await school.service.train("ana", "P: a\nR: b")
+    await school.until(lambda: bool(school.trainer.trained))
+    await school.service.pause("ana", first.id)
+    _, other = await school.service.train("ben", "P: c\nR: d")
+    assert other.id != first.id and other.details["examples"] == 1
+
+
+async def test_a_text_joins_what_waits_for_its_turn_before_what_is_paused(school: School) -> None:
+    service, trainer = school.service, school.trainer
+    _, paused = await service.train("ana", "P: a\nR: b")
+    await school.until(lambda: len(trainer.trained) == 7)
+    _, other = await service.train("ben", "P: e\nR: f")
+    _, queued = await service.train("ana", "P: c\nR: d")
+    assert queued.id != paused.id, "what is being learned takes nothing in"
+    await service.pause("ana", paused.id)
+    await school.until(lambda: other.id in trainer.started)
+    _, third = await service.train("ana", "P: e\nR: f")
+    assert (third.id, third.status, third.details["examples"]) == (queued.id, "queued", 3)
+
+
+@pytest.mark.parametrize("school", [Stubborn], indirect=True)
+async def test_a_text_that_comes_while_a_pause_takes_hold_is_refused_and_not_kept(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("svc_chat.domain.tuning.service.REST_S", 0.01)
+    service = school.service
+    _, first = await service.train("ana", "P: a\nR: b")
+    await school.until(lambda: len(school.trainer.trained) == 7)
+    await service.pause("ana", first.id)
+    with pytest.raises(TrainingResting, match="in some seconds") as caught:
+        await service.train("ana", "P: c\nR: d")
+    assert (caught.value.status, caught.value.retry_after_s) == (503, 10)
+    assert len(service.store.texts("ana")) == 1
+    school.trainer.go.set()
+    assert (await school.ended(first.id)).status == "succeeded", "it was at its end"
+    _, second = await service.train("ana", "P: c\nR: d")
+    assert second.id != first.id and second.details["examples"] == 2
+
+
+async def test_a_text_given_while_a_paused_training_waits_joins_it_where_it_was(school: School) -> None:
+    service, trainer = school.service, school.trainer
+    _, first = await service.train("ana", "P: a\nR: b")
+    await school.until(lambda: len(trainer.trained) == 7)
+    await service.pause("ana", first.id)
+    _, other = await service.train("ben", "P: e\nR: f")
+    await school.until(lambda: other.id in trainer.started)
+    await service.resume("ana", first.id)
+    _, second = await service.train("ana", "P: c\nR: d")
+    assert (second.id, second.details["examples"]) == (first.id, 2)
+    trainer.go.set()
+    ended = await school.ended(first.id)
     steps = [step for job_id, step in trainer.trained if job_id == first.id]
     assert steps == list(range(1, ended.steps + 1)), "no step is made twice"
     assert (ended.status, ended.step) == ("succeeded", ended.steps) and ended.steps > first.steps

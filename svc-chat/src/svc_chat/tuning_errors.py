@@ -38,6 +38,19 @@ class TrainingFull(TooBusy):
         )
 
 
+class TrainingResting(NotReady):
+    """The training that would take a text in was paused and is still at its last step."""
+
+    code = "training_resting"
+
+    def __init__(self, job_id: str):
+        super().__init__(
+            f"Your training '{job_id}' was paused and is still finishing a step, so it takes no text in yet. "
+            "Nothing was kept: give the text again in some seconds.",
+            retry_after_s=10,
+        )
+
+
 class TrainingTooLarge(NotReady):
     """A training would need more than this machine has free."""
 

@@ -96,6 +96,12 @@ class TuningRunner:
         if self._current is not None and self._current[0] == job_id:
             self._current[1].set()
 
+    async def at_rest(self, job_id: str, within_s: float) -> bool:
+        """Wait until no process works on a training: one that is paused may still be writing its checkpoint."""
+        if self._current is None or self._current[0] != job_id:
+            return True
+        return bool((await asyncio.wait({self._current[2]}, timeout=within_s))[0])
+
     def drop(self, job_id: str) -> None:
         """End a training at once, if it runs, and remove what it had made."""
         if self._current is not None and self._current[0] == job_id:

@@ -21,6 +21,7 @@ from svc_chat.domain.tuning.reading import read_given, read_jsonl
 from svc_chat.domain.tuning.runner import TuningRunner
 from svc_chat.engine.history import Listing, Page
 from svc_chat.engine.tuning.base import (
+    JOINABLE,
     Planner,
     Status,
     TrainedModel,
@@ -33,10 +34,12 @@ from svc_chat.engine.tuning.base import (
 )
 from svc_chat.engine.tuning.examples import Example
 from svc_chat.engine.tuning.models import TrainedModels
-from svc_chat.tuning_errors import JobEnded, TrainingNotInstalled
+from svc_chat.tuning_errors import JobEnded, TrainingNotInstalled, TrainingResting
 
 HEARTBEAT_S = 1.5
 """Who follows a job hears at least this often."""
+REST_S = 10.0
+"""Seconds that a text waits for a training that was just paused to write its checkpoint."""
 MAX_TEXTS_CHARS = 5_000_000
 """All texts that one owner gave to `/train`."""
 
@@ -100,14 +103,16 @@ class TuningService:
     async def train(self, owner: str, given: Any) -> tuple[TrainingText, TuningJob]:
         """Keep what `/train` was given and begin a training of all texts that this owner gave so far.
 
-        A training of theirs that waits for its turn takes the new text in; there is no second one. If it was paused
-        on its way it goes on from its checkpoint.
+        A training of theirs that waits for its turn, or is paused, takes the new text in; there is no second one. It
+        goes on from its checkpoint. One that is paused stays so: only who paused it says when it goes on.
 
-        Raises: as `create`.
+        Raises: as `create`; TrainingResting.
         """
         self._check_installed()
         await asyncio.to_thread(read_given, given)
         base = await self._planner.base(self._train_base or None, owner)
+        if (joined := await asyncio.to_thread(self.store.joinable, owner, "train")) is not None:
+            await self.runner.at_rest(joined.id, REST_S)
         async with self._adding:
             texts = await asyncio.to_thread(self.store.texts, owner)
             text = given if isinstance(given, str) else orjson.dumps(given).decode()
@@ -192,17 +197,19 @@ class TuningService:
             await asyncio.to_thread(self._trained.path(one).unlink, missing_ok=True)
 
     async def _begin_train(self, owner: str, base: str, examples: Sequence[Example]) -> TuningJob:
-        waiting = await asyncio.to_thread(self.store.waiting, owner, "train")
-        if waiting is None or waiting.base != base:
+        joined = await asyncio.to_thread(self.store.joinable, owner, "train")
+        if joined is None or joined.base != base:
             return await self._queue(owner, "train", base, "train", examples, (), Wishes(), {})
+        if not await self.runner.at_rest(joined.id, 0):
+            raise TrainingResting(joined.id)
         planned = await self._planner.plan(
-            base, examples, (), Wishes(), self._folder / waiting.id, waiting.step
+            base, examples, (), Wishes(), self._folder / joined.id, joined.step
         )
         taken = await asyncio.to_thread(
             self.store.record,
-            waiting.id,
+            joined.id,
             f"{len(examples)} examples now",
-            only_if=("queued",),
+            only_if=JOINABLE,
             step=planned.from_step,
             steps=planned.steps,
             details={**planned.details, "look": {}},  # what is held out is another now

@@ -17,6 +17,7 @@ from svc_chat.engine.tuning.examples import Example
 Status = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
 FINAL = ("succeeded", "failed", "cancelled")
 WAITING = ("queued",)
+JOINABLE = (*WAITING, "paused")
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class TuningStore(Protocol):
         """Return the job that is to be worked on: one that runs already, or the one that waited longest."""
         ...
 
-    def waiting(self, owner: str, kind: str) -> TuningJob | None:
-        """Return the owner's job of a kind that has not begun, if there is one."""
+    def joinable(self, owner: str, kind: str) -> TuningJob | None:
+        """Return the owner's job of a kind that takes examples in: one in the queue, or else one that is paused."""
         ...
 
     def record(

@@ -15,7 +15,15 @@ from servicekit.errors import ModelNotFound, NotFound
 from svc_chat.engine.database import forget_deleted, reading, writing
 from svc_chat.engine.history import Listing, Page
 from svc_chat.engine.tables import TRAINING
-from svc_chat.engine.tuning.base import FINAL, WAITING, TrainedModel, TrainingText, TuningEvent, TuningJob
+from svc_chat.engine.tuning.base import (
+    FINAL,
+    JOINABLE,
+    WAITING,
+    TrainedModel,
+    TrainingText,
+    TuningEvent,
+    TuningJob,
+)
 from svc_chat.engine.tuning.tables import TRAINED_MODELS, TUNING_EVENTS, TUNING_JOBS
 from svc_chat.tuning_errors import TrainingFull
 
@@ -72,11 +80,13 @@ class SqlTuning:
         query = select(TUNING_JOBS).where(table.status.in_(("running", *WAITING)))
         return self._one(query.order_by(first, table.created_at, table.id))
 
-    def waiting(self, owner: str, kind: str) -> TuningJob | None:
-        """Return the owner's job of a kind that has not begun, if there is one."""
+    def joinable(self, owner: str, kind: str) -> TuningJob | None:
+        """Return the owner's job of a kind that takes examples in: one in the queue, or else one that is paused."""
         table = TUNING_JOBS.c
-        query = select(TUNING_JOBS).where(table.owner == owner, table.kind == kind, table.status.in_(WAITING))
-        return self._one(query.order_by(table.created_at))
+        first = case((table.status.in_(WAITING), 0), else_=1)
+        query = select(TUNING_JOBS).where(table.owner == owner, table.kind == kind)
+        query = query.where(table.status.in_(JOINABLE))
+        return self._one(query.order_by(first, table.created_at, table.id))
 
     def record(
         self,
