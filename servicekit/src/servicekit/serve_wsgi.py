@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import signal
 import sys
 from typing import Any
 
 from flask import Flask, Response, jsonify
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 
 from servicekit import garbage
@@ -32,6 +35,17 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         return self._app
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """What gunicorn says, as events beside ours: its own format asks for what our records leave out."""
+
+    def setup(self, cfg: Config) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.handlers[:] = []
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.INFO)
 
 
 def _die_with_parent(_server: object, _worker: object) -> None:
@@ -72,6 +86,7 @@ def serve(app: Flask, settings: ServiceSettings) -> None:
             "timeout": 0,
             "worker_tmp_dir": "/dev/shm",
             "accesslog": None,
+            "logger_class": _Log,
             "control_socket_disable": True,
             "post_fork": _die_with_parent,
             "post_worker_init": started,
