@@ -315,6 +315,13 @@ async def test_foreign_hosts_odd_methods_and_ambiguous_paths_are_refused(gateway
     assert not gateway.fake.calls("/v1/chat/completions")
 
 
+async def test_a_path_of_the_gateway_says_which_methods_it_answers(gateway):
+    async with gateway.client.put(gateway.url + "/auth/keys", headers=gateway.auth) as answer:
+        told = await answer.json()
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+    assert told["error"]["message"] == "/auth/keys does not answer PUT. Use GET or POST."
+
+
 def test_the_second_start_keeps_account_and_key_and_prints_only_a_new_link(tmp_path):
     first = assemble(Settings(data_dir=tmp_path))
     assert first.first_start is not None and len(first.first_start.password) >= 12

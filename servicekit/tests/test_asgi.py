@@ -133,3 +133,16 @@ def test_a_log_line_is_json_without_folders() -> None:
     assert {"timestamp", "level", "message", "module", "function"} <= event.keys()
     assert event["error"] == "ValueError"
     assert "/home" not in line
+
+
+def test_a_path_says_which_methods_it_answers(client: TestClient) -> None:
+    answer = client.put("/echo")
+    assert answer.status_code == 405
+    assert_error(answer)
+    assert answer.headers["allow"] == "POST"
+    assert answer.json()["error"]["message"] == "/echo does not answer PUT. Use POST."
+
+
+def test_json_that_is_cut_off_is_refused_where_it_ends(client: TestClient) -> None:
+    answer = client.post("/echo", content=b'{"size": ', headers={"content-type": "application/json"})
+    assert "Expecting value at character 9" in answer.json()["error"]["message"]

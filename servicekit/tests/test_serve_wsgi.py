@@ -24,7 +24,11 @@ serve(app, settings)
 
 def test_every_line_of_the_process_is_an_event(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, "-c", PROGRAM],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
     )
     impatient = threading.Timer(60, process.kill)
     impatient.start()

@@ -36,6 +36,13 @@ def test_a_text_becomes_a_kept_wav_with_a_uuid_name(client: FlaskClient) -> None
     assert len(samples) / rate == pytest.approx(body["duration_s"], abs=0.01)
 
 
+def test_a_path_says_which_methods_it_answers(client: FlaskClient) -> None:
+    answer = client.get("/text-to-audio")
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+    assert answer.json()["error"]["message"] == "/text-to-audio does not answer GET. Use POST."
+
+
 def test_a_kept_sound_is_its_owners_alone(tmp_path: Path) -> None:
     keys, settings = TestKeys(), Settings(data_dir=tmp_path)
     client = FlaskClient(create_app(settings, [FakeEngine()], keys.authenticator(settings)))

@@ -22,6 +22,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit import deadline, docs_page
@@ -30,6 +31,7 @@ from servicekit.errors import (
     BadRequest,
     InternalError,
     InvalidBody,
+    MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
     ServiceError,
@@ -42,15 +44,15 @@ from servicekit.json_text import checked
 from servicekit.logs import log_event, request_id_var
 from servicekit.metrics import Metrics
 from servicekit.origins import check_origin
+from servicekit.refusals import refusal
 from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
 from servicekit.tracing import Tracing, connect, trace_var
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", *docs_page.PATHS})
 """What is answered without credentials."""
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_UNION_BRANCH = re.compile(r"[A-Z]\w*|str|int|float|bool|(list|dict|function|constrained|literal)\W.*")
-"""Parts of pydantic's location that name a branch of a union, not a field."""
 log = logging.getLogger(__name__)
 
 
@@ -273,6 +275,8 @@ def _add_errors(app: FastAPI) -> None:
         if error.status_code == 404 and error.detail == "Not Found":
             known = NotFound(f"There is no {request.method} {request.url.path[:200]}. See /openapi.json.")
             return error_response(known)
+        if error.status_code == 405 and (methods := methods_at(request)):
+            return error_response(MethodNotAllowed.at(request.method, request.url.path, methods))
         return error_response(from_status(error.status_code, str(error.detail)))
 
     handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
@@ -284,22 +288,32 @@ def _add_errors(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
 
 
+def methods_at(request: Request) -> set[str]:
+    """Return the methods that the path of a request answers, whichever it came with."""
+    routes = request.app.routes
+    asked = {method: {**request.scope, "method": method} for method in _METHODS}
+    return {
+        method
+        for method, scope in asked.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    }
+
+
 def from_validation(problems: Any, content_type: str) -> ServiceError:
     """Turn pydantic's list of problems into one error that names the first field."""
     first = problems[0]
-    place = [str(part) for part in first.get("loc", ())]
-    inside = place[1:] if place and place[0] in ("body", "query", "path", "header") else place
-    param = ".".join(part for part in inside if not _UNION_BRANCH.fullmatch(part))
-    reason = first.get("msg", "is not valid").removeprefix("Value error, ")
+    place = tuple(first.get("loc", ()))
     if first.get("type") == "json_invalid":
-        return InvalidBody(f"The body is not valid JSON: {reason}.")
-    if place == ["body"] and first.get("type") in ("model_attributes_type", "dict_type", "missing"):
+        reason = (first.get("ctx") or {}).get("error") or "it cannot be read"
+        where = f" at character {place[1]}" if len(place) > 1 and place[0] == "body" else ""
+        return InvalidBody(f"The body is not valid JSON: {str(reason).rstrip('.')}{where}.")
+    if place == ("body",) and first.get("type") in ("model_attributes_type", "dict_type", "missing"):
         if content_type and not re.match(r"(application/json|application/.*\+json|multipart/)", content_type):
             return UnsupportedMedia(
                 f"The content type is '{content_type[:80]}'; this call reads 'application/json'."
             )
         return InvalidBody("The body must be a JSON object.")
-    return InvalidBody(f"'{param}': {reason}." if param else f"{reason}.", param=param or None)
+    return refusal(problems)
 
 
 def _add_health(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:

@@ -10,6 +10,7 @@ remedy; it never holds a path, a secret or a stack trace.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
@@ -90,6 +91,21 @@ class MethodNotAllowed(ServiceError):
     """The path is right and the method is not."""
 
     status, code, type = 405, "method_not_allowed", "invalid_request_error"
+
+    def __init__(self, message: str, *, param: str | None = None, allowed: Iterable[str] = ()):
+        super().__init__(message, param=param)
+        self.allowed = sorted(allowed)
+
+    @classmethod
+    def at(cls, method: str, path: str, allowed: Iterable[str]) -> MethodNotAllowed:
+        """Return the error of a path that answers the methods `allowed` and not this one."""
+        useful = sorted(set(allowed) - {"HEAD", "OPTIONS"})
+        remedy = f" Use {' or '.join(useful)}." if useful else ""
+        return cls(f"{path[:200]} does not answer {method[:20]}.{remedy}", allowed=allowed)
+
+    def headers(self) -> dict[str, str]:
+        """Return `Allow` where the methods are known."""
+        return {**super().headers(), **({"Allow": ", ".join(self.allowed)} if self.allowed else {})}
 
 
 class Conflict(ServiceError):

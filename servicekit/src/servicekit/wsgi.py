@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from servicekit import deadline, docs_page, json_text
 from servicekit.asgi import OPEN_PATHS, request_id_for
@@ -19,6 +20,7 @@ from servicekit.errors import (
     BadRequest,
     InternalError,
     InvalidBody,
+    MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
     ServiceError,
@@ -191,6 +193,8 @@ def _add_errors(app: Flask) -> None:
             return fail(PayloadTooLarge(f"The body is over the limit of {limit} bytes. Send less."))
         if error.code == 404 and request.url_rule is None:
             return fail(NotFound(f"There is no {request.method} {request.path[:200]}. See /openapi.json."))
+        if isinstance(error, WrongMethod) and error.valid_methods:
+            return fail(MethodNotAllowed.at(request.method, request.path, error.valid_methods))
         return fail(from_status(error.code or 500, error.description or error.name))
 
     def unexpected(_: Exception) -> Response:

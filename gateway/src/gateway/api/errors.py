@@ -6,8 +6,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from servicekit.asgi import error_response, from_validation
-from servicekit.errors import InternalError, NotFound, ServiceError, from_status
+from servicekit.asgi import error_response, from_validation, methods_at
+from servicekit.errors import InternalError, MethodNotAllowed, NotFound, ServiceError, from_status
 
 
 def install(app: FastAPI) -> None:
@@ -27,6 +27,8 @@ def install(app: FastAPI) -> None:
             return error_response(
                 NotFound(f"There is no {request.method} {request.url.path[:200]}. See /openapi.json.")
             )
+        if error.status_code == 405 and (methods := methods_at(request)):
+            return error_response(MethodNotAllowed.at(request.method, request.url.path, methods))
         return error_response(from_status(error.status_code, str(error.detail)))
 
     async def unexpected(_: Request, __: Exception) -> Response:
