@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from servicekit.auth import Identity, identity_of
+from servicekit.disconnect import unless_disconnected
 from svc_chat.api.assistant_schemas import AssistantBody, AssistantChange
 from svc_chat.api.pages import AskedBothWays, listed
 from svc_chat.domain.assistants.objects import shown
@@ -20,9 +21,10 @@ def router(assistants: AssistantService) -> APIRouter:
     routes = APIRouter(prefix="/v1/assistants", tags=["assistants"])
 
     @routes.post("")
-    async def create(body: AssistantBody, caller: Caller) -> dict[str, Any]:
+    async def create(body: AssistantBody, request: Request, caller: Caller) -> dict[str, Any]:
         """Keep an assistant."""
-        return shown(await assistants.create(caller.user_id, body.fields(), caller.bearer))
+        creating = assistants.create(caller.user_id, body.fields(), caller.bearer)
+        return shown(await unless_disconnected(request, creating))
 
     @routes.get("")
     async def list_assistants(caller: Caller, page: AskedBothWays) -> dict[str, Any]:

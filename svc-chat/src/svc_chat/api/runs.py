@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from servicekit import sse
 from servicekit.auth import Identity, identity_of
+from servicekit.disconnect import unless_disconnected
 from servicekit.errors import BadRequest, ServiceError
 from svc_chat.api.pages import AskedBothWays, listed
 from svc_chat.api.run_schemas import CONTENT, RunBody, ThreadAndRunBody, ToolOutputs
@@ -36,7 +37,8 @@ def router(runs: RunService) -> APIRouter:
     @routes.post("/runs", response_model=None)
     async def create_with_thread(body: ThreadAndRunBody, request: Request, caller: Caller) -> Response:
         """Begin a thread and run an assistant on it."""
-        run = await runs.create_with_thread(body.to_domain(caller.bearer), caller.user_id)
+        creating = runs.create_with_thread(body.to_domain(caller.bearer), caller.user_id)
+        run = await unless_disconnected(request, creating)
         return await _told(request, run, bool(body.stream))
 
     @routes.post("/{thread_id}/runs", response_model=None)

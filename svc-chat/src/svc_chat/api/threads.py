@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from servicekit.auth import Identity, identity_of
+from servicekit.disconnect import unless_disconnected
 from svc_chat.api.pages import AskedBothWays, listed
 from svc_chat.api.thread_schemas import MessageBody, MessageChange, ThreadBody, ThreadFields
 from svc_chat.domain.assistants.objects import shown
@@ -21,10 +22,11 @@ def router(threads: ThreadService, runs: RunService) -> APIRouter:
     routes = APIRouter(prefix="/v1/threads", tags=["threads"])
 
     @routes.post("")
-    async def create(caller: Caller, body: ThreadBody | None = None) -> dict[str, Any]:
+    async def create(request: Request, caller: Caller, body: ThreadBody | None = None) -> dict[str, Any]:
         """Begin a thread, perhaps with messages."""
         body = body or ThreadBody()
-        return shown(await threads.create(caller.user_id, body.fields(), body.first(), caller.bearer))
+        creating = threads.create(caller.user_id, body.fields(), body.first(), caller.bearer)
+        return shown(await unless_disconnected(request, creating))
 
     @routes.get("")
     async def list_threads(caller: Caller, page: AskedBothWays) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from servicekit.errors import BadRequest
+from servicekit.uninterrupted import uninterrupted
 from svc_chat.domain.ask_json import to_json
 from svc_chat.domain.assistants.filenames import told_apart
 from svc_chat.domain.assistants.objects import new_message, new_run, text_of
@@ -89,18 +90,18 @@ class RunService:
         thread, extra = await self._threads_api.with_files(owner, thread_id, new.messages, new.bearer)
         before = [*await asyncio.to_thread(self._threads.all_messages, owner, thread_id), *extra]
         stored = await self._stored(new, owner, assistant, thread, before)
-        return await self._writer.add(stored, extra, Grant(new.bearer), None)
+        return await uninterrupted(self._writer.add(stored, extra, Grant(new.bearer), None))
 
     async def create_with_thread(self, new: NewRun, owner: str) -> AssistantRun:
         """Begin a run on a thread that is made for it."""
         assistant = await asyncio.to_thread(self._assistants.get, owner, new.assistant_id)
         await self._admit(owner)
         fields, messages = new.thread or ({}, ())
-        async with self._threads_api.begun(owner, fields, messages, new.bearer) as thread:
+        async with self._threads_api.begun(owner, fields, messages, new.bearer) as (thread, made):
             extra = [new_message(thread["id"], message) for message in new.messages]
             before = [*await asyncio.to_thread(self._threads.all_messages, owner, thread["id"]), *extra]
             stored = await self._stored(new, owner, assistant, thread, before)
-            return await self._writer.add(stored, extra, Grant(new.bearer), thread)
+            return await made.keep(self._writer.add(stored, extra, Grant(new.bearer), thread))
 
     async def get(self, owner: str, thread_id: str, run_id: str) -> Body:
         """Return a run as far as it is told."""

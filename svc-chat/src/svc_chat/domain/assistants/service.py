@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from servicekit.errors import NotReady, ServiceError
 from servicekit.logs import log_event
+from servicekit.uninterrupted import uninterrupted
 from svc_chat.domain.assistants.objects import new_assistant, new_message, new_thread
 from svc_chat.domain.files import FileService
 from svc_chat.domain.service import ChatService
@@ -21,10 +22,40 @@ from svc_chat.engine.threads import Assistants, Body, Threads
 from svc_chat.engine.tools_base import Bearer, CodeInterpreter, FileSearch
 
 log = logging.getLogger(__name__)
-Made = list[str]
-"""Ids of the vector stores that a request made."""
+T = TypeVar("T")
 ATTACHED_DAYS = 7
 """Days without use after which files attached to messages are not found any more, as OpenAI has it."""
+
+
+class Made:
+    """What a request made so far: it goes again unless the request comes to its end."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], Awaitable[None]]] = []
+
+    def takes_back(self, undo: Callable[[], Awaitable[None]]) -> None:
+        """Remember how to remove what is being made."""
+        self._undo.append(undo)
+
+    async def keep(self, write: Coroutine[Any, Any, T]) -> T:
+        """Write down what refers to all that was made, to its end; from then on it stays."""
+
+        async def kept() -> T:
+            found = await write
+            self._undo.clear()
+            return found
+
+        return await uninterrupted(kept())
+
+    async def undo(self) -> None:
+        """Remove everything, what was made last first."""
+        while self._undo:
+            try:
+                await self._undo.pop()()
+            except ServiceError as error:  # the caller is to learn why it was refused, not of this
+                log_event(log, "not removed again", level=logging.WARNING, reason=error.code)
+            except Exception:
+                log.exception("not removed again")
 
 
 class Resources:
@@ -34,17 +65,13 @@ class Resources:
         self.files, self._search, self._interpreter = files, search, interpreter
 
     @asynccontextmanager
-    async def making(self, bearer: Bearer) -> AsyncIterator[Made]:
-        """Give the list where the stores that a request makes are written; if it is refused they go again."""
-        made: Made = []
+    async def making(self) -> AsyncIterator[Made]:
+        """Give what remembers what a request makes; if it is refused, or its caller leaves, that goes again."""
+        made = Made()
         try:
             yield made
-        except ServiceError:
-            for store_id in made:
-                try:
-                    await self.searcher().delete_store(store_id, bearer)
-                except ServiceError as error:  # the caller is to learn why it was refused, not of this
-                    log_event(log, "store not removed", level=logging.WARNING, reason=error.code)
+        except (Exception, asyncio.CancelledError):
+            await uninterrupted(made.undo())
             raise
 
     async def resolved(
@@ -52,7 +79,7 @@ class Resources:
     ) -> dict[str, Any]:
         """Return OpenAI's `tool_resources` with all that was asked for made; raises NotFound, NotReady.
 
-        Stores that it makes are added to `made`; see `making`.
+        Stores that it makes are remembered in `made`.
         """
         kept: dict[str, Any] = {}
         code, search = given.get("code_interpreter"), given.get("file_search")
@@ -65,8 +92,7 @@ class Resources:
             for wanted in search["vector_stores"]:
                 for file_id in wanted["file_ids"]:
                     await self.files.get(owner, file_id)
-                made.append(await self.searcher().make_store(wanted["file_ids"], wanted, bearer))
-                ids.append(made[-1])
+                ids.append(await self._make_store(wanted["file_ids"], wanted, bearer, made))
             kept["file_search"] = {"vector_store_ids": ids}
         return kept
 
@@ -80,7 +106,7 @@ class Resources:
     ) -> dict[str, Any]:
         """Return the thread with files made findable that its messages bring along; raises NotFound, NotReady.
 
-        A store that it makes is added to `made`; see `making`.
+        A store that it makes is remembered in `made`.
         """
         wanted = []
         for attachment in attachments:
@@ -96,9 +122,9 @@ class Resources:
                 await self.searcher().add_file(ids[0], file_id, bearer)
             return dict(thread)
         expires = {"anchor": "last_active_at", "days": ATTACHED_DAYS}
-        made.append(await self.searcher().make_store(wanted, {"expires_after": expires}, bearer))
-        resources["file_search"] = {"vector_store_ids": [made[-1]]}
-        own = [*thread.get("_own_stores", ()), made[-1]]
+        store_id = await self._make_store(wanted, {"expires_after": expires}, bearer, made)
+        resources["file_search"] = {"vector_store_ids": [store_id]}
+        own = [*thread.get("_own_stores", ()), store_id]
         return {**thread, "tool_resources": resources, "_own_stores": own}
 
     async def forget(self, thread: Body, bearer: Bearer) -> None:
@@ -113,6 +139,18 @@ class Resources:
                 ServiceError
             ) as error:  # its files are gone soon anyway: sessions end when nobody uses them
                 log_event(log, "session of code not ended", level=logging.WARNING, reason=error.code)
+
+    async def _make_store(
+        self, file_ids: Sequence[str], options: Mapping[str, Any], bearer: Bearer, made: Made
+    ) -> str:
+        searcher = self.searcher()
+
+        async def made_known() -> str:
+            store_id = await searcher.make_store(file_ids, options, bearer)
+            made.takes_back(lambda: searcher.delete_store(store_id, bearer))
+            return store_id
+
+        return await uninterrupted(made_known())  # a store that is asked for is made, whoever leaves
 
     def searcher(self) -> FileSearch:
         """Return who searches; raises NotReady when nobody does."""
@@ -133,9 +171,9 @@ class AssistantService:
 
     async def create(self, owner: str, fields: Mapping[str, Any], bearer: Bearer) -> Body:
         """Keep a new one; raises ModelNotFound, NotFound for its files."""
-        async with self._resources.making(bearer) as made:
+        async with self._resources.making() as made:
             body = new_assistant(await self._resolved(owner, fields, bearer, made))
-            await asyncio.to_thread(self._store.add, owner, body)
+            await made.keep(asyncio.to_thread(self._store.add, owner, body))
         return body
 
     async def get(self, owner: str, assistant_id: str) -> Body:
@@ -149,10 +187,10 @@ class AssistantService:
     async def change(self, owner: str, assistant_id: str, fields: Mapping[str, Any], bearer: Bearer) -> Body:
         """Replace the fields that are given."""
         await self.get(owner, assistant_id)
-        async with self._resources.making(bearer) as made:
+        async with self._resources.making() as made:
             changed = await self._resolved(owner, fields, bearer, made)
-            return await asyncio.to_thread(
-                self._store.change, owner, assistant_id, lambda b: {**b, **changed}
+            return await made.keep(
+                asyncio.to_thread(self._store.change, owner, assistant_id, lambda b: {**b, **changed})
             )
 
     async def delete(self, owner: str, assistant_id: str) -> None:
@@ -182,15 +220,15 @@ class ThreadService:
         self, owner: str, fields: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], bearer: Bearer
     ) -> Body:
         """Keep a new one with its first messages."""
-        async with self.begun(owner, fields, messages, bearer) as thread:
+        async with self.begun(owner, fields, messages, bearer) as (thread, _):
             return thread
 
     @asynccontextmanager
     async def begun(
         self, owner: str, fields: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], bearer: Bearer
-    ) -> AsyncIterator[Body]:
-        """Keep a new one with its first messages; if what is done with it is refused, nothing of it stays."""
-        async with self._resources.making(bearer) as stores:
+    ) -> AsyncIterator[tuple[Body, Made]]:
+        """Keep a new one with its first messages; if what is done with it is refused or left, nothing of it stays."""
+        async with self._resources.making() as stores:
             kept = dict(fields)
             if "tool_resources" in kept:
                 kept["tool_resources"] = await self._resources.resolved(
@@ -201,12 +239,9 @@ class ThreadService:
             await self._check_pictures(owner, made)
             attachments = [a for message in made for a in message["attachments"]]
             thread = await self._resources.attach(owner, thread, attachments, bearer, stores)
-            await asyncio.to_thread(self._store.add, owner, thread, made)
-            try:
-                yield thread
-            except ServiceError:
-                await asyncio.to_thread(self._store.delete, owner, thread["id"])
-                raise
+            stores.takes_back(lambda: asyncio.to_thread(self._store.delete, owner, thread["id"]))
+            await uninterrupted(asyncio.to_thread(self._store.add, owner, thread, made))
+            yield thread, stores
 
     async def get(self, owner: str, thread_id: str) -> Body:
         """Return one."""
@@ -220,12 +255,14 @@ class ThreadService:
         """Replace the metadata or the resources of its tools."""
         kept = dict(fields)
         await self.get(owner, thread_id)
-        async with self._resources.making(bearer) as made:
+        async with self._resources.making() as made:
             if "tool_resources" in kept:
                 kept["tool_resources"] = await self._resources.resolved(
                     owner, kept["tool_resources"], bearer, made
                 )
-            return await asyncio.to_thread(self._store.change, owner, thread_id, lambda b: {**b, **kept})
+            return await made.keep(
+                asyncio.to_thread(self._store.change, owner, thread_id, lambda b: {**b, **kept})
+            )
 
     async def delete(
         self, owner: str, thread_id: str, bearer: Bearer, end_runs: Callable[[str, str], Any]
@@ -252,10 +289,10 @@ class ThreadService:
         made = [new_message(thread_id, message) for message in messages]
         await self._check_pictures(owner, made)
         attachments = [a for message in made for a in message["attachments"]]
-        async with self._resources.making(bearer) as stores:
+        async with self._resources.making() as stores:
             changed = await self._resources.attach(owner, thread, attachments, bearer, stores)
             if changed != thread:
-                await asyncio.to_thread(self._store.change, owner, thread_id, lambda _: changed)
+                await stores.keep(asyncio.to_thread(self._store.change, owner, thread_id, lambda _: changed))
         return changed, made
 
     async def messages(
