@@ -32,9 +32,10 @@ def main() -> None:
     sys.stdout.flush()
     parts.resolver.close()
     parts.passwords.close()
-    # Start-up objects live for ever: never look at them again, and look less often.
+    # Start-up objects live for ever: never look at them again. What is left is little, so a look costs little (1 % of a
+    # call or less, measured), and what a failed call leaves in cycles waits for 2,000 objects, not for 20,000.
     garbage.settle()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(2_000, 10, 10)
     uvicorn.run(
         "gateway.app:create_app" if settings.workers > 1 else create_app(settings),
         factory=settings.workers > 1,
