@@ -30,6 +30,7 @@ MADE_AGAIN = {
     "models": "public models are fetched again",
     "cache": "caches fill again",
     "link.json": "every start makes a new one-time link",
+    "permits.key": "a new key is made; what this one opens holds for minutes",
 }
 """Names in a service's folder that stay out, and why."""
 RECORDS = (("rag.db", "documents", "documents/{}/source"), ("service.db", "files", "files/{}"))

@@ -205,7 +205,7 @@ def kept_permissions(folder: Path) -> tuple[int, int]:
     """Return in how many runs a permission is kept, and how many runs there are."""
     with contextlib.closing(sqlite3.connect(folder / "service.db")) as db:
         bodies = [body for (body,) in db.execute("SELECT body FROM runs")]
-    return sum("_delegated" in body or "Bearer kept" in body for body in bodies), len(bodies)
+    return sum("_permit" in body or "Bearer kept" in body for body in bodies), len(bodies)
 
 
 def follow(service: Service, thread_id: str, run_id: str) -> list[tuple[int, str]]:

@@ -14,6 +14,8 @@ from servicekit.uninterrupted import uninterrupted
 from svc_chat.domain.ask_json import to_json
 from svc_chat.domain.assistants.filenames import told_apart
 from svc_chat.domain.assistants.objects import new_message, new_run, text_of
+from svc_chat.domain.assistants.permits import FIELD as PERMIT
+from svc_chat.domain.assistants.permits import Permits
 from svc_chat.domain.assistants.pictures import picture_files, picture_urls
 from svc_chat.domain.assistants.prompt import model_choice, model_tools, system, thread_turns
 from svc_chat.domain.assistants.service import ThreadService
@@ -27,7 +29,7 @@ from svc_chat.domain.service import Ask, ChatService
 from svc_chat.engine.base import Sampling
 from svc_chat.engine.history import Event, Listing, Page
 from svc_chat.engine.threads import ACTIVE, WORKING, Assistants, Body, Runs, StoredRun, Threads, WholeRun
-from svc_chat.engine.tools_base import Bearer, Delegation
+from svc_chat.engine.tools_base import Bearer
 from svc_chat.errors import RunActive, TooManyRuns
 
 _POLL_S = 0.25
@@ -75,11 +77,11 @@ class RunService:
         threads: ThreadService,
         files: FileService,
         limits: RunLimits,
-        delegation: Delegation | None = None,
+        permits: Permits | None = None,
     ):
         self._chat, self._writer, self._threads_api = chat, writer, threads
         self._runs, self._threads, self._assistants = stores
-        self._files, self._limits, self._delegation = files, limits, delegation
+        self._files, self._limits, self._permits = files, limits, permits
 
     async def create(self, new: NewRun, owner: str, thread_id: str) -> AssistantRun:
         """Begin a run on a thread that is there; raises RunActive, TooManyRuns, what is wrong with the request."""
@@ -259,8 +261,9 @@ class RunService:
             "_builtin": model.builtin,
             "_question": asked[-1][:2000] if asked else "",
         }
-        if self._delegation is not None and _acts(body):
-            body["_delegated"] = await self._delegation.for_work(new.bearer, self._limits.life_s + _SPARE_S)
+        if self._permits is not None and _acts(body):
+            life_s = self._limits.life_s + _SPARE_S
+            body[PERMIT] = await self._permits.sealed(body["id"], new.bearer, life_s)
         ask = replace(ask, messages=prepared.request.messages, model=prepared.model.id)
         now = time.time()
         return StoredRun(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from servicekit.errors import ServiceError
+from svc_chat.domain.assistants import permits
 from svc_chat.domain.assistants.objects import (
     added,
     answer_message,
@@ -258,7 +259,7 @@ class RunState:
 
     def _ended(self, kind: str) -> dict[str, Any]:
         self.body["usage"] = added(self.body.get("_usage"), usage_json(None))
-        self.body.pop("_delegated", None)
+        permits.forget(self.body)
         return self._run(kind)
 
     def _open_message(self, pictures: Sequence[str]) -> tuple[Events, dict[str, Any]]:

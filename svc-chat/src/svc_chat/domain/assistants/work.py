@@ -28,7 +28,7 @@ class _Text:
 
 @dataclass
 class Grant:
-    """What the call that began a run, or went on with it, lets this process do; never written down."""
+    """What lets this process act for a run's caller, as it is sent to others; never written down so."""
 
     bearer: Mapping[str, str] = field(default_factory=dict)
 
@@ -63,8 +63,8 @@ class AssistantRun(Telling):
 
     @property
     def bearer(self) -> Mapping[str, str]:
-        """What lets this process act for the run's caller: what was kept for it, or what its call had."""
-        return self.state.body.get("_delegated") or self.grant.bearer
+        """What lets this process act for the run's caller."""
+        return self.grant.bearer
 
     @property
     def snapshot(self) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from servicekit.errors import InternalError, NotReady, ServiceError, TooBusy
 from svc_chat.domain.answers import Gathering
 from svc_chat.domain.ask_json import from_json
 from svc_chat.domain.assistants.citations import cited, made_files, new_pictures, sources
+from svc_chat.domain.assistants.permits import Permits
 from svc_chat.domain.assistants.prompt import own_turns, with_passages
 from svc_chat.domain.assistants.state import RunState
 from svc_chat.domain.assistants.tools import ToolBox, interrupted, search_call, step_calls
@@ -41,8 +42,18 @@ log = logging.getLogger(__name__)
 class RunWriter(Workers[AssistantRun]):
     """Owns the tasks that work on runs."""
 
-    def __init__(self, service: ChatService, store: Runs, tools: ToolBox, *, at_once: int, max_tokens: int):
+    def __init__(
+        self,
+        service: ChatService,
+        store: Runs,
+        tools: ToolBox,
+        permits: Permits | None = None,
+        *,
+        at_once: int,
+        max_tokens: int,
+    ):
         super().__init__(store)
+        self._permits = permits
         self._service, self._store, self._tools = service, store, tools
         self._gate = asyncio.Semaphore(at_once)
         self._max_tokens = max_tokens
@@ -50,7 +61,7 @@ class RunWriter(Workers[AssistantRun]):
     async def take_over(self) -> None:
         """Go on with runs that nobody works on any more."""
         for whole in await asyncio.to_thread(self._store.claim, self.worker, LEASE_S):
-            self._begin(AssistantRun(whole))
+            self._begin(AssistantRun(whole, await self._lasting(whole.run, Grant())))
 
     async def add(
         self, stored: StoredRun, messages: Sequence[Body], grant: Grant, thread: Body | None
@@ -58,12 +69,14 @@ class RunWriter(Workers[AssistantRun]):
         """Keep a new run and begin to work on it; raises RunActive, NotFound."""
         self.check_open()
         events = RunState(WholeRun(stored)).created(thread)
+        grant = await self._lasting(stored, grant)
         await asyncio.to_thread(self._store.add, stored, messages, events, self.worker, LEASE_S)
         return self._begin(AssistantRun(WholeRun(stored, next_number=len(events)), grant, events))
 
     async def go_on(self, whole: WholeRun, outputs: Mapping[str, str], grant: Grant) -> AssistantRun | None:
         """Give a run what its caller's functions gave; None when it does not wait for that any more."""
         self.check_open()
+        grant = await self._lasting(whole.run, grant)
         state = RunState(whole)
         progress = state.take(state.answered(outputs))
         moved = await asyncio.to_thread(
@@ -86,6 +99,11 @@ class RunWriter(Workers[AssistantRun]):
         run.change(RunState.cancelling)
         self.journal.note(run, urgent=True)
         run.cancel()
+
+    async def _lasting(self, run: StoredRun, grant: Grant) -> Grant:
+        """Return what was kept for a run, or else what its call had."""
+        kept = None if self._permits is None else await self._permits.opened(run)
+        return grant if kept is None else Grant(kept)
 
     def _begin(self, run: AssistantRun) -> AssistantRun:
         return self.launch(run.id, run, self._write(run))
