@@ -55,3 +55,14 @@ def test_every_error_of_a_service_has_a_sentence_on_the_page(language: str) -> N
     raised = {code for code in codes() if re.fullmatch(r"[a-z]+(_[a-z]+)+", code)} - UNSEEN
     assert len(raised) > 80, "the services' errors are found"
     assert raised - known == set()
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+def test_every_kind_of_job_has_a_name_on_the_page(language: str) -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("*/src/**/*.py"))
+    kinds = set(re.findall(r"^(?:KIND|INGEST|REINDEX) = \"([\w.]+)\"", sources, re.MULTILINE))
+    assert kinds == {"image", "ingest", "reindex", "model.install"}
+    dictionary = (ROOT / f"frontend/src/shared/i18n/{language}.ts").read_text(encoding="utf-8")
+    named = re.search(r"\n    kind: \{(.*?)\}", dictionary)
+    assert named is not None
+    assert kinds <= set(re.findall(r"\"?([\w.]+)\"?: \"", named.group(1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,6 +12,14 @@ from tests.browser.conftest import NewPage
 
 pytestmark = pytest.mark.browser
 OVERFLOW = "Math.max(0, ...[document.documentElement, document.querySelector('main')].map(box => box.scrollWidth - box.clientWidth))"
+CUT = """fields => fields.filter(field => field.checkVisibility()).map(field => {
+  const style = getComputedStyle(field), pen = document.createElement('canvas').getContext('2d');
+  pen.font = style.font;
+  const text = field.value || field.placeholder;
+  const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return pen.measureText(text).width > room + 1 ? text : '';
+}).filter(Boolean)"""
+"""The texts of one-line fields that are wider than their field."""
 
 
 @pytest.mark.parametrize("language", ["pt-BR", "en"])
@@ -24,6 +34,41 @@ def test_no_tab_scrolls_sideways(new_page: NewPage, site: Site, size: dict[str, 
         open_tab(page, site, tab)
         page.wait_for_load_state("networkidle")
         assert page.evaluate(OVERFLOW) == 0, tab
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+def test_what_stands_in_a_field_of_a_narrow_window_can_be_read(
+    new_page: NewPage, site: Site, language: str
+) -> None:
+    page = new_page(viewport=NARROW, locale=language)
+    for tab in ("images", "vision", "speech", "documents", "training", "browser", "models", "status"):
+        open_tab(page, site, tab)
+        page.wait_for_load_state("networkidle")
+        if tab == "images":
+            page.get_by_role("button", name="Opções" if language == "pt-BR" else "Options").click()
+            name = "Tamanho" if language == "pt-BR" else "Size"
+            expect(page.get_by_role("combobox", name=name)).to_be_visible()
+        cut = page.locator("main input").evaluate_all(CUT)
+        assert cut == [], tab
+
+
+def test_the_ways_to_look_at_a_picture_stand_in_one_line(
+    new_page: NewPage, site: Site, red_circle: dict[str, Any]
+) -> None:
+    page = new_page(viewport=NARROW)
+    open_tab(page, site, "vision")
+    page.locator("section[data-tab=vision] input[type=file]").set_input_files(red_circle)
+    tabs = page.locator("section[data-tab=vision]").get_by_role("tab")
+    expect(tabs).to_have_count(4)
+    assert len({tab.bounding_box()["y"] for tab in tabs.all()}) == 1  # type: ignore[index]
+
+
+def test_the_labels_of_the_model_filters_stand_in_one_line(new_page: NewPage, site: Site) -> None:
+    page = new_page(viewport={"width": 1280, "height": 900})
+    open_tab(page, site, "models")
+    labels = page.get_by_role("search").locator("label.mantine-InputWrapper-label")
+    expect(labels).to_have_count(6)
+    assert len({round(label.bounding_box()["height"]) for label in labels.all()}) == 1  # type: ignore[index]
 
 
 def test_a_narrow_window_has_its_navigation_in_a_drawer(new_page: NewPage, site: Site) -> None:

@@ -100,7 +100,7 @@ def test_the_status_tells_who_holds_how_much_memory(new_chat: NewPage, small: Sm
     bar = page.get_by_role("progressbar", name="Memória dos modelos")
     expect(bar).to_have_attribute("aria-valuenow", "25")
     expect(page.locator("[data-held=legendas]")).to_contain_text("em uso")
-    expect(page.locator("[data-held=legendas]")).to_contain_text("vision")
+    expect(page.locator("[data-held=legendas]")).to_contain_text("Visão")
 
 
 def test_a_tab_whose_files_did_not_come_is_asked_for_again(new_chat: NewPage, small: SmallStack) -> None:

@@ -11,6 +11,11 @@ export function formatNumber(value: number, language: string, digits = 0): strin
   return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 }
 
+/** What stands before the decimals of a number that is written. */
+export function decimalMark(language: string): string {
+  return new Intl.NumberFormat(language).formatToParts(1.5).find((part) => part.type === "decimal")?.value ?? ".";
+}
+
 /** Seconds since the epoch or an ISO text, as services give both. */
 export function formatDate(value: string | number | null | undefined, language: string): string {
   if (!value) return "–";

@@ -7,6 +7,7 @@ import { modelsFor, useModels } from "@/shared/api/models";
 import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
 import { Icon } from "@/shared/components/Icon";
 import type { Model } from "@/shared/api/types";
+import { decimalMark, formatNumber } from "@/shared/format";
 import type { Drawing } from "./imageJobs";
 import { offered, withModel } from "./options";
 
@@ -60,23 +61,24 @@ interface AdvancedProps {
 }
 
 function Advanced({ drawing, onChange, models, model }: AdvancedProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const number = (value: string | number) => (typeof value === "number" ? value : null);
   const { steps, guidance, size, negative, decoders } = offered(model, drawing.guidance);
-  const automatic = (value: string | number | null) => (value === null ? t("common.automatic") : `${t("common.automatic")} (${value})`);
+  const shown = (value: string | number) => (typeof value === "number" ? formatNumber(value, i18n.language, 2) : value);
+  const automatic = (value: string | number | null) => (value === null ? t("common.automatic") : `${t("common.automatic")} (${shown(value)})`);
   return (
     <Stack gap="sm">
       {negative !== "no" && (
         <Textarea label={t("images.negative")} description={negative === "unheeded" ? t("images.unheeded") : undefined} autosize minRows={1} maxRows={4}
           disabled={negative === "unheeded"} value={drawing.negativePrompt} onChange={(event) => onChange({ ...drawing, negativePrompt: event.target.value })} />
       )}
-      <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="sm">
+      <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} spacing="sm">
         <Select label={t("images.model")} allowDeselect={false} data={models} value={model?.id ?? null} onChange={(value) => onChange(withModel(drawing, value))} />
         <Select label={t("images.size")} allowDeselect={false} data={[{ value: "auto", label: size ? `${size} (${t("common.automatic")})` : t("common.automatic") }, ...SIZES]} value={drawing.size} onChange={(value) => onChange({ ...drawing, size: value ?? drawing.size })} />
         <NumberInput label={t("images.steps")} placeholder={automatic(steps.usual)} min={steps.minimum} max={steps.maximum} allowDecimal={false} value={drawing.steps ?? ""}
           description={steps.good ? t("images.goodSteps", { from: steps.good[0], to: steps.good[1] }) : undefined} inputWrapperOrder={BELOW}
           onChange={(value) => onChange({ ...drawing, steps: number(value) })} />
-        <NumberInput label={t("images.guidance")} placeholder={automatic(guidance.usual)} min={guidance.minimum} max={guidance.maximum} step={0.5} value={drawing.guidance ?? ""}
+        <NumberInput label={t("images.guidance")} placeholder={automatic(guidance.usual)} min={guidance.minimum} max={guidance.maximum} step={0.5} decimalSeparator={decimalMark(i18n.language)} value={drawing.guidance ?? ""}
           onChange={(value) => onChange({ ...drawing, guidance: number(value) })} />
         <NumberInput label={t("images.seed")} placeholder={t("images.random")} min={0} max={4294967295} allowDecimal={false} value={drawing.seed ?? ""}
           onChange={(value) => onChange({ ...drawing, seed: number(value) })} />

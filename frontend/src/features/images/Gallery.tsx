@@ -77,12 +77,15 @@ function Parameters({ parameters }: { parameters: Picture["parameters"] }) {
   const { t, i18n } = useTranslation();
   const entries = Object.entries(parameters);
   if (entries.length === 0) return null;
-  const shown = (value: string | number | boolean) => (typeof value === "number" && value < 10_000 ? formatNumber(value, i18n.language, 2) : String(value));
+  const shown = (key: string, value: string | number | boolean) => {
+    if (key === "decoder" && i18n.exists(`images.decoder.${value}`)) return t(`images.decoder.${value}`);
+    return typeof value === "number" && value < 10_000 ? formatNumber(value, i18n.language, 2) : String(value);
+  };
   return (
     <Table mt="sm" fz="xs" withRowBorders verticalSpacing={4}>
       <Table.Tbody>
         {entries.map(([key, value]) => (
-          <Table.Tr key={key}><Table.Td c="dimmed" w="40%">{i18n.exists(`images.parameter.${key}`) ? t(`images.parameter.${key}`) : key}</Table.Td><Table.Td className="wrap">{shown(value)}</Table.Td></Table.Tr>
+          <Table.Tr key={key}><Table.Td c="dimmed" w="40%">{i18n.exists(`images.parameter.${key}`) ? t(`images.parameter.${key}`) : key}</Table.Td><Table.Td className="wrap">{shown(key, value)}</Table.Td></Table.Tr>
         ))}
       </Table.Tbody>
     </Table>

@@ -2,7 +2,7 @@
 import { Loader, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { taskOf, useModels } from "@/shared/api/models";
+import { isOnTheWay, taskOf, useModels } from "@/shared/api/models";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Installing } from "@/shared/components/Installing";
@@ -19,7 +19,7 @@ export default function ModelsTab({ active }: { active: boolean }) {
   const catalogue = useCatalogue();
   const actions = useModelActions();
   const [filters, setFilters] = useState<Filters>(ALL);
-  const entries = joined(models.data ?? [], catalogue.data ?? []);
+  const entries = joined((models.data ?? []).filter((model) => !isOnTheWay(model)), catalogue.data ?? []);
   const shown = entries.filter((entry) => passes(entry, filters));
   const taskName = (task: string) => (i18n.exists(`models.task.${task}`) ? t(`models.task.${task}`) : task);
   const error = models.error ?? catalogue.error;

@@ -33,7 +33,7 @@ export default function SpeechTab() {
   const say = useMutation({
     mutationFn: async () => {
       const content = await speak({ input: text.trim(), voice: voice?.id, speed, response_format: format });
-      return { url: URL.createObjectURL(content), text: text.trim(), voice: voice ? voiceName(voice, i18n.language) : "", format };
+      return { url: URL.createObjectURL(content), text: text.trim(), voice: voice ? voiceName(voice, i18n.language, t) : "", format };
     },
     onSuccess: (one) => setSpoken((all) => [one, ...all].slice(0, 10)),
   });
@@ -46,7 +46,7 @@ export default function SpeechTab() {
           <Stack gap="md">
             <Textarea label={t("speech.input")} placeholder={t("speech.placeholder")} autosize minRows={4} maxRows={14} value={text} onChange={(event) => setText(event.target.value)} />
             <div className="speech-options">
-              <Select label={t("speech.voice")} searchable allowDeselect={false} value={voice?.id ?? null} data={grouped(voices.data ?? [], i18n.language)} onChange={setChosen} />
+              <Select label={t("speech.voice")} searchable allowDeselect={false} value={voice?.id ?? null} data={grouped(voices.data ?? [], i18n.language, t)} onChange={setChosen} />
               <Select label={t("speech.format")} allowDeselect={false} value={format} data={FORMATS} onChange={(value) => setFormat(value ?? "wav")} />
               <div>
                 <Text size="sm" fw={500} mb={10}>{t("speech.speed", { speed: formatNumber(speed, i18n.language, 2) })}</Text>

@@ -2,13 +2,18 @@
 import { Badge, Group, Progress, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { formatBytes } from "@/shared/format";
-import type { Memory } from "./status";
+import { ServiceName } from "./ServiceName";
+import { trainingOf, type Memory } from "./status";
 
 export function ModelMemory({ memory }: { memory: Memory }) {
   const { t, i18n } = useTranslation();
   const size = (bytes: number) => formatBytes(bytes, i18n.language);
   const percent = memory.budget_bytes ? Math.min(100, (100 * memory.held_bytes) / memory.budget_bytes) : 0;
   const label = t("status.models");
+  const modelName = (model: string) => {
+    const id = trainingOf(model);
+    return id === null ? model : `${t("jobs.kind.training")} ${id}`;
+  };
   return (
     <section aria-label={label}>
       <Title order={2} fz={16} mt="xl" mb="sm">{label}</Title>
@@ -19,7 +24,7 @@ export function ModelMemory({ memory }: { memory: Memory }) {
           {memory.held.map((one) => (
             <Group key={`${one.service}/${one.model}`} className="row" wrap="nowrap" gap="sm" data-held={one.model}>
               <Badge variant="light" color={one.in_use ? "teal" : "gray"}>{t(one.in_use ? "status.inUse" : "status.idle")}</Badge>
-              <Text size="sm" className="row-main wrap">{one.model} <Text span c="dimmed">{one.service}</Text></Text>
+              <Text size="sm" className="row-main wrap">{modelName(one.model)} <Text span c="dimmed"><ServiceName name={one.service} /></Text></Text>
               <Text size="sm">{size(one.bytes)}</Text>
             </Group>
           ))}

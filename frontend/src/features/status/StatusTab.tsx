@@ -11,6 +11,7 @@ import { Icon } from "@/shared/components/Icon";
 import { Page } from "@/shared/components/Page";
 import { formatDate, formatNumber } from "@/shared/format";
 import { ModelMemory } from "./ModelMemory";
+import { ServiceName } from "./ServiceName";
 import { meterOf, type Service, type Status } from "./status";
 
 const EVERY_MS = 2000;
@@ -64,7 +65,7 @@ function ServiceCard({ name, service }: { name: string; service: Service }) {
   return (
     <article className="card service" data-service={name} data-status={service.status}>
       <Group justify="space-between" wrap="nowrap" mb={6}>
-        <Text fw={600} size="sm">{name}</Text>
+        <Text fw={600} size="sm" className="wrap"><ServiceName name={name} /> <Text span size="xs" c="dimmed" fw={400}>svc-{name}</Text></Text>
         <Badge variant="light" color={COLOURS[service.status] ?? "red"}>{i18n.exists(key) ? t(key) : service.status}</Badge>
       </Group>
       {service.reason && <Text size="xs" c="red" className="wrap">{service.reason}</Text>}

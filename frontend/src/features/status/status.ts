@@ -22,6 +22,16 @@ export interface Status {
   system_info?: { cpu_usage?: unknown; memory_usage?: unknown; gpu_usage?: unknown };
 }
 
+/** The tab, and so the word, that stands for what a service does; null: one that has none. */
+export function tabOf(service: string): string | null {
+  return { chat: "chat", "image-gen": "images", vision: "vision", translate: "translate", tts: "speech", rag: "documents" }[service] ?? null;
+}
+
+/** The id of the training that a holder of memory is; null: it is a model. */
+export function trainingOf(holder: string): string | null {
+  return holder.startsWith("training ") ? holder.slice("training ".length) : null;
+}
+
 export interface Meter {
   percent: number | null;
   detail: string | null;

@@ -45,11 +45,11 @@ function Where({ job, course }: { job: Job; course: Course }) {
   const { t } = useTranslation();
   const total = job.progress.total_steps;
   const step = Math.max(job.progress.step, course.step);
-  const { epoch, epochs } = epochOf(job, step);
+  const epoch = epochOf(job, step);
   const left = job.status === "running" ? (course.etaS ?? job.progress.eta_s) : null;
   const facts = [
     job.status === "running" && step === 0 ? t("training.preparing") : t("jobs.step", { step, total }),
-    t("training.epoch", { epoch, epochs }), left === null ? null : t("training.left", { time: formatSpan(left) }),
+    epoch && t("training.epoch", { ...epoch }), left === null ? null : t("training.left", { time: formatSpan(left) }),
   ];
   return (
     <div data-training-step={step}>

@@ -29,4 +29,9 @@ describe("the epoch of a step", () => {
     const job = { counts: { examples: 10, held_out: 0 }, hyperparameters: { batch_size: 4 }, progress: { total_steps: 10 } } as Job;
     expect([0, 1, 2, 3, 10].map((step) => epochOf(job, step))).toEqual([0, 1, 1, 2, 4].map((epoch) => ({ epoch, epochs: 4 })));
   });
+
+  it("is not told where each step reads the examples several times", () => {
+    const job = { counts: { examples: 1, held_out: 0 }, hyperparameters: { batch_size: 16 }, progress: { total_steps: 300 } } as Job;
+    expect(epochOf(job, 33)).toBeNull();
+  });
 });

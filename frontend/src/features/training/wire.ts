@@ -65,11 +65,12 @@ export function hasEnded(job: Pick<Job, "status">): boolean {
   return ENDED.has(job.status);
 }
 
-/** The epoch that a step belongs to, counted from 1; 0 before the first step. */
-export function epochOf({ counts, hyperparameters, progress }: Job, step: number): { epoch: number; epochs: number } {
+/** The epoch that a step belongs to, counted from 1; 0 before the first step; null where each step reads all examples, again and again. */
+export function epochOf({ counts, hyperparameters, progress }: Job, step: number): { epoch: number; epochs: number } | null {
   const batch = typeof hyperparameters.batch_size === "number" ? hyperparameters.batch_size : 1;
   const of = (steps: number) => (counts.examples > 0 ? Math.ceil((steps * batch) / counts.examples) : 0);
-  return { epoch: of(step), epochs: of(progress.total_steps) };
+  const epochs = of(progress.total_steps);
+  return epochs > progress.total_steps ? null : { epoch: of(step), epochs };
 }
 
 /** What its owner called it, or else what it is trained on. */

@@ -25,7 +25,7 @@ export function DescribePanel({ source, describe, choosing }: Props) {
     <Stack gap="md">
       <ModelPicker task="caption" choosing={choosing} />
       <Group align="flex-end" gap="sm">
-        <Select flex={1} maw={220} label={t("vision.target")} allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? "pt")}
+        <Select flex="1 1 150px" maw={220} label={t("vision.target")} allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? "pt")}
           data={SPEECH_TARGETS.map((code) => ({ value: code, label: languageName(code, i18n.language) }))} />
         <Button onClick={run} loading={describe.busy} leftSection={<Icon name="sparkle" />}>{t("vision.describe")}</Button>
       </Group>

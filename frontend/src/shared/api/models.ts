@@ -22,9 +22,14 @@ export function useChatModels(): Model[] {
   return modelsFor(query.data, "chat");
 }
 
-/** Real models of a task; aliases are names for other people's clients and not offered here. */
+/** Real models of a task; aliases are names for other people's clients and not offered here, nor is what a training kept on its way. */
 export function modelsFor(models: Model[] | undefined, task: string): Model[] {
-  return (models ?? []).filter((model) => taskOf(model) === task && !model.alias_of);
+  return (models ?? []).filter((model) => taskOf(model) === task && !model.alias_of && !isOnTheWay(model));
+}
+
+/** A checkpoint of a training: the API answers with it, and the page shows what the training ended with. */
+export function isOnTheWay({ id }: Pick<Model, "id">): boolean {
+  return /^ft:.*:ckpt-step-\d+$/.test(id);
 }
 
 const TASKS: Record<string, string> = {

@@ -88,7 +88,7 @@ export const en: Dictionary = {
   },
   vision: {
     text: "A picture described, translated and spoken; objects, classes and pixels.", drop: "Choose, drag or paste a picture",
-    dropHint: "PNG, JPEG or WebP, up to 25 megapixels", url: "Address of the picture", urlHint: "https://… (address of a picture)",
+    dropHint: "PNG, JPEG or WebP, up to 25 megapixels", url: "Address of the picture", urlHint: "https://… (picture)",
     urlWrong: "The address has to begin with http:// or https://", use: "Use", other: "Another picture", picture: "Chosen picture",
     away: "The picture is on another site: the server reads it, but the page does not load it, for safety.",
     emptyTitle: "From picture to voice", emptyText: "The picture becomes a caption, the caption is translated and the translation is read aloud.",
@@ -111,7 +111,7 @@ export const en: Dictionary = {
   },
   speech: {
     text: "Text read aloud, in the voice you choose.", input: "Text", placeholder: "What should be said?", voice: "Voice", format: "Format",
-    speed: "Speed: {{speed}}×", speedLabel: "Speed", run: "Speak", emptyTitle: "Try a sentence",
+    speed: "Speed: {{speed}}×", timbre: { f: "female {{number}}", m: "male {{number}}" }, speedLabel: "Speed", run: "Speak", emptyTitle: "Try a sentence",
     examples: ["Hello! This is the voice of Oficina.", "A large red circle on a blue background.", "Um círculo vermelho grande sobre um fundo azul."],
   },
   documents: {
@@ -145,7 +145,7 @@ export const en: Dictionary = {
     more: "More options", batch: "Examples per step", batchHint: "More examples: slower and steadier steps. Automatic: 16 for small models, 4 for the others.",
     rate: "Learning rate (times the usual one)", rateHint: "Above 1 it learns faster and forgets more of what it knew; below 1, the other way round.",
     takes: "Training takes only processor time that nobody else wants, goes on while the page is closed, and can be paused. With the built-in model it takes some minutes.",
-    begin: "Train", of: "{{model}} · {{count}} examples · {{date}}",
+    begin: "Train", of_one: "{{model}} · {{count}} example · {{date}}", of_other: "{{model}} · {{count}} examples · {{date}}",
     state: { queued: "queued", running: "training", paused: "paused", succeeded: "ready", failed: "failed", cancelled: "ended" },
     meaning: {
       queued: "One training at a time: this one waits for its turn.", running: "The server goes on even when the page is closed.", paused: "It rests at a saved point and goes on when you want.",
@@ -209,14 +209,14 @@ export const en: Dictionary = {
   },
   status: {
     text: "Services, machine and jobs, refreshed every two seconds.", cpu: "Processor", memory: "Memory", gpu: "Graphics card", none: "none",
-    services: "Services", model: "Model", device: "Device", latency: "Latency", queue: "Queue", queueText: "{{running}} running, {{waiting}} waiting",
+    code: "Code", services: "Services", model: "Model", device: "Device", latency: "Latency", queue: "Queue", queueText: "{{running}} running, {{waiting}} waiting",
     models: "Memory of the models", held: "{{held}} of {{budget}} held", inUse: "in use", idle: "idle",
     jobs: "Jobs", noJobs: "No jobs", state: { ready: "ready", ok: "ready", healthy: "ready", slow: "slow", loading: "loading", not_ready: "not ready", down: "down", unreachable: "down" },
   },
   jobs: {
     queued: "queued", loading: "loading the model", running: "running", completed: "done", failed: "failed", cancelled: "cancelled",
     step: "step {{step}} of {{total}}", eta: "about {{seconds}} s left",
-    kind: { image: "Picture", document: "Document", "image.generation": "Picture", "document.index": "Document", training: "Training" },
+    kind: { image: "Picture", document: "Document", "image.generation": "Picture", "document.index": "Document", training: "Training", ingest: "Document", reindex: "Documents indexed again", "model.install": "Model installation" },
   },
   services: {
     gateway: "The server", chat: "The chat service", images: "The image service", vision: "The vision service", translate: "The translation service",
@@ -245,7 +245,7 @@ export const en: Dictionary = {
     model_not_found: "This model is not installed.", model_not_loadable: "This model could not be loaded.", context_length_exceeded: "The conversation has become too long for the model. Start a new one.",
     chat_template_error: "The model does not accept this conversation.", invalid_image: "This picture cannot be read.", document_encrypted: "The document is protected by a password.",
     document_too_complex: "The document is too complex.", document_unreadable: "The document could not be read.", document_unsupported: "This type of document is not accepted.",
-    invalid_training_data: "An example cannot be read.", model_not_trainable: "This model cannot be trained.", training_queue_full: "Too many trainings are waiting. Wait until one has ended, or end one.",
+    invalid_training_data: "An example cannot be read.", model_not_trainable: "This model cannot be trained.", training_resting: "Your paused training is still finishing a step. Give the text again in some seconds.", training_queue_full: "Too many trainings are waiting. Wait until one has ended, or end one.",
     training_too_large: "This training does not fit this machine at the moment.", training_not_installed: "Training is not installed at this server.", invalid_job_state: "The training is not in that state any more.",
     empty_text: "There is no text.", text_too_long: "The text is too long.", language_not_detected: "The language was not recognised. Choose it from the list.",
     unknown_language: "This language is not known here.", pair_not_available: "There is no translation between these languages.", voice_not_found: "This voice does not exist.", job_failed: "The job failed.",

@@ -86,7 +86,7 @@ export const ptBR = {
   },
   vision: {
     text: "Uma imagem descrita, traduzida e falada; objetos, classes e pixels.", drop: "Escolha, arraste ou cole uma imagem",
-    dropHint: "PNG, JPEG ou WebP, até 25 megapixels", url: "Endereço da imagem", urlHint: "https://… (endereço de uma imagem)",
+    dropHint: "PNG, JPEG ou WebP, até 25 megapixels", url: "Endereço da imagem", urlHint: "https://… (imagem)",
     urlWrong: "O endereço precisa começar com http:// ou https://", use: "Usar", other: "Outra imagem", picture: "Imagem escolhida",
     away: "A imagem está em outro site: o servidor a lê, mas a página não a carrega, por segurança.",
     emptyTitle: "Da imagem à voz", emptyText: "A imagem vira legenda, a legenda é traduzida e a tradução é lida em voz alta.",
@@ -109,7 +109,7 @@ export const ptBR = {
   },
   speech: {
     text: "Texto em voz alta, na voz que você escolher.", input: "Texto", placeholder: "O que deve ser dito?", voice: "Voz", format: "Formato",
-    speed: "Velocidade: {{speed}}×", speedLabel: "Velocidade", run: "Falar", emptyTitle: "Experimente uma frase",
+    speed: "Velocidade: {{speed}}×", timbre: { f: "feminina {{number}}", m: "masculina {{number}}" }, speedLabel: "Velocidade", run: "Falar", emptyTitle: "Experimente uma frase",
     examples: ["Olá! Esta é a voz da Oficina.", "Um círculo vermelho grande sobre um fundo azul.", "The quick brown fox jumps over the lazy dog."],
   },
   documents: {
@@ -143,7 +143,7 @@ export const ptBR = {
     more: "Mais opções", batch: "Exemplos por passo", batchHint: "Mais exemplos: passos mais lentos e mais firmes. Automático: 16 nos modelos pequenos, 4 nos outros.",
     rate: "Taxa de aprendizado (vezes a normal)", rateHint: "Acima de 1 aprende mais depressa e esquece mais do que sabia; abaixo de 1, o contrário.",
     takes: "O treino usa só o tempo de processador que sobra, continua com a página fechada e pode ser pausado. Com o modelo embutido leva alguns minutos.",
-    begin: "Treinar", of: "{{model}} · {{count}} exemplos · {{date}}",
+    begin: "Treinar", of_one: "{{model}} · {{count}} exemplo · {{date}}", of_other: "{{model}} · {{count}} exemplos · {{date}}",
     state: { queued: "na fila", running: "treinando", paused: "pausado", succeeded: "pronto", failed: "falhou", cancelled: "encerrado" },
     meaning: {
       queued: "Um treino por vez: este espera a vez dele.", running: "O servidor continua mesmo com a página fechada.", paused: "Descansa num ponto salvo e continua quando você quiser.",
@@ -207,14 +207,14 @@ export const ptBR = {
   },
   status: {
     text: "Serviços, máquina e trabalhos, atualizados a cada dois segundos.", cpu: "Processador", memory: "Memória", gpu: "Placa de vídeo", none: "não há",
-    services: "Serviços", model: "Modelo", device: "Dispositivo", latency: "Latência", queue: "Fila", queueText: "{{running}} em execução, {{waiting}} na fila",
+    code: "Código", services: "Serviços", model: "Modelo", device: "Dispositivo", latency: "Latência", queue: "Fila", queueText: "{{running}} em execução, {{waiting}} na fila",
     models: "Memória dos modelos", held: "{{held}} de {{budget}} ocupados", inUse: "em uso", idle: "parado",
     jobs: "Trabalhos", noJobs: "Nenhum trabalho", state: { ready: "pronto", ok: "pronto", healthy: "pronto", slow: "lento", loading: "carregando", not_ready: "ainda não está pronto", down: "fora do ar", unreachable: "fora do ar" },
   },
   jobs: {
     queued: "na fila", loading: "carregando o modelo", running: "em execução", completed: "concluído", failed: "falhou", cancelled: "cancelado",
     step: "passo {{step}} de {{total}}", eta: "faltam cerca de {{seconds}} s",
-    kind: { image: "Imagem", document: "Documento", "image.generation": "Imagem", "document.index": "Documento", training: "Treino" },
+    kind: { image: "Imagem", document: "Documento", "image.generation": "Imagem", "document.index": "Documento", training: "Treino", ingest: "Documento", reindex: "Documentos reindexados", "model.install": "Instalação de modelo" },
   },
   services: {
     gateway: "O servidor", chat: "O serviço de conversa", images: "O serviço de imagens", vision: "O serviço de visão", translate: "O serviço de tradução",
@@ -243,7 +243,7 @@ export const ptBR = {
     model_not_found: "Este modelo não está instalado.", model_not_loadable: "Este modelo não pôde ser carregado.", context_length_exceeded: "A conversa ficou longa demais para o modelo. Comece uma nova.",
     chat_template_error: "O modelo não aceita esta conversa.", invalid_image: "Esta imagem não pode ser lida.", document_encrypted: "O documento está protegido por senha.",
     document_too_complex: "O documento é complexo demais.", document_unreadable: "O documento não pôde ser lido.", document_unsupported: "Este tipo de documento não é aceito.",
-    invalid_training_data: "Há um exemplo que não pode ser lido.", model_not_trainable: "Este modelo não pode ser treinado.", training_queue_full: "Há treinos demais à espera. Espere que um termine, ou encerre um.",
+    invalid_training_data: "Há um exemplo que não pode ser lido.", model_not_trainable: "Este modelo não pode ser treinado.", training_resting: "Seu treino pausado ainda termina um passo. Envie o texto de novo em alguns segundos.", training_queue_full: "Há treinos demais à espera. Espere que um termine, ou encerre um.",
     training_too_large: "Este treino não cabe nesta máquina agora.", training_not_installed: "O treino não está instalado neste servidor.", invalid_job_state: "O treino já não está nesse estado.",
     empty_text: "Não há texto.", text_too_long: "O texto é longo demais.", language_not_detected: "O idioma não foi reconhecido. Escolha-o na lista.",
     unknown_language: "Este idioma não existe aqui.", pair_not_available: "Não há tradução entre estes idiomas.", voice_not_found: "Esta voz não existe.", job_failed: "O trabalho falhou.",

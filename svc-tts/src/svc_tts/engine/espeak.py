@@ -11,8 +11,7 @@ from svc_tts.engine.base import Audio, Voice
 from svc_tts.engine.espeak_library import EspeakLibrary
 
 MODEL_ID = "espeak-ng"
-_VARIANTS = {"f2": "feminina / female 2", "f4": "feminina / female 4", "m3": "masculina / male 3",
-             "m7": "masculina / male 7"}  # fmt: skip
+_VARIANTS = {"f2": "female 2", "f4": "female 4", "m3": "male 3", "m7": "male 7"}
 _WITH_VARIANTS = ("pt-br", "en-us")
 
 
