@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
+import sys
 import zipfile
 import zlib
+from pathlib import Path
 
 import pytest
 from docx import Document as Docx
@@ -18,6 +23,7 @@ from svc_rag.engine.parsers import media_types
 from svc_rag.engine.parsers.isolated import IsolatedParser
 from svc_rag.engine.parsers.limits import ParseLimits
 from svc_rag.errors import DocumentEncrypted, DocumentTooComplex, DocumentUnreadable, DocumentUnsupported
+from tests.pipes import reader_of
 
 LIMITS = ParseLimits(timeout_s=20, max_pages=20, max_chars=200_000)
 
@@ -197,3 +203,25 @@ def test_a_parser_that_needs_more_memory_than_allowed_is_refused(tmp_path):
         parse(
             tmp_path, b"word " * 30_000_000, "a.txt", ParseLimits(max_chars=10**9, memory_bytes=300 * 2**20)
         )
+
+
+PARSING = """
+import sys
+from pathlib import Path
+from svc_rag.engine.parsers.isolated import IsolatedParser
+IsolatedParser().parse(Path(sys.argv[1]), "text/plain")
+"""
+
+
+def test_who_parses_ends_with_a_service_that_is_killed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.txt")  # whoever reads it waits for ever
+    command = [sys.executable, "-c", PARSING, str(tmp_path / "endless.txt")]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with (
+        subprocess.Popen(command, env=environment) as service,
+        reader_of(tmp_path / "endless.txt") as child,
+    ):
+        assert not child.is_gone(0), "it parses"
+        service.send_signal(signal.SIGKILL)
+        service.wait()
+        assert child.is_gone(60)

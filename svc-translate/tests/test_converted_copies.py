@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from svc_translate.engine.convert import workplace
+from tests.pipes import reader_of
 
 
 def test_what_a_kill_left_half_made_goes_when_the_next_copy_is_made(tmp_path: Path) -> None:
@@ -48,32 +45,13 @@ with workplace(Path(sys.argv[1])) as (work, lock):
 """
 
 
-@contextlib.contextmanager
-def reader_of(fifo: Path) -> Iterator[int]:
-    """Lend the end to write of a pipe that somebody reads, or is about to read."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-            break
-        except OSError:  # nobody reads it yet
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-    try:
-        yield end
-    finally:
-        os.close(end)
-
-
 def test_who_converts_ends_with_a_service_that_is_killed(tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.mkdir()
     os.mkfifo(model / "config.json")  # whoever reads it waits for ever
     command = [sys.executable, "-c", CONVERTING, str(tmp_path / "cache"), str(model)]
-    with subprocess.Popen(command) as service, reader_of(model / "config.json") as end:
-        gone = select.poll()
-        gone.register(end, select.POLLERR)
-        assert gone.poll(0) == [], "it converts"
+    with subprocess.Popen(command) as service, reader_of(model / "config.json") as child:
+        assert not child.is_gone(0), "it converts"
         service.send_signal(signal.SIGKILL)
         service.wait()
-        assert gone.poll(60_000), "nobody reads any more"
+        assert child.is_gone(60)

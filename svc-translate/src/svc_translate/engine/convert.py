@@ -1,8 +1,8 @@
 """Keeps int8 copies of models in CTranslate2's format; makes one where it is missing.
 
 Owns where copies lie and that they are whole. `python -m svc_translate.engine.convert SOURCE TARGET` is
-the child process that makes one (`spec.py` does the work); its memory is gone when it ends, and it ends when its
-standard input does: it does not outlive a service that is killed.
+the child process that makes one (`spec.py` does the work); its memory is gone when it ends, and it does not outlive a
+service that is killed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from servicekit import atomic
+from servicekit.children import end_with_parent, lifeline
 from servicekit.errors import NotReady
 from svc_translate.engine.folders import Folder, copy_name, is_converted
 
@@ -106,22 +106,19 @@ def _place(folder: Folder, cache_dir: Path) -> Path:
 
 def _run_child(folder: Folder, target: Path, lock: int) -> None:
     command = [sys.executable, "-m", "svc_translate.engine.convert", str(folder.path), str(target)]
-    its_end, our_end = os.pipe()  # closed by the kernel when this process ends, however it ends
     try:
         # it ends a moment after a process that was killed, and holds the lock as long as it writes
-        done = subprocess.run(
-            command,
-            stdin=its_end,
-            capture_output=True,
-            timeout=CONVERT_TIMEOUT_S,
-            check=False,
-            pass_fds=(lock,),
-        )
+        with lifeline() as line:
+            done = subprocess.run(
+                command,
+                stdin=line,
+                capture_output=True,
+                timeout=CONVERT_TIMEOUT_S,
+                check=False,
+                pass_fds=(lock,),
+            )
     except subprocess.TimeoutExpired as exc:
         raise NotReady(f"Converting the model '{folder.id}' took over {CONVERT_TIMEOUT_S:.0f} s.") from exc
-    finally:
-        os.close(its_end)
-        os.close(our_end)
     if done.returncode != 0:
         sys.stderr.write(done.stderr.decode("utf-8", "replace")[-2000:])
         raise NotReady(
@@ -130,15 +127,8 @@ def _run_child(folder: Folder, target: Path, lock: int) -> None:
         )
 
 
-def _end_with_parent() -> None:
-    """End this process when nobody holds the other end of its standard input any more."""
-    while os.read(0, 1):
-        pass
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     # CTranslate2's specs import torch where it is installed (some seconds, 300 MB) and do not need it.
     sys.modules["torch"] = None  # type: ignore[assignment]
     from svc_translate.engine.spec import convert

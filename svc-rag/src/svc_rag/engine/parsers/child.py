@@ -1,4 +1,4 @@
-"""The program of the child process: reads one file under limits and writes JSON to a file.
+"""The program of the child process: reads one file under limits and writes JSON to a file, or ends with its parent.
 
 Run as `python -m svc_rag.engine.parsers.child SOURCE TARGET MEDIA_TYPE LIMITS_JSON
 parse|probe`. The limits of
@@ -13,11 +13,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from servicekit.children import end_with_parent
+
 OUT_OF_MEMORY = 12
 
 
 def main(argv: list[str]) -> int:
     """Parse argv[1] into argv[2]; a ServiceError is written as {"error": class, "message": …}."""
+    end_with_parent()
     source, target, media_type, limits_json, task = argv[1:6]
     limits_by_name = json.loads(limits_json)
     memory = int(limits_by_name["memory_bytes"])

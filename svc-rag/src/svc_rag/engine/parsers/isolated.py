@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from servicekit.atomic import DRAFT_STALE_S
+from servicekit.children import lifeline
 from servicekit.retention import Removed
 from svc_rag.engine.base import Page, ParsedDocument
 from svc_rag.engine.parsers import media_types
@@ -92,10 +93,11 @@ class IsolatedParser:
             "LANG": "C.UTF-8",
         }
         try:
-            done = subprocess.run(
-                command, timeout=self._limits.timeout_s, cwd=target.parent, env=environment, check=False,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            with lifeline() as line:  # it does not outlive a service that is killed
+                done = subprocess.run(
+                    command, timeout=self._limits.timeout_s, cwd=target.parent, env=environment, check=False,
+                    stdin=line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
         except subprocess.TimeoutExpired as exc:
             raise DocumentTooComplex(
                 f"Reading the file takes more than {self._limits.timeout_s:g} s; split it.", param="file"
