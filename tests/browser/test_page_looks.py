@@ -52,6 +52,18 @@ def test_what_stands_in_a_field_of_a_narrow_window_can_be_read(
         assert cut == [], tab
 
 
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+@pytest.mark.parametrize("width", [360, WIDE["width"]])
+def test_the_languages_of_a_translation_can_be_read(
+    new_page: NewPage, site: Site, width: int, language: str
+) -> None:
+    page = new_page(viewport={"width": width, "height": 760}, locale=language)
+    open_tab(page, site, "translate")
+    source = page.get_by_role("combobox", name="De" if language == "pt-BR" else "From", exact=True)
+    expect(source).to_have_value("Detectar idioma" if language == "pt-BR" else "Detect language")
+    assert page.locator("main input").evaluate_all(CUT) == []
+
+
 def test_the_ways_to_look_at_a_picture_stand_in_one_line(
     new_page: NewPage, site: Site, red_circle: dict[str, Any]
 ) -> None:

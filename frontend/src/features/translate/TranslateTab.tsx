@@ -55,15 +55,15 @@ export default function TranslateTab() {
   return (
     <Page title={t("tabs.translate")} text={t("translate.text")}>
       {pairs.error && <ErrorNotice error={pairs.error} onRetry={() => void pairs.refetch()} />}
-      <Group className="translate-bar" align="flex-end" gap="sm" mb="md" wrap="nowrap">
-        <Select flex={1} label={t("translate.from")} searchable allowDeselect={false} value={source} onChange={chooseSource}
+      <div className="translate-bar">
+        <Select label={t("translate.from")} searchable allowDeselect={false} value={source} onChange={chooseSource}
           data={[{ value: AUTO, label: t("translate.detect") }, ...options(sourcesOf(known))]} />
         <Tooltip label={t("translate.swap")}>
           <ActionIcon variant="default" size={36} onClick={swap} aria-label={t("translate.swap")}><Icon name="swap" /></ActionIcon>
         </Tooltip>
-        <Select flex={1} label={t("translate.to")} searchable allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? target)}
+        <Select label={t("translate.to")} searchable allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? target)}
           data={options(targets.length > 0 ? targets : [target])} />
-      </Group>
+      </div>
       <div className="columns">
         <div className="card">
           <Textarea aria-label={t("translate.input")} placeholder={t("translate.placeholder")} variant="unstyled" autosize minRows={7} maxRows={18} value={text}
