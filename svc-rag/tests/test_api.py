@@ -335,3 +335,19 @@ def test_a_faithful_copy_of_the_wrong_sentence_is_replaced_by_the_right_one(serv
     ).json()
     assert answer["answer"] == "The museum keeps twelve paintings of old ships. [1]"
     assert answer["extractive"] is True
+
+
+def test_a_question_that_stands_in_a_document_is_answered_and_not_told_back(service):
+    service.add("P: Onde fica a oficina?\nR: Na rua das Flores, 10.")
+    service.chat.text = "Os trechos não dizem."
+    answer = service.call("POST", "/ask/question", json={"question": "Onde fica a oficina?"}).json()
+    assert answer["answer"] == "P: Onde fica a oficina? R: Na rua das Flores, 10. [1]"
+
+
+def test_a_word_that_a_copy_took_from_elsewhere_is_left_out(service):
+    service.add("O prazo de entrega é de sete dias úteis. A garantia vale por noventa dias.")
+    service.chat.text = "[1] A garantia vale por noventa dias úteis."
+    answer = service.call(
+        "POST", "/ask/question", json={"question": "Por quantos dias vale a garantia?"}
+    ).json()
+    assert answer["answer"] == "A garantia vale por noventa dias. [1]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from svc_rag.domain.grounding import denies, ground
+from svc_rag.domain.grounding import denies, ground, miscopies
 from svc_rag.domain.prompting import Passage, messages, passages_around
 from svc_rag.domain.relevance import rank_sentences
 from svc_rag.domain.retrieval import Found
@@ -95,3 +95,39 @@ def test_a_prompt_stays_small_and_its_passages_apart():
     assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
     assert all(p.text == text[p.span.start : p.span.end] for p in chosen)
     assert sum(len(m["content"]) for m in messages(question, chosen, "en")) < 2_800
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "Manual da oficina\n\nO prazo é de sete dias\núteis.",
+            "Manual da oficina. O prazo é de sete dias úteis.",
+        ),
+        ("Leve:\n- pão\n- leite", "Leve: - pão. - leite"),
+        ("Só uma linha", "Só uma linha"),
+    ],
+)
+def test_a_heading_is_a_sentence_of_its_own_to_the_model(text, told):
+    assert f"[1] {told}\n\n" in messages("Qual é o prazo?", [passage(text)], "pt")[1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "miscopied"),
+    [
+        ("[1] A garantia vale por noventa dias úteis.", True),
+        ("[1] A garantia vale por noventa dias.", False),
+        ("A garantia vale por noventa dias, e o prazo de entrega é de sete dias úteis. [1]", False),
+        ("São noventa dias. [1]", False),
+    ],
+)
+def test_a_copy_with_a_word_of_another_sentence_is_told_from_an_answer(answer, miscopied):
+    assert miscopies("Qual é a garantia?", answer, "A garantia vale por noventa dias.") is miscopied
+
+
+def test_a_question_in_a_document_is_ranked_with_its_answer():
+    text = "P: Onde fica a oficina?\nR: Na rua das Flores, 10.\n\nA oficina abre cedo."
+    found = Found(Hit("d:0", "d", text, 1.0, 1, 0, len(text)), DOCUMENT)
+    best = rank_sentences("Onde fica a oficina?", [found], HashingEmbedder())[0]
+    assert best.text == "P: Onde fica a oficina?\nR: Na rua das Flores, 10."
+    assert passages_around([best], "Onde fica a oficina?")[0].text.startswith(best.text)

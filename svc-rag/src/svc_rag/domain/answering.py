@@ -19,7 +19,7 @@ from svc_rag.domain.prompting import Passage
 from svc_rag.domain.relevance import Sentence, rank_sentences, relevance
 from svc_rag.domain.reranking import Choice
 from svc_rag.domain.retrieval import Found, Retriever
-from svc_rag.domain.sentences import sentence_spans
+from svc_rag.domain.sentences import statement_spans
 from svc_rag.engine.base import ChatModel, ChatReply, SearchMode
 from svc_rag.words import Language, language_of
 
@@ -150,13 +150,17 @@ class Answerer:
                 if len(citations) == len(cited) and not self._beside_the_point(
                     question, sentences, citations
                 ):
+                    if len(citations) == 1 and grounding.miscopies(
+                        question, grounded.answer, citations[0].quote
+                    ):
+                        return _quoted(citations[0])
                     return Answer(grounded.answer, citations, True, False, reply.model)
         denied = reply is not None and grounding.denies(reply.text)
         limits = self._limits(question)
         if best.score >= (limits.overrule if denied else limits.quote):
             citation = self._stands(best)
             if citation is not None:
-                return Answer(f"{' '.join(citation.quote.split())} [1]", (citation,), True, True, EXTRACTIVE)
+                return _quoted(citation)
         return self._nothing(question)
 
     def _beside_the_point(
@@ -173,7 +177,7 @@ class Answerer:
 
     def _quote(self, question: str, answer: str, passage: Passage) -> Citation | None:
         """Return the sentence of the passage that fits question and answer best."""
-        spans = sentence_spans(passage.text)
+        spans = statement_spans(passage.text)
         if not spans:
             return None
         texts = [passage.text[span.start : span.end] for span in spans]
@@ -195,3 +199,7 @@ class Answerer:
 
     def _nothing(self, question: str) -> Answer:
         return Answer(prompting.not_found(language_of(question)), (), False, False, EXTRACTIVE)
+
+
+def _quoted(citation: Citation) -> Answer:
+    return Answer(f"{' '.join(citation.quote.split())} [1]", (citation,), True, True, EXTRACTIVE)

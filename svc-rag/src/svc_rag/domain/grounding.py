@@ -14,6 +14,9 @@ from svc_rag.words import content_words, fold, numbers
 
 _MARK = re.compile(r"\[(\d{1,2})\]")
 _SUPPORTED_SHARE = 0.75
+_COPIED_SHARE = 0.8
+_ADDED_MAX = 2
+"""An answer that adds more words to a sentence says something of its own."""
 _DENIAL = re.compile(
     r"\b(nao (tem|ha|encontr\w+|sei|contem|diz\w*|possuem?|mencion\w*|respond\w*|informa\w*|esta)"
     r"|(do|does|did) not (hold|contain|say|mention|have|answer|tell|include|provide)|(don't|doesn't) (hold|contain|say|"
@@ -55,6 +58,18 @@ def ground(question: str, answer: str, passages: Sequence[Passage]) -> Grounded 
     if said and sum(word in held for word in said) < _SUPPORTED_SHARE * len(said):
         return None
     return Grounded(_renumber(answer, cited), cited)
+
+
+def miscopies(question: str, answer: str, quote: str) -> bool:
+    """Return whether an answer is a sentence of the document with a word in it that the sentence does not hold.
+
+    A small model copies, and takes a word of the sentence beside along: "noventa dias úteis" of "sete dias úteis".
+    """
+    asked, held = set(content_words(question)), set(content_words(quote))
+    said = content_words(_MARK.sub(" ", answer))
+    added = set(said) - held - asked
+    copied = len(held & set(said)) >= _COPIED_SHARE * len(held)
+    return bool(added) and copied and len(said) <= len(content_words(quote)) + _ADDED_MAX
 
 
 def _renumber(answer: str, cited: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from svc_rag.domain.relevance import Sentence
 from svc_rag.domain.retrieval import Found
-from svc_rag.domain.sentences import Span, sentence_spans
+from svc_rag.domain.sentences import Span, sentence_spans, statement_spans
 from svc_rag.words import Language
 
 _SYSTEM = {
@@ -57,7 +57,7 @@ def passages_around(sentences: Sequence[Sentence], question: str) -> list[Passag
 def _window(sentence: Sentence, max_chars: int) -> Passage:
     """Take the sentence, then its neighbours after and before it, while they fit."""
     hit = sentence.found.hit
-    spans = [Span(s.start + hit.start, s.end + hit.start) for s in sentence_spans(hit.text)]
+    spans = [Span(s.start + hit.start, s.end + hit.start) for s in statement_spans(hit.text)]
     first = last = next((n for n, span in enumerate(spans) if span == sentence.span), 0)
     grown = True
     while grown:
@@ -82,9 +82,19 @@ def _same_place(one: Passage, other: Passage) -> bool:
 
 def messages(question: str, passages: Sequence[Passage], language: Language) -> list[dict[str, str]]:
     """Return the two messages for the chat model."""
-    numbered = "\n".join(f"[{n}] {' '.join(p.text.split())}" for n, p in enumerate(passages, 1))
+    numbered = "\n".join(f"[{n}] {_flowing(p.text)}" for n, p in enumerate(passages, 1))
     user = f"{_PASSAGES[language]}\n{numbered}\n\n{_QUESTION[language]} {question}"
     return [{"role": "system", "content": _SYSTEM[language]}, {"role": "user", "content": user}]
+
+
+def _flowing(text: str) -> str:
+    """Put a passage into one line; what ends without a mark, as a heading, gets a full stop before the next sentence.
+
+    A small model copies sentences, and copied heading and sentence as one ("Manual da oficina O prazo é …").
+    """
+    pieces = [" ".join(text[span.start : span.end].split()) for span in sentence_spans(text)]
+    ended = [f"{piece}." if piece[-1].isalnum() else piece for piece in pieces[:-1]]
+    return " ".join([*ended, *pieces[-1:]])
 
 
 def not_found(language: Language) -> str:

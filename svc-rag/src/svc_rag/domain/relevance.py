@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svc_rag.domain.retrieval import Found
-from svc_rag.domain.sentences import Span, sentence_spans
+from svc_rag.domain.sentences import Span, statement_spans
 from svc_rag.engine.base import Embedder, Vectors
 from svc_rag.words import content_words
 
@@ -40,7 +40,7 @@ def rank_sentences(question: str, passages: Sequence[Found], embedder: Embedder)
     """Return the sentences of the passages, best first; score is in [0, 1]."""
     candidates: dict[tuple[str, int, int], Sentence] = {}
     for found in passages:
-        for span in sentence_spans(found.hit.text):
+        for span in statement_spans(found.hit.text):
             absolute = Span(span.start + found.hit.start, span.end + found.hit.start)
             sentence = Sentence(found, absolute, found.hit.text[span.start : span.end], 0.0)
             if len(span) >= _SHORTEST_CHARS and len(candidates) < _MAX_SENTENCES:

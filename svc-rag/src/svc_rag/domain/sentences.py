@@ -25,6 +25,8 @@ _BREAK = re.compile(
     r"|(?P<line>\n(?=[ \t]*(?:[-*•–▪#|>]|\d{1,3}[.)]\s)))"
     r"|(?P<stop>[.!?…]+[\"'”’»)\]]*\s+)"
 )
+MOST_CHARS = 400
+"""Of a question and its answer, together."""
 _OPENER = re.compile(r"[\"'“‘«(\[¿¡\-–—*•#]*[^\W_a-zà-öø-ÿ]")
 
 
@@ -51,6 +53,21 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[Sp
         _append_trimmed(spans, text, opened, boundary)
         opened = boundary
     _append_trimmed(spans, text, opened, limit)
+    return spans
+
+
+def statement_spans(text: str) -> list[Span]:
+    """Return the sentences of a text, each question together with what follows it, as far as MOST_CHARS go.
+
+    A question that stands in a document answers nothing by itself, though it is most like what was asked.
+    """
+    spans: list[Span] = []
+    for span in sentence_spans(text):
+        before = spans[-1] if spans else None
+        if before and text[before.end - 1] == "?" and span.end - before.start <= MOST_CHARS:
+            spans[-1] = Span(before.start, span.end)
+        else:
+            spans.append(span)
     return spans
 
 
