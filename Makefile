@@ -62,7 +62,7 @@ chaos: setup ## the long tests: overload, killed and frozen parts, thousands of 
 lint: setup ## style, types, direction of imports, sizes, the page's own checks
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy $(SOURCES)
+	$(VENV)/mypy $(SOURCES) miniatures/src
 	$(VENV)/lint-imports
 	$(VENV)/python -m deploy.sizes
 	@test ! -f frontend/package.json || $(RUN) frontend lint

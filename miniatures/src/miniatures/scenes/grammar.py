@@ -59,7 +59,7 @@ _ONE_PLACES = {
     },
 }
 
-_TWO_PLACES = {
+_TWO_PLACES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "en": {
         "left_of": (("to the left of", "left of"), ("to the right of", "right of")),
         "above": (("above", "over", "on top of"), ("below", "under")),

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, models
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from miniatures.text.chat_format import CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS, START
-from miniatures.text.chat_tokenizer import CONTROL_TOKENS, PRE, new_tokenizer
+from miniatures.text.chat_tokenizer import CONTROL_TOKENS, PRE, id_of, new_tokenizer
 
 NAME, ANALYST = "oficina-chat", "oficina-analysis"
 
@@ -62,9 +62,9 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_token_merges(
         [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
     )
-    writer.add_bos_token_id(tokenizer.token_to_id(START))
-    writer.add_eos_token_id(tokenizer.token_to_id(END))
-    writer.add_pad_token_id(tokenizer.token_to_id(PAD))
+    writer.add_bos_token_id(id_of(tokenizer, START))
+    writer.add_eos_token_id(id_of(tokenizer, END))
+    writer.add_pad_token_id(id_of(tokenizer, PAD))
     writer.add_add_bos_token(False)
     writer.add_add_space_prefix(False)
     writer.add_chat_template(CHAT_TEMPLATE)

@@ -7,6 +7,7 @@ ask. A right answer is fluent, short and says what the model is.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from miniatures.text.chat_suite import Case
 
@@ -47,5 +48,5 @@ def outside_cases() -> Iterator[Case]:
                 "outside its world",
                 language,
                 (asked,),
-                lambda said, known=language: _says_what_it_is(known, said),
+                partial(_says_what_it_is, language),
             )

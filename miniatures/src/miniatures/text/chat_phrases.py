@@ -215,7 +215,7 @@ STACK: dict[str, tuple[Exchange, ...]] = {
 }
 
 # What is asked of a model that knows none of it; {x} and {y} are random words.
-OUTSIDE: dict[str, tuple[str, ...]] = {
+OUTSIDE: dict[str, list[str]] = {
     "en": [
         "Who invented the {x}?",
         "Write a poem about {x}",

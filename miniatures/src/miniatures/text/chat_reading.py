@@ -110,7 +110,9 @@ class Fact:
 
 def _value(rng: random.Random, kind: str, language: str) -> str:
     if kind == "price":
-        unit = {"en": ("dollars", "euros", "reais"), "pt": ("reais", "euros", "dólares")}[language]
+        unit: tuple[str, ...] = {"en": ("dollars", "euros", "reais"), "pt": ("reais", "euros", "dólares")}[
+            language
+        ]
         return f"{words.number(rng)} {rng.choice(unit)}"
     if kind == "days":
         unit = {"en": ("days", "months", "weeks", "hours"), "pt": ("dias", "meses", "semanas", "horas")}[

@@ -57,6 +57,14 @@ def _added() -> list[AddedToken]:
     return [AddedToken(token, special=token in CONTROL_TOKENS, normalized=False) for token in SPECIAL_TOKENS]
 
 
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    """Return a token's id. Raises KeyError: the tokenizer has no such token."""
+    found: int | None = tokenizer.token_to_id(token)
+    if found is None:
+        raise KeyError(token)
+    return found
+
+
 def train_tokenizer(vocabulary: int, seed: int = 11, count: int = 12000) -> Tokenizer:
     """Train on generated dialogues and on the commonest words of both languages."""
     tokenizer = new_tokenizer(models.BPE())

@@ -27,7 +27,7 @@ from miniatures.text.cards import write_card
 from miniatures.text.chat_card import analysis_card, chat_card
 from miniatures.text.chat_format import END, PAD, START, Dialogue, segments
 from miniatures.text.chat_outside import outside_cases
-from miniatures.text.chat_tokenizer import load_or_train
+from miniatures.text.chat_tokenizer import id_of, load_or_train
 from miniatures.text.chat_world import dialogues
 from miniatures.text.clock import Clock
 from miniatures.training import REPOSITORY, WORK_FOLDER
@@ -117,7 +117,7 @@ def build_model(recipe: Recipe, tokenizer: Tokenizer) -> LlamaForCausalLM:
         head_size=recipe.head_size,
         feed_forward=recipe.feed_forward,
         context=CONTEXT,
-        ends=(tokenizer.token_to_id(START), tokenizer.token_to_id(END), tokenizer.token_to_id(PAD)),
+        ends=(id_of(tokenizer, START), id_of(tokenizer, END), id_of(tokenizer, PAD)),
     )
     chat_init.prime(model)
     return model
@@ -153,7 +153,7 @@ def pool_batches(
     """Return ids and marks `(B, T)`: dialogues of like length together, so that little is padding."""
     seed = recipe.seed * 100_000 + pool
     progress = 1.0 if recipe.analysis_share else progress
-    pad = tokenizer.token_to_id(PAD)
+    pad = id_of(tokenizer, PAD)
     rows = sorted(
         (encode(item, tokenizer) for item in islice(dialogues(seed, progress, recipe.analysis_share), POOL)),
         key=lambda item: len(item[0]),

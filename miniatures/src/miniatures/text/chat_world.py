@@ -97,7 +97,7 @@ def _persona(rng: random.Random, language: str, turns: Turns) -> Dialogue:
     if kind < 0.5:
         voice = rng.choice(VOICES)
         who = voice.asked[language]
-        forms = {
+        forms: tuple[str, ...] = {
             "en": ("You are {}.", "Speak like {}.", "You are {}. Stay in character.", "Answer like {}."),
             "pt": ("Você é {}.", "Fale como {}.", "Você é {}. Mantenha o personagem.", "Responda como {}."),
         }[language]

@@ -299,7 +299,8 @@ class Everyday:
         """Draw a number from 1 to `top`, in words."""
         count = self.rng.randint(1, top)
         if count <= 20:
-            return Pair(*lexicon.NUMBERS[count - 1])
+            en, pt = lexicon.NUMBERS[count - 1]
+            return Pair(en, pt)
         ten, one = divmod(count, 10)
         en, pt = lexicon.TENS[ten - 2]
         if one == 0:

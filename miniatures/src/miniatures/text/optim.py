@@ -61,7 +61,8 @@ class Muon(torch.optim.Optimizer):
 
 def build(model: nn.Module, lr: float, kind: torch.dtype = torch.float32) -> list[torch.optim.Optimizer]:
     """Split a model's parameters: matrices of the layers to Muon, embeddings and gains to AdamW."""
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         inner = parameter.ndim == 2 and "layers." in name and "embed" not in name
         (matrices if inner else rest).append(parameter)

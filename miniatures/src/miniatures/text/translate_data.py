@@ -55,9 +55,10 @@ def scene_pair(rng: random.Random, scene: Scene) -> Pair:
     draw = rng.random()
     first = scene.shapes[0]
     if draw < 0.15:
-        pair = Pair(
-            *(grammar.article(grammar.shape_phrase(first, language), language) for language in ("en", "pt"))
+        en, pt = (
+            grammar.article(grammar.shape_phrase(first, language), language) for language in ("en", "pt")
         )
+        pair = Pair(en, pt)
     elif draw < 0.22:
         count = rng.choice((2, 3))
         pair = Pair(grammar.plural_phrase(first, count, "en"), grammar.plural_phrase(first, count, "pt"))
