@@ -51,6 +51,38 @@ def test_a_picture_is_described_in_its_place_and_the_answer_says_so(make_client:
     assert answer["choices"][0]["message"]["content"] == "Nice."
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("[2] A red circle.", "A red circle."),
+        ("A red circle [2].", "A red circle [2]."),
+        ("[2]", ""),
+        ("[see] A red circle.", "[see] A red circle."),
+        ("[12", "[12"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_about_a_picture_begins_with_no_mark_of_a_passage(
+    make_client: Make, written: str, said: str, stream: bool
+) -> None:
+    client = make_client(FakeEngine(written), FakeDescriber())
+    sent = client.post("/v1/chat/completions", json=ask(picture(DOT), stream=stream))
+    if not stream:
+        assert sent.json()["choices"][0]["message"]["content"] == said
+        return
+    chunks = [json.loads(line[6:]) for line in sent.text.splitlines() if line.startswith("data: {")]
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert "".join(choice["delta"].get("content") or "" for choice in choices) == said
+    assert choices[-1]["finish_reason"] == "stop"
+
+
+def test_the_mark_of_a_passage_that_stands_beside_a_picture_stays(make_client: Make) -> None:
+    client = make_client(FakeEngine("[1] A circle."), FakeDescriber())
+    body = ask(text("Passages:\n[1] A circle is round."), picture(DOT))
+    answer = client.post("/v1/chat/completions", json=body).json()
+    assert answer["choices"][0]["message"]["content"] == "[1] A circle."
+
+
 def test_a_stream_tells_of_descriptions_beside_its_last_choice(make_client: Make) -> None:
     body = ask(picture(DOT), stream=True)
     sent = make_client(FakeEngine(), FakeDescriber()).post("/v1/chat/completions", json=body).text

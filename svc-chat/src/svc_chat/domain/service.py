@@ -17,6 +17,7 @@ from svc_chat.domain.analysis import computes
 from svc_chat.domain.answers import Answer, Gathering, gathered
 from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.conversation import with_persona
+from svc_chat.domain.marks import Unmarked, numbered
 from svc_chat.domain.pictures import check_number, described
 from svc_chat.domain.tools import ToolPlan, plan
 from svc_chat.engine.base import (
@@ -65,6 +66,13 @@ class Prepared:
     plan: ToolPlan
     descriptions: tuple[Description, ...] = ()
     """What was seen on pictures, in words that now stand in the messages."""
+
+    def marks_nothing(self) -> bool:
+        """Tell whether a mark of a passage at the answer's beginning has no passage (`domain.marks`)."""
+        begins = not self.request.answer_prefix
+        return (
+            bool(self.descriptions) and self.model.builtin and begins and not numbered(self.request.messages)
+        )
 
 
 class ChatService:
@@ -161,18 +169,23 @@ class ChatService:
     async def events(self, prepared: Prepared) -> AsyncGenerator[Delta, None]:
         """Write the answers piece by piece; tool calls come as `calls` and never in the text."""
         readers: dict[int, CallReader] = {}
+        openings: dict[int, Unmarked] = {}
         bare = prepared.plan.forced != () or prepared.request.json_schema != ANY_OBJECT
+        unmarked = prepared.marks_nothing()
         written = cast(AsyncGenerator[Delta, None], self.engine.generate(prepared.request))
         async with aclosing(written) as deltas:
             async for delta in deltas:
                 self._count(delta)
+                opened = openings.setdefault(delta.index, Unmarked()).read(delta) if unmarked else (delta,)
                 if not prepared.plan.tools:
-                    yield delta
+                    for piece in opened:
+                        yield piece
                     continue
                 if delta.index not in readers:
                     readers[delta.index] = CallReader(prepared.plan, bare=bare)
-                for read in readers[delta.index].read(delta):
-                    yield read
+                for piece in opened:
+                    for read in readers[delta.index].read(piece):
+                        yield read
 
     def _count(self, delta: Delta) -> None:
         if delta.usage is None:
