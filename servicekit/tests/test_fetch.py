@@ -84,6 +84,14 @@ INTERNAL = [
 ]
 
 
+async def test_a_path_is_refused_as_one() -> None:
+    with pytest.raises(UrlNotAllowed) as caught:
+        await fetch("/media/img_1", max_bytes=1000, timeout_s=3)
+    assert caught.value.message == (
+        "The URL names no scheme and host. Use a plain http:// or https:// address."
+    )
+
+
 async def to_loopback(host: str, port: int) -> list[str]:
     return ["127.0.0.1"]
 

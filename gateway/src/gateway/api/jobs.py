@@ -25,6 +25,6 @@ def router(parts: Parts) -> APIRouter:
     @routes.delete("/{rest:path}", include_in_schema=False)
     async def unknown(rest: str) -> None:
         """Refuse ids that no service gave out."""
-        raise NotFound("There is no such job.")
+        raise NotFound(f"There is no job '{rest[:80]}'. GET /v1/jobs lists yours.")
 
     return routes

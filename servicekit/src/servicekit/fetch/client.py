@@ -123,6 +123,8 @@ def _parse(text: str, param: str | None) -> URL:
         host, port, user, password = url.raw_host, url.port, url.raw_user, url.raw_password
     except (ValueError, TypeError) as exc:
         raise refuse("cannot be read") from exc
+    if not url.scheme:
+        raise refuse("names no scheme and host")
     if url.scheme not in ("http", "https"):
         raise refuse(f"begins with '{url.scheme[:20]}:'")
     if user is not None or password is not None or "@" in url.raw_authority:

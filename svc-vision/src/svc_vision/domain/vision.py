@@ -155,8 +155,10 @@ class VisionService:
             found = sorted((m for m in models if task in m.tasks), key=lambda m: (m.builtin, m.task != task))
             if not found:
                 offer = self._suggest(task)
-                which = f"Install '{offer}'" if offer else "Install one, or set its folder"
-                raise NoModel(f"No model for {task} is installed. {which}: GET /v1/catalogue lists models.")
+                which = f"Install '{offer}'" if offer else "Install one of GET /v1/catalogue"
+                raise NoModel(
+                    f"No model for {task} is installed. {which}: POST /v1/models/install, or the page's tab Models."
+                )
             return found[0]
         named = next((m for m in models if m.id == name), None)
         fitting = ", ".join(sorted(m.id for m in models if task in m.tasks)) or "none"
