@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from gateway.engine import limiter
+from gateway.engine.poller import ServiceState
 
 from .conftest import serve_gateway, until
 from .test_gateway_auth import member
@@ -47,6 +48,32 @@ async def test_other_content_other_callers_and_no_cache_ask_again(gateway):
     assert await ask(gateway, headers=gateway.auth | {"Cache-Control": "no-cache"}) == (200, "miss")
     assert await ask(gateway) == (200, "hit")
     assert len(gateway.fake.calls(PATH)) == 4
+
+
+async def test_nothing_is_kept_of_a_service_that_has_not_told_its_models(gateway):
+    told = {"status": "loading"}
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.json_response(told)
+
+    async def looked(**more: str) -> list[str | None]:
+        told.update(more)
+        await gateway.parts.poller.look()
+        return [(await ask(gateway))[1] for _ in range(2)]
+
+    gateway.parts.poller._task.cancel()  # what it asked before a change must not be told after it
+    gateway.fake.routes["/readyz"] = readyz
+    assert await looked() == ["miss", "miss"]
+    assert await looked(models="one") == ["miss", "hit"]
+    assert await looked(models="") == ["miss", "miss"], "it was started anew, perhaps with another model"
+    assert await looked(models="two") == ["miss", "hit"]
+    assert await looked(models="one") == ["hit", "hit"]
+
+
+async def test_a_gateway_that_has_just_begun_asks_for_the_models_before_it_keeps_anything(gateway):
+    gateway.parts.poller._task.cancel()
+    gateway.parts.poller.states = dict.fromkeys(gateway.parts.poller.states, ServiceState())
+    assert [(await ask(gateway))[1] for _ in range(2)] == ["miss", "hit"]
 
 
 async def test_two_hundred_equal_misses_make_one_call(gateway):

@@ -6,7 +6,7 @@ any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.api.exchange import Exchange, Headers
 from gateway.api.proxy import Proxy, call_of
@@ -19,12 +19,14 @@ _KEPT_HEADERS = (b"content-", b"x-")
 _DROPPED_HEADERS = frozenset({b"content-length", b"content-security-policy", b"x-request-id", b"x-cache"})
 
 
+EditionOf = Callable[[str], Awaitable[str]]
+"""A service's name to what tells its models; empty while that is not known, and then nothing is kept."""
+
+
 class CachedProxy:
     """The proxy with a memory."""
 
-    def __init__(
-        self, proxy: Proxy, cache: Cache, *, ttl_s: float, max_body: int, edition_of: Callable[[str], str]
-    ):
+    def __init__(self, proxy: Proxy, cache: Cache, *, ttl_s: float, max_body: int, edition_of: EditionOf):
         self._proxy, self._cache, self._ttl_s, self._max_body = proxy, cache, ttl_s, max_body
         self._edition_of = edition_of
         self._flights: dict[str, Recording] = {}
@@ -43,17 +45,17 @@ class CachedProxy:
         if cacheable.streams(x.path, body):
             await self._proxy.run(call_of(x, service, token, body), x, x.own_headers())
             return
+        edition = await self._edition_of(service)
         key = cacheable.key(
-            user_id, x.path, x.scope["query_string"], x.header(b"accept"), content_type,
-            self._edition_of(service), body,
-        )  # fmt: skip
+            user_id, x.path, x.scope["query_string"], x.header(b"accept"), content_type, edition, body
+        )
         fresh = cacheable.wants_fresh(x.header(b"cache-control"))
         flight = None if fresh else self._flights.get(key)
         leads = flight is None or not flight.joinable
         if flight is None or leads:
             call = call_of(x, service, token, body, shared=True)
             flight = self._flights[key] = Recording(cacheable.RESULT_LIMIT)
-            self._take_off(flight, key, call, fresh=fresh)
+            self._take_off(flight, key, call, looks=bool(edition) and not fresh, keeps=bool(edition))
 
         def told() -> Headers:
             result = "shared" if not leads else "hit" if flight.replayed else "miss"
@@ -62,14 +64,14 @@ class CachedProxy:
 
         await flight.tell(x, told)
 
-    def _take_off(self, flight: Recording, key: str, call: Call, *, fresh: bool) -> None:
+    def _take_off(self, flight: Recording, key: str, call: Call, *, looks: bool, keeps: bool) -> None:
         async def fetch() -> None:
-            value = None if fresh else await self._cache.get(key)
+            value = await self._cache.get(key) if looks else None
             if value is not None:
                 await _play(flight, value)
                 return
             await self._proxy.run(call, flight, [])
-            value = _value(flight)
+            value = _value(flight) if keeps else None
             if value is not None:
                 await self._cache.set(key, value, self._ttl_s)
 

@@ -23,11 +23,17 @@ _SPEECH_TTL_S = 600.0
 class ServiceAbilities:
     """The `Abilities` of one caller.
 
-    `edition_of` tells what a service's results are kept by beside what was asked: its models.
+    `edition_of` tells what a service's results are kept by beside what was asked: its models. Nothing is kept while
+    that is empty.
     """
 
     def __init__(
-        self, calls: Calls, cache: Cache, caller: Identity, ttl_s: float, edition_of: Callable[[str], str]
+        self,
+        calls: Calls,
+        cache: Cache,
+        caller: Identity,
+        ttl_s: float,
+        edition_of: Callable[[str], Awaitable[str]],
     ):
         self._calls, self._cache, self._caller, self._ttl_s = calls, cache, caller, ttl_s
         self._edition_of = edition_of
@@ -91,9 +97,10 @@ class ServiceAbilities:
         self, parts: tuple[str, ...], ttl_s: float, ask: Callable[[], Awaitable[dict[str, Any]]]
     ) -> dict[str, Any]:
         """Return what is kept of a step, or ask; the first of `parts` is the service."""
-        if ttl_s <= 0:
+        edition = await self._edition_of(parts[0])
+        if ttl_s <= 0 or not edition:
             return await ask()
-        name = "\0".join((self._caller.user_id, self._edition_of(parts[0]), *parts))
+        name = "\0".join((self._caller.user_id, edition, *parts))
         key = "step:" + hashlib.sha256(name.encode()).hexdigest()
         value = await self._cache.get(key)
         if value is not None:

@@ -65,12 +65,15 @@ class ServiceState:
         }
 
 
+_NOT_ASKED = ServiceState()
+
+
 class Poller:
     """The last known state of every service."""
 
     def __init__(self, upstreams: Upstreams, services: tuple[str, ...]):
         self._upstreams, self._services = upstreams, services
-        self.states = dict.fromkeys(services, ServiceState())
+        self.states = dict.fromkeys(services, _NOT_ASKED)
         self._task: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
 
@@ -85,10 +88,15 @@ class Poller:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    def edition(self, service: str) -> str:
-        """Return what a service's results are kept by: with other models it may have other answers."""
-        state = self.states.get(service, ServiceState())
-        return f"{state.model or ''} {state.models}"
+    async def edition(self, service: str) -> str:
+        """Return what a service's results are kept by: with other models it may have other answers.
+
+        Empty while the service has not told of its models, as in the moment after it was started anew.
+        """
+        if self.states.get(service) == _NOT_ASKED:
+            await self.look()
+        state = self.states.get(service, _NOT_ASKED)
+        return f"{state.model or ''} {state.models}".strip()
 
     async def look(self) -> dict[str, ServiceState]:
         """Ask everybody now, at most `LIVE_BUDGET_S`; callers at the same moment share one look."""
