@@ -11,7 +11,8 @@ from svc_chat.domain.answers import Gathering
 from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.tools import plan
 from svc_chat.engine.base import ANY_OBJECT, Delta, GenerationRequest, Message
-from svc_chat.engine.free_calls import FreeCalls, free_calls, json_or_call
+from svc_chat.engine.free_calls import FormedCall, FreeCalls, free_calls, json_or_call
+from svc_chat.engine.intake import sequences_of
 from svc_chat.engine.llama_backend import LlamaBackend
 from svc_chat.settings import Settings
 
@@ -165,3 +166,59 @@ def test_the_grammar_of_both_begins_either_way(backend: LlamaBackend) -> None:
             assert grammar.allowed(np.array([token], dtype=np.int32))[0]
             grammar.accept(token)
         grammar.close()
+
+
+class Beginnings:
+    """A form of calls that begin as `text` does, byte for byte."""
+
+    def __init__(self, text: bytes):
+        self.text = text
+
+    def may_begin(self, text: bytes) -> bool:
+        return self.text.startswith(text)
+
+    def rests(self, text: bytes) -> list[bytes]:
+        return [self.text[len(text) :][:3]] if self.text.startswith(text) else []
+
+
+def test_a_call_is_of_its_schema_and_of_its_form() -> None:
+    inner = Letters("{abc}")
+    grammar = FormedCall(inner, Beginnings("{aé".encode()), lambda token: bytes([token]))
+    assert grammar.allowed(letters("{a")).tolist() == [True, False]
+    grammar.accept(ord("{"))
+    assert grammar.allowed(letters("ab")).tolist() == [True, False]
+    grammar.accept(ord("a"))
+    assert grammar.allowed(letters("b")).tolist() == [False]  # the schema's next letter is not the form's
+    grammar.close()
+    assert inner.closed
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("choice", ["auto", "required"])
+def test_a_form_holds_for_calls_of_the_models_own_and_for_forced_ones(
+    backend: LlamaBackend, choice: str
+) -> None:
+    tools = plan([WEATHER], choice)
+    wanted = b'{"name": "weather", "arguments": {"city": "Natal"'
+    request = GenerationRequest(
+        "x",
+        (Message("user", "x"),),
+        tools=tools.tools,
+        free_call=tools.free_schema,
+        json_schema=tools.schema,
+        repetition=tools.repetition,
+        call_form=Beginnings(wanted),
+    )
+    sequences = sequences_of(request, backend, lambda item: None, 60.0, None, 0.0)
+    grammar = sequences[0].grammar
+    assert grammar is not None
+    if choice == "auto":
+        for token in backend._tokenize("<tool_call>", special=True, bos=False):
+            grammar.accept(token)
+    everything, text = np.arange(backend._vocabulary, dtype=np.int32), b""
+    while len(text) < len(wanted):
+        lawful = [t for t in everything[grammar.allowed(everything)] if backend.piece(int(t)).strip()]
+        grammar.accept(int(lawful[0]))
+        text += backend.piece(int(lawful[0]))
+    assert text == wanted
+    grammar.close()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from ast import literal_eval
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PYTHON = "python"
 """Name of the function that runs code; its one argument is `code`."""
@@ -31,6 +32,13 @@ class Table:
     file: str
     columns: tuple[tuple[str, str], ...]
     options: str = ""
+    said: tuple[tuple[str, str], ...] = ()
+    """Columns of text with those of their cells that a question holds, as far as that was looked for."""
+
+    @property
+    def read(self) -> str:
+        """The expression that reads the file."""
+        return f"pd.read_csv({self.file!r}{self.options})"
 
     @property
     def line(self) -> str:
@@ -40,7 +48,7 @@ class Table:
     def line_of(self, columns: Sequence[tuple[str, str]]) -> str:
         """Say the same with some of the columns, or none."""
         told = ", ".join(f"{name!r} ({kind})" for name, kind in columns)
-        return f"pd.read_csv({self.file!r}{self.options})" + (f": {told}" if told else "")
+        return self.read + (f": {told}" if told else "")
 
 
 def computes(tools: Collection[str], system: str) -> bool:
@@ -61,16 +69,44 @@ def with_named(text: str, tables: Sequence[Table]) -> str:
     counts in any case, without accents, with spaces for underscores, and the longest first. A file is told of
     if it is named or, where none is, if it has the most of the columns named. Nothing named is nothing said.
     """
+    columns = [name for table in tables for name, _ in table.columns]
+    lines = _lines_of_named(tables, places_of(text, [*columns, *(table.file for table in tables)]))
+    return "\n".join((f"{text}\n\n{NAMED_TITLE}", *lines)) if lines else text
+
+
+def with_said(table: Table, content: bytes, asked: str) -> Table:
+    """Return a table with the cells of its whole `content` that a question holds, found as names are."""
+    separator = re.search(r"sep=('.*?')", table.options)
+    text, _ = _decoded(content)
+    try:
+        rows = list(
+            csv.DictReader(text.splitlines(), delimiter=literal_eval(separator[1]) if separator else ",")
+        )
+    except (csv.Error, ValueError):
+        return table
+    found: list[tuple[str, str]] = []
+    for column in (name for name, kind in table.columns if kind == "text"):
+        cells = {cell.lower(): cell for row in rows if (cell := row.get(column))}
+        places = places_of(asked, list(cells.values()))
+        found += [(column, cell) for cell in cells.values() if _folded(cell) in places]
+    return replace(table, said=tuple(found))
+
+
+def said(linked: str) -> str:
+    """Return what a user says without what `with_named` put below it."""
+    return linked.rsplit(f"\n\n{NAMED_TITLE}\n", 1)[0]
+
+
+def places_of(text: str, names: Sequence[str]) -> dict[str, int]:
+    """Return where a text holds names, which are folded in what is returned; the longest count first."""
     left = _folded(text)
     places: dict[str, int] = {}
-    names = {_folded(name) for table in tables for name, _ in table.columns}
-    for name in sorted({*names, *(_folded(table.file) for table in tables)}, key=lambda n: (-len(n), n)):
+    for name in sorted(set(map(_folded, names)), key=lambda n: (-len(n), n)):
         pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        if found := pattern.search(left):
+        if name in left and (found := pattern.search(left)):
             places[name] = found.start()
             left = pattern.sub(lambda its: "\0" * len(its[0]), left)
-    lines = _lines_of_named(tables, places)
-    return "\n".join((f"{text}\n\n{NAMED_TITLE}", *lines)) if lines else text
+    return places
 
 
 def _lines_of_named(tables: Sequence[Table], places: dict[str, int]) -> list[str]:

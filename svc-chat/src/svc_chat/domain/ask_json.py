@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from svc_chat.domain.analysis import Table
 from svc_chat.domain.service import Ask
 from svc_chat.engine.base import Message, Sampling
 
@@ -20,6 +21,7 @@ def from_json(kept: Mapping[str, Any]) -> Ask:
     known = {field.name: kept[field.name] for field in fields(Ask) if field.name in kept}
     known["messages"] = tuple(_message(message) for message in kept["messages"])
     known["tools"] = tuple(kept["tools"])
+    known["tables"] = tuple(_table(table) for table in kept.get("tables", ()))
     sampling = kept["sampling"]
     known["sampling"] = Sampling(
         **{
@@ -35,3 +37,8 @@ def _message(kept: Mapping[str, Any]) -> Message:
     return Message(
         **{**kept, "tool_calls": tuple(kept["tool_calls"]), "images": tuple(kept.get("images", ()))}
     )
+
+
+def _table(kept: Mapping[str, Any]) -> Table:
+    columns, said = (tuple((str(a), str(b)) for a, b in kept[name]) for name in ("columns", "said"))
+    return Table(kept["file"], columns, kept["options"], said)

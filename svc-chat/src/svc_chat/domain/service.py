@@ -13,12 +13,13 @@ from typing import Any, cast
 
 from servicekit.errors import BadRequest, ModelNotFound, NotReady
 from servicekit.models import InstalledModel, resolve
-from svc_chat.domain.analysis import computes
+from svc_chat.domain.analysis import Table, computes, said
 from svc_chat.domain.answers import Answer, Gathering, gathered
 from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.conversation import with_persona
 from svc_chat.domain.marks import Unmarked, numbered
 from svc_chat.domain.pictures import check_number, described
+from svc_chat.domain.table_calls import TableCalls
 from svc_chat.domain.tools import ToolPlan, plan
 from svc_chat.engine.base import (
     ANY_OBJECT,
@@ -55,6 +56,8 @@ class Ask:
     """Headers by which the caller's pictures are described in his name."""
     written: str = ""
     """What of the answer is there already; the model goes on after it."""
+    tables: tuple[Table, ...] = ()
+    """What the built-in model may compute with; others write code as they see fit."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class ChatService:
             forced_tools=tools.forced,
             parallel_calls=tools.parallel,
             free_call=tools.free_schema,
+            call_form=_call_form(ask),
             tables=computes(tools.names, messages[0].content if messages else ""),
             sampling=replace(
                 ask.sampling,
@@ -221,3 +225,10 @@ class ChatService:
                 param="messages",
             )
         return await described(messages, self._describer, ask.bearer)
+
+
+def _call_form(ask: Ask) -> TableCalls | None:
+    if not ask.tables:
+        return None
+    asked = [message.content for message in ask.messages if message.role == "user"]
+    return TableCalls(ask.tables, said(asked[-1]) if asked else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -58,6 +58,18 @@ class Repetition:
     at_most: int = 8
 
 
+class CallForm(Protocol):
+    """Which calls of tools may be written, beyond what their schemas say."""
+
+    def may_begin(self, text: bytes) -> bool:
+        """Say whether such a call begins with `text`, which follows the mark of a call."""
+        ...
+
+    def rests(self, text: bytes) -> Iterable[bytes]:
+        """Yield how calls that begin with `text` go on, each up to where they part; empty: in any way."""
+        ...
+
+
 @dataclass(frozen=True)
 class GenerationRequest:
     """One text to write. Either `messages` (chat) or `prompt` (plain completion) is given."""
@@ -85,6 +97,8 @@ class GenerationRequest:
     free_call: Mapping[str, Any] | None = None
     """JSON schema of a call, for calls that the model begins by itself with the mark of `tool_marks.OPEN`; with a
     `json_schema` the answer is either JSON of that schema or such a call."""
+    call_form: CallForm | None = None
+    """Which calls may be written; an engine whose models are large need not look at it."""
     tables: bool = False
     """Whether files are to be computed with: an engine may have a model for that beside the one that was named."""
 

@@ -6,14 +6,14 @@ time the mark has been written. Used by the loop's thread alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svc_chat.engine.backend import Backend, Grammar
-from svc_chat.engine.base import ANY_OBJECT, GenerationRequest, Repetition
+from svc_chat.engine.base import ANY_OBJECT, CallForm, GenerationRequest, Repetition
 from svc_chat.tool_marks import CLOSE, OPEN
 
 _OPEN, _CLOSE = OPEN.encode(), CLOSE.encode()
@@ -65,6 +65,47 @@ class FreeCalls:
         return bool(piece) and not piece.strip(_SPACE)
 
 
+class FormedCall:
+    """A grammar of calls that are of a form as well; `piece` gives a token's bytes."""
+
+    def __init__(self, call: Grammar, form: CallForm, piece: Callable[[int], bytes]):
+        self._call, self._form, self._piece = call, form, piece
+        self._text = b""
+        self._rests: Collection[bytes] | None = None
+
+    def allowed(self, tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        good = self._call.allowed(tokens)
+        for place in np.flatnonzero(good):
+            good[place] = self._fits(self._piece(int(tokens[place])))
+        return good
+
+    def _fits(self, piece: bytes) -> bool:
+        """Say whether a token's bytes may follow; the form is walked once for all of them, and again for few."""
+        if self._rests is None:
+            self._rests = frozenset(self._form.rests(self._text))
+        if not piece:  # a control token, which stands where anything may
+            return b"" in self._rests
+        if any(rest.startswith(piece) for rest in self._rests):
+            return True
+        goes_on = any(piece.startswith(rest) for rest in self._rests)
+        return goes_on and self._form.may_begin(self._text + piece)
+
+    def accept(self, token: int) -> None:
+        self._text, self._rests = self._text + self._piece(token), None
+        self._call.accept(token)
+
+    def close(self) -> None:
+        self._call.close()
+
+
+def call_grammar(
+    backend: Backend, schema: Mapping[str, Any], repetition: Repetition | None, form: CallForm | None
+) -> Grammar:
+    """Return the grammar of calls by their schema, and their form if they have one."""
+    call = backend.grammar(schema, repetition)
+    return call if form is None else FormedCall(call, form, backend.piece)
+
+
 def free_calls(backend: Backend, request: GenerationRequest) -> FreeCalls | None:
     """Return the grammar of an answer to `request`, None when its tools' schemas cannot be expressed."""
     schema = request.free_call
@@ -72,7 +113,7 @@ def free_calls(backend: Backend, request: GenerationRequest) -> FreeCalls | None
         return None
 
     def start() -> Grammar:
-        return backend.grammar(schema, Repetition("", f"\n{CLOSE}", 1))
+        return call_grammar(backend, schema, Repetition("", f"\n{CLOSE}", 1), request.call_form)
 
     try:
         start().close()

@@ -7,7 +7,7 @@ import time
 from servicekit.errors import BadRequest
 from svc_chat.engine.backend import Backend, Grammar
 from svc_chat.engine.base import GenerationRequest
-from svc_chat.engine.free_calls import free_calls, json_or_call
+from svc_chat.engine.free_calls import call_grammar, free_calls, json_or_call
 from svc_chat.engine.sampling import Chooser
 from svc_chat.engine.sequence import Sequence, Sink
 from svc_chat.engine.textstream import TextStream
@@ -57,7 +57,7 @@ def _grammar(backend: Backend, request: GenerationRequest) -> Grammar | None:
     if schema is None:
         return free_calls(backend, request)
     try:
-        return backend.grammar(schema, request.repetition)
+        return call_grammar(backend, schema, request.repetition, request.call_form)
     except Exception as error:  # the converter raises whatever it trips over
         raise BadRequest(
             "This JSON schema cannot be followed. Use types, properties, enum, items and $defs.",

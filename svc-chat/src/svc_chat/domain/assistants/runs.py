@@ -239,7 +239,9 @@ class RunService:
         model = await self._chat.resolve(body["model"], owner)
         pictures = await picture_urls(self._files, owner, picture_files(read))
         sampling = Sampling(temperature=body["temperature"], top_p=body["top_p"], seed=random.getrandbits(31))
-        told = await read_files(self._files, owner, files)
+        asked = [text_of(message) for message in before if message["role"] == "user"]
+        question = asked[-1][:2000] if asked else ""
+        told = await read_files(self._files, owner, files, question)
         ask = Ask(
             messages=(
                 *system(body["instructions"], new.additional_instructions, told.text),
@@ -252,14 +254,14 @@ class RunService:
             sampling=sampling,
             parallel_tool_calls=body["parallel_tool_calls"],
             bearer=new.bearer,
+            tables=told.tables if model.builtin else (),
         )
         prepared = await self._chat.prepare(ask, owner)
-        asked = [text_of(message) for message in before if message["role"] == "user"]
         body |= {
             "_vector_store_ids": _stores(new, assistant, thread),
             "_files": list(files),
             "_builtin": model.builtin,
-            "_question": asked[-1][:2000] if asked else "",
+            "_question": question,
         }
         if self._permits is not None and _acts(body):
             life_s = self._limits.life_s + _SPARE_S

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from svc_chat.domain.analysis import Table, files_text, table_of, with_named
+from svc_chat.domain.analysis import Table, files_text, table_of, with_named, with_said
 from svc_chat.domain.files import FileService
 from svc_chat.engine.base import Message
 
@@ -36,15 +36,21 @@ class ReadFiles:
         )
 
 
-async def read_files(files: FileService, owner: str, names: Mapping[str, str]) -> ReadFiles:
-    """Look into a run's files, given as id → the name that each has where code runs; raises NotFound."""
+async def read_files(files: FileService, owner: str, names: Mapping[str, str], asked: str) -> ReadFiles:
+    """Look into a run's files, given as id → the name that each has where code runs; raises NotFound.
+
+    What a question holds of cells is looked for in files that are read whole.
+    """
     tables: list[Table] = []
     others: list[str] = []
     for file_id, name in list(names.items())[:FILES_MAX]:
         _, path = await files.content(owner, file_id)
-        table = table_of(name, await asyncio.to_thread(_beginning, path))
+        content = await asyncio.to_thread(_beginning, path)
+        table = table_of(name, content)
         if table is None:
             others.append(name)
+        elif len(content) < BEGINNING_BYTES:
+            tables.append(with_said(table, content, asked))
         else:
             tables.append(table)
     return ReadFiles(tuple(tables), tuple(others))
