@@ -22,6 +22,7 @@ from miniatures.text.chat_analysis_score import Analysed, run
 from svc_chat.app import create_app
 from svc_chat.engine.tools_base import Bearer, CodeResult, InputFile, OutputFile
 from svc_chat.settings import Settings
+from tests.bench import tables
 
 from .assisting import official
 
@@ -30,6 +31,8 @@ GGUF = Path(__file__).resolve().parents[1] / "models" / "oficina-analysis" / "of
 CASES, SEED = 100, 20_261_127
 """The cases of this seed were looked at by nobody while the model was trained."""
 LEAST_RIGHT, LEAST_RIGHT_OF_LANGUAGE, LEAST_TOLD = 0.84, 0.8, 0.52
+"""What the file alone does."""
+SERVED_CASES, LEAST_RIGHT_SERVED = 40, 0.9
 
 
 @cache
@@ -50,6 +53,13 @@ def test_it_does_in_both_languages(language: str) -> None:
 
 def test_it_tells_what_came_out() -> None:
     assert judged().told >= LEAST_TOLD * CASES, judged().summary()
+
+
+def test_held_to_the_files_it_is_right_more_often_and_each_right_result_is_told_rightly() -> None:
+    found = tables.judged(analysis_cases(SERVED_CASES, SEED))
+    right = sum(found.right.values())
+    assert right >= LEAST_RIGHT_SERVED * SERVED_CASES, found.summary()
+    assert found.told == right, found.summary()
 
 
 class Runner:

@@ -231,7 +231,7 @@ CODE = call("python", code="plot()")
 
 
 def test_the_model_is_told_how_to_read_files_and_which_columns_they_have(start: Any) -> None:
-    engine = Turns(call("python", code="print('São')"), "Done.")
+    engine = Turns(call("python", code="print('São')"), "Done.", builtin=False)
     openai = start(engine, None, Interpreter(CodeResult("São\n", ())))
     table = openai.files.create(file=("vendas.csv", "região;valor\nsul;1,5\n".encode()), purpose="assistants")
     other = openai.files.create(file=("notes.txt", b"Only words.\n"), purpose="assistants")
@@ -280,7 +280,7 @@ def test_a_run_that_may_run_code_takes_the_likeliest_words_unless_told_otherwise
 def test_code_is_run_and_its_chart_is_a_file_in_the_answer(start: Any) -> None:
     made = (OutputFile("chart-1.png", PNG, True), OutputFile("out.csv", b"a,b"))
     interpreter = Interpreter(CodeResult("42\n", made))
-    openai = start(Turns(CODE, "See sandbox:/mnt/data/out.csv please."), None, interpreter)
+    openai = start(Turns(CODE, "See sandbox:/mnt/data/out.csv please.", builtin=False), None, interpreter)
     data = openai.files.create(file=("sales.csv", b"1,2"), purpose="assistants")
     assistant = openai.beta.assistants.create(
         model="gpt-4o",
@@ -358,7 +358,7 @@ def test_code_and_functions_of_one_turn_are_both_answered(start: Any) -> None:
     ],
 )
 def test_code_that_fails_tells_the_model_and_the_run_goes_on(start: Any, result: Any, told: str) -> None:
-    engine = Turns(CODE, "Sorry.")
+    engine = Turns(CODE, "Sorry.", builtin=False)
     openai = start(engine, None, Interpreter(result))
     assistant, thread = asked(openai.beta, tools=[{"type": "code_interpreter"}])
     run = openai.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
@@ -378,7 +378,7 @@ def test_where_no_code_is_run_the_answer_says_how_to_turn_it_on(start: Any) -> N
 
 
 def test_a_model_that_calls_for_ever_is_ended(start: Any) -> None:
-    openai = start(Turns(CODE), None, Interpreter(CodeResult("1")))
+    openai = start(Turns(CODE, builtin=False), None, Interpreter(CodeResult("1")))
     assistant, thread = asked(openai.beta, tools=[{"type": "code_interpreter"}])
     run = openai.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
     assert (run.status, run.last_error.code) == ("failed", "server_error")

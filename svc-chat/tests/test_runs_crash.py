@@ -75,7 +75,7 @@ class Delegation:
         return {"Authorization": "Bearer kept"}
 
 settings = Settings(data_dir=folder, port=port, auth="off", drain_s=1.0, vision_url="", rag_url="")
-engine, tools = EngineGroup([Engine(delay_s=0.02)]), (None, Interpreter())
+engine, tools = EngineGroup([Engine(delay_s=0.02, builtin=False)]), (None, Interpreter())
 serve(create_app(settings, engine, tools=tools, delegation=Delegation()), settings)
 """
 FINAL = " ".join(f"w{n}" for n in range(40))

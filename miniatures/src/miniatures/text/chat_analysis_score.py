@@ -51,6 +51,18 @@ class Analysed:
         """Right pieces of code, and all, of each language."""
         return {language: (self.right_in[language], count) for language, count in self.total_in.items()}
 
+    def note(self, case: AnalysisCase, written: str, result: dict[str, Any], last: str) -> None:
+        """Count what was written for a case, what its code gave, and the sentence about that; `last` may be empty."""
+        kind, right = kind_of(case.request), is_true(case, result)
+        told = right and last == answer(case.request, case.language, result["printed"])
+        self.total[kind] += 1
+        self.right[kind] += right
+        self.total_in[case.language] += 1
+        self.right_in[case.language] += right
+        self.told += told
+        if not told:
+            self.wrong.append((case, written, last or result["error"] or result["printed"]))
+
     def summary(self) -> dict[str, Any]:
         """Return the scores for a card."""
         by_kind = {kind: f"{self.right[kind]}/{count}" for kind, count in sorted(self.total.items())}
@@ -81,18 +93,10 @@ def run(path: Path, cases: list[AnalysisCase]) -> Analysed:
     said = [speaker.answer(messages, tools, most_tokens=MOST_CALL_TOKENS) for messages in asked]
     yielded = run_code(cases, [code_of(text) for text in said])
     for case, messages, text, result in zip(cases, asked, said, yielded, strict=True):
-        kind = kind_of(case.request)
-        found.total[kind] += 1
-        right = is_true(case, result)
-        found.right[kind] += right
-        found.total_in[case.language] += 1
-        found.right_in[case.language] += right
         messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": result["printed"]}]
+        right = is_true(case, result)
         last = speaker.answer(messages, tools, most_tokens=MOST_ANSWER_TOKENS) if right else ""
-        told = right and last == answer(case.request, case.language, result["printed"])
-        found.told += told
-        if not told:
-            found.wrong.append((case, text, last or result["error"] or result["printed"]))
+        found.note(case, text, result, last)
     return found
 
 

@@ -25,11 +25,13 @@ _QUESTION = {"en": "Question:", "pt": "Pergunta:"}
 """The built-in model was trained on exactly this form; svc-rag asks in it as well."""
 _PORTUGUESE = re.compile(
     r"\b(que|qual|quais|quem|como|onde|quando|quanto|quantos|quantas|por|para|uma?|não|são|é|dos?|das?|nos?|nas?|os|as|"
-    r"com|meus?|minhas?|eu|você)\b|[ãõçáéíóúâêô]",
+    r"com|de|em|o|e|ao|pel[oa]s?|mais|meus?|minhas?|eu|você|favor|quero|mostre|calcule|diga|conte|contar|soma|maior|"
+    r"menor|linhas|colunas|valor|valores|arquivo|tabela)\b|[ãõçáéíóúâêô]",
     re.IGNORECASE,
 )
 _ENGLISH = re.compile(
-    r"\b(the|of|is|are|what|which|who|how|where|when|why|does|do|did|for|and|to|in|my|i|you|can|an?)\b",
+    r"\b(the|of|is|are|what|which|who|how|where|when|why|does|do|did|for|and|to|in|by|from|with|that|"
+    r"there|please|show|give|rows|columns|value|values|my|i|you|can|an)\b",
     re.IGNORECASE,
 )
 

@@ -36,7 +36,10 @@ SEARCH_OFF = (
     "Answer without the files, and say so."
 )
 INTERRUPTED = "The service was restarted while this code ran. It was not run again: what it did is not known."
-Outcome = tuple[dict[str, Any], str, dict[str, Any]]
+DID_NOT_WORK = "This did not work: "
+FAILED: Mapping[str, Any] = {"_failed": True}
+"""Remembered beside code that did not come to its end."""
+Outcome = tuple[dict[str, Any], str, Mapping[str, Any]]
 """What a call shows, what the model reads of it, and what is remembered beside it."""
 
 
@@ -53,11 +56,10 @@ class ToolBox:
                 return await self._find(run, call)
             return await self._execute(run, call)
         except ServiceError as error:
-            empty: dict[str, Any] = {"results": []} if call["type"] == "file_search" else {"outputs": []}
-            told = f"This did not work: {error.message}"
+            told = f"{DID_NOT_WORK}{error.message}"
             if call["type"] == "code_interpreter":
-                empty = _logs(told)
-            return empty, told, {}
+                return _logs(told), told, FAILED
+            return {"results": []}, told, {}
 
     async def _find(self, run: AssistantRun, call: Body) -> Outcome:
         body = run.state.body
@@ -92,7 +94,7 @@ class ToolBox:
 
     async def _execute(self, run: AssistantRun, call: Body) -> Outcome:
         if self._interpreter is None:
-            return _logs(INTERPRETER_OFF), INTERPRETER_OFF, {}
+            return _logs(INTERPRETER_OFF), INTERPRETER_OFF, FAILED
         inputs = await self._inputs(run)
         code, session = call["code_interpreter"]["input"], run.stored.thread_id
         result = await self._interpreter.run(session, code, inputs, run.bearer)
@@ -105,7 +107,9 @@ class ToolBox:
         outputs: list[dict[str, Any]] = [{"type": "logs", "logs": text.strip()}] if text.strip() else []
         outputs += [{"type": "image", "image": {"file_id": id_}} for made, id_ in kept if made.is_picture]
         told = [text.strip(), *(f"Made the file {SANDBOX}{made.name}" for made, _ in kept)]
-        beside = {"_files": [{"name": made.name, "file_id": id_} for made, id_ in kept]}
+        beside: dict[str, Any] = {"_files": [{"name": made.name, "file_id": id_} for made, id_ in kept]}
+        if result.timed_out or result.error:
+            beside |= FAILED
         return {"outputs": outputs}, "\n".join(filter(None, told)) or "It printed nothing.", beside
 
     async def _inputs(self, run: AssistantRun) -> list[InputFile]:
@@ -152,7 +156,7 @@ def search_call(call_id: str, query: str) -> dict[str, Any]:
 
 def interrupted() -> Outcome:
     """Return what a call gives that may or may not have been made before a restart."""
-    return _logs(INTERRUPTED), INTERRUPTED, {}
+    return _logs(INTERRUPTED), INTERRUPTED, FAILED
 
 
 def _field(arguments: str, name: str) -> str:

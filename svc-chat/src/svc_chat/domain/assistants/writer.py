@@ -18,6 +18,7 @@ from servicekit.errors import InternalError, NotReady, ServiceError, TooBusy
 from svc_chat.domain.answers import Gathering
 from svc_chat.domain.ask_json import from_json
 from svc_chat.domain.assistants.citations import cited, made_files, new_pictures, sources
+from svc_chat.domain.assistants.computed import computed
 from svc_chat.domain.assistants.permits import Permits
 from svc_chat.domain.assistants.prompt import own_turns, with_passages
 from svc_chat.domain.assistants.state import RunState
@@ -30,6 +31,7 @@ from svc_chat.domain.service import Ask, ChatService, Prepared
 from svc_chat.domain.truncation import shortened
 from svc_chat.domain.workers import MAX_ATTEMPTS, Workers
 from svc_chat.domain.writer import whole_usage
+from svc_chat.engine.base import Usage
 from svc_chat.engine.threads import Body, Runs, StoredRun, WholeRun
 from svc_chat.errors import ContextTooLong
 
@@ -195,6 +197,11 @@ class RunWriter(Workers[AssistantRun]):
         if ask.sampling.max_tokens < 1:
             run.end(lambda state: state.incomplete("max_completion_tokens", None))
             return True
+        sentence = computed(run.state.body, run.state.steps) if ask.json_schema is None else None
+        written = run.state.written
+        if sentence is not None and sentence.startswith(written):
+            run.write(sentence[len(written) :], new_pictures(run.state.steps))
+            return self._completed(run, sentence, None)
         prepared = await self._within(run, await self._service.prepare(ask, run.stored.owner))
         if prepared is None:
             run.end(lambda state: state.incomplete("max_prompt_tokens", None))
@@ -213,7 +220,10 @@ class RunWriter(Workers[AssistantRun]):
             await self._settle(run)
             return False
         whole = answer.text if retelling else before + answer.text
-        self._conclude(run, whole, bound=ask.json_schema is not None)
+        return self._completed(run, whole, usage, bound=ask.json_schema is not None)
+
+    def _completed(self, run: AssistantRun, text: str, usage: Usage | None, *, bound: bool = False) -> bool:
+        self._conclude(run, text, bound=bound)
         run.change(lambda state: state.message_done(usage))
         run.end(RunState.completed)
         return True
