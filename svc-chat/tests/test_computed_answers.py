@@ -10,6 +10,7 @@ from servicekit.errors import NotReady
 from svc_chat.domain.analysis import Table
 from svc_chat.domain.ask_json import from_json, to_json
 from svc_chat.domain.assistants.prompt import language_of
+from svc_chat.domain.assistants.tables import BEGINNING_BYTES
 from svc_chat.domain.service import Ask
 from svc_chat.domain.table_calls import TableCalls
 from svc_chat.domain.table_plan import TablePlan
@@ -144,6 +145,28 @@ def test_the_built_in_model_is_held_to_calls_about_the_files_and_the_last_questi
     ran(make_client, engine, CodeResult(LINES), "Rows where city is natal")
     table = Table("sales.csv", (("city", "text"), ("amount", "number")), "", (("city", "Natal"),))
     assert engine.requests[-1].call_form == TableCalls((table,), "Rows where city is natal")
+
+
+def test_cells_are_looked_for_in_files_that_are_read_whole(make_client: Make) -> None:
+    engine = Turns(MEAN, WRONG)
+    openai = official(make_client(engine, tools=(None, Interpreter(CodeResult(LINES)))))
+    assistant = openai.beta.assistants.create(model="gpt-4o", tools=TOOLS)
+    found = []
+    for length in (BEGINNING_BYTES - 1, BEGINNING_BYTES):
+        content = (
+            (b"city,amount\nNatal,1\n" * (BEGINNING_BYTES // 20))[:length].rstrip(b"\n").ljust(length, b"1")
+        )
+        file = openai.files.create(file=("sales.csv", content), purpose="assistants")
+        message: Any = {
+            "role": "user",
+            "content": "Rows in natal",
+            "attachments": [{"file_id": file.id, "tools": TOOLS}],
+        }
+        openai.beta.threads.create_and_run_poll(
+            assistant_id=assistant.id, thread={"messages": [message]}, poll_interval_ms=15
+        )
+        found.append(engine.requests[-1].call_form.tables[0].said)  # type: ignore[union-attr]
+    assert found == [(("city", "Natal"),), ()]
 
 
 def test_what_may_be_computed_is_kept_for_a_restart() -> None:

@@ -241,7 +241,7 @@ class RunService:
         sampling = Sampling(temperature=body["temperature"], top_p=body["top_p"], seed=random.getrandbits(31))
         asked = [text_of(message) for message in before if message["role"] == "user"]
         question = asked[-1][:2000] if asked else ""
-        told = await read_files(self._files, owner, files, question)
+        told = await read_files(self._files, owner, files, question if model.builtin else "")
         ask = Ask(
             messages=(
                 *system(body["instructions"], new.additional_instructions, told.text),

@@ -39,21 +39,27 @@ class ReadFiles:
 async def read_files(files: FileService, owner: str, names: Mapping[str, str], asked: str) -> ReadFiles:
     """Look into a run's files, given as id → the name that each has where code runs; raises NotFound.
 
-    What a question holds of cells is looked for in files that are read whole.
+    What a question holds of cells is looked for in files that are read whole; not without a question.
     """
     tables: list[Table] = []
     others: list[str] = []
     for file_id, name in list(names.items())[:FILES_MAX]:
         _, path = await files.content(owner, file_id)
-        content = await asyncio.to_thread(_beginning, path)
-        table = table_of(name, content)
+        table = await asyncio.to_thread(_table, name, path, asked)
         if table is None:
             others.append(name)
-        elif len(content) < BEGINNING_BYTES:
-            tables.append(with_said(table, content, asked))
         else:
             tables.append(table)
     return ReadFiles(tuple(tables), tuple(others))
+
+
+def _table(name: str, path: Path, asked: str) -> Table | None:
+    """Read a file's beginning; one that is no longer than that is looked through for cells as well."""
+    content = _beginning(path)
+    table = table_of(name, content)
+    if table is None or not asked or len(content) == BEGINNING_BYTES:
+        return table
+    return with_said(table, content, asked)
 
 
 def _beginning(path: Path) -> bytes:
