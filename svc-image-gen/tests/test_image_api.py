@@ -172,13 +172,6 @@ def test_the_aliases_are_listed_as_such(client: TestClient) -> None:
     assert (steps["default"], steps["minimum"], steps["maximum"]) == (4, 1, 100)
 
 
-@pytest.mark.parametrize("call", ["edits", "variations"])
-def test_what_is_not_built_yet_is_a_501(client: TestClient, call: str) -> None:
-    answer = client.post(f"/v1/images/{call}", files={"image": b"x"})
-    assert answer.status_code == 501
-    assert_error(answer, "not_implemented")
-
-
 def test_a_job_can_be_preferred_to_waiting(client: TestClient) -> None:
     answer = client.post(
         GENERATIONS, json={"prompt": "x", "steps": 4}, headers={"Prefer": "respond-async, wait=10"}

@@ -192,10 +192,15 @@ def test_an_image_job_tells_its_steps(stack: Stack, way: str) -> None:
     assert events[-1]["status"] == "completed"
 
 
-@pytest.mark.parametrize("call", ["edits", "variations"])
-def test_image_edits_are_not_there_yet(stack: Stack, way: str, call: str) -> None:
+def test_a_picture_is_drawn_on_from(stack: Stack, way: str) -> None:
     with open_client(stack, way, "svc-image-gen") as client:
-        assert client.post(f"/v1/images/{call}", json={}).status_code == 501
+        files = {"image": ("scene.png", picture(), "image/png")}
+        asked = {"prompt": "um quadrado verde grande sobre um fundo azul"}
+        edited = client.post("/v1/images/edits", data=asked, files=files).json()
+        varied = client.post("/v1/images/variations", files=files).json()
+        for answer in (edited, varied):
+            found = client.get(answer["data"][0]["url"])
+            assert found.headers["content-type"] == "image/png"
 
 
 def test_a_caption_is_translated(stack: Stack, way: str) -> None:

@@ -13,7 +13,7 @@ from servicekit.asgi import install
 from servicekit.auth import Authenticator
 from servicekit.health import Readiness
 from servicekit.retention import Sweeper
-from svc_image_gen.api import generations, simple
+from svc_image_gen.api import generations, redrawing, simple
 from svc_image_gen.api.orders import Orders
 from svc_image_gen.build import build_engines, named_places, service_models, watch
 from svc_image_gen.domain.studio import KIND, Studio
@@ -65,6 +65,7 @@ def create_app(
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     orders = Orders(queue, settings.sync_timeout_s)
     app.include_router(generations.router(studio, orders))
+    app.include_router(redrawing.router(studio, orders))
     app.include_router(simple.router(studio, orders))
     app.include_router(jobs.router(queue))
     app.include_router(media.router(store))

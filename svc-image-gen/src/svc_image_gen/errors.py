@@ -13,6 +13,12 @@ class InvalidSize(BadRequest):
     code = "invalid_size"
 
 
+class MissingImage(BadRequest):
+    """No picture to begin from came."""
+
+    code = "missing_image"
+
+
 class UnsupportedPipeline(BadRequest):
     """The repository or folder is of something that does not draw here."""
 

@@ -83,7 +83,7 @@ export const en: Dictionary = {
     examples: ["a large red circle on a blue background", "a small yellow star above a green square", "a purple triangle to the left of an orange ring"],
     parameter: {
       steps: "Steps", guidance_scale: "Closeness to the text", seed: "Seed", size: "Size", width: "Width", height: "Height",
-      negative_prompt: "What to avoid", model: "Model", device: "Device", scheduler: "Scheduler", num_inference_steps: "Steps", decoder: "Decoder",
+      negative_prompt: "What to avoid", model: "Model", device: "Device", scheduler: "Scheduler", source: "Begun from", strength: "Strength", num_inference_steps: "Steps", decoder: "Decoder",
     },
   },
   vision: {

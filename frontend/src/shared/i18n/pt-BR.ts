@@ -81,7 +81,7 @@ export const ptBR = {
     examples: ["um círculo vermelho grande sobre um fundo azul", "uma estrela amarela pequena acima de um quadrado verde", "um triângulo roxo à esquerda de um anel laranja"],
     parameter: {
       steps: "Passos", guidance_scale: "Fidelidade ao texto", seed: "Semente", size: "Tamanho", width: "Largura", height: "Altura",
-      negative_prompt: "O que evitar", model: "Modelo", device: "Dispositivo", scheduler: "Agendador", num_inference_steps: "Passos", decoder: "Decodificador",
+      negative_prompt: "O que evitar", model: "Modelo", device: "Dispositivo", scheduler: "Agendador", source: "Imagem de partida", strength: "Força", num_inference_steps: "Passos", decoder: "Decodificador",
     },
   },
   vision: {

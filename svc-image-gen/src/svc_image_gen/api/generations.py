@@ -1,15 +1,14 @@
-"""`POST /v1/images/generations` in OpenAI's shape; edits and variations are not built yet."""
+"""`POST /v1/images/generations` in OpenAI's shape."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from servicekit.auth import Identity, identity_of
-from servicekit.errors import NotImplementedYet
 from servicekit.media import MediaStore
 from svc_image_gen.api.orders import IdempotencyKey, Orders, accepted, wants_job
 from svc_image_gen.api.schemas import GenerationBody
@@ -31,22 +30,20 @@ def router(studio: Studio, orders: Orders) -> APIRouter:
         job = await orders.place(spec, caller.user_id, idempotency_key)
         if wants_job(request):
             return accepted(job)
-        result = await orders.result(job)
-        pictures = [
-            await _picture(studio.media, picture, caller.user_id, body.wants_base64)
-            for picture in result["pictures"]
-        ]
-        told = {name: result[name] for name in ("created", "model", "device", "timing", "parameters")}
-        return told | {"data": pictures, "job_id": job.id}
-
-    async def later(request: Request) -> NoReturn:
-        raise NotImplementedYet(
-            f"'{request.url.path}' is not available yet. POST /v1/images/generations draws from a prompt."
+        return await answered(
+            studio.media, caller.user_id, job.id, await orders.result(job), body.wants_base64
         )
 
-    for path in ("/v1/images/edits", "/v1/images/variations"):
-        routes.add_api_route(path, later, methods=["POST"], response_model=None, status_code=501)
     return routes
+
+
+async def answered(
+    media: MediaStore, owner: str, job_id: str, result: dict[str, Any], as_base64: bool
+) -> dict[str, Any]:
+    """Return what a job drew, as OpenAI's calls answer."""
+    pictures = [await _picture(media, picture, owner, as_base64) for picture in result["pictures"]]
+    told = {name: result[name] for name in ("created", "model", "device", "timing", "parameters")}
+    return told | {"data": pictures, "job_id": job_id}
 
 
 async def _picture(media: MediaStore, picture: dict[str, Any], owner: str, as_base64: bool) -> dict[str, Any]:

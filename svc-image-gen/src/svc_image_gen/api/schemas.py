@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
 
+from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from svc_image_gen.domain.pictures import (
@@ -17,6 +19,7 @@ from svc_image_gen.domain.pictures import (
     chosen_decoder,
     chosen_seed,
     chosen_steps,
+    natural_size,
     parse_size,
 )
 from svc_image_gen.engine.base import MOST_GUIDANCE, Decoder, Engine, Scheduler, heeds_negative_prompt
@@ -27,6 +30,7 @@ Negative = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARS)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Guidance = Annotated[float, Field(ge=0, le=MOST_GUIDANCE, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Strength = Annotated[float, Field(ge=0.05, le=1, allow_inf_nan=False)]
 Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
 
 
@@ -92,6 +96,45 @@ class GenerationBody(_Drawn):
         size = parse_size(self.size, engine.recommended.size)
         steps = chosen_steps(self.steps, self.quality, engine.recommended)
         return self.spec(engine, key, size, steps, "steps", self.n)
+
+
+class EditBody(GenerationBody):
+    """The fields of `POST /v1/images/edits`; `strength` is ours: the share of the steps that are drawn anew."""
+
+    strength: Strength | None = None
+    usual_strength: ClassVar[float] = 0.8
+
+    def size_for(self, image: Image) -> tuple[int, int]:
+        """Return the size that is drawn: the one asked for, or nearly the picture's own."""
+        return parse_size(self.size, natural_size(*image.size))
+
+    def redrawn(
+        self, engine: Engine, key: str | None, size: tuple[int, int], source: str, mask: str | None
+    ) -> PictureSpec:
+        """Return our PictureSpec; a picture that begins from another is finished by the model's own decoder."""
+        steps = chosen_steps(self.steps, self.quality, engine.recommended)
+        spec = self.spec(engine, key, size, steps, "steps", self.n)
+        unheeded = ("decoder",) if self.decoder == "small" else ()
+        strength = self.strength or (1.0 if mask else self.usual_strength)
+        return replace(
+            spec,
+            decoder="full",
+            ignored=(*spec.ignored, *unheeded),
+            source=source,
+            mask=mask,
+            strength=strength,
+        )
+
+
+class VariationBody(EditBody):
+    """The fields of `POST /v1/images/variations`; a prompt may be given all the same.
+
+    Without one nothing is to be kept to, so there is no guidance unless it is asked for.
+    """
+
+    prompt: Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARS)] = ""
+    guidance_scale: Guidance | None = 1.0
+    usual_strength: ClassVar[float] = 0.5
 
 
 class GenerateImageBody(_Drawn):

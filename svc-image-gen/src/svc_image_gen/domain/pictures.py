@@ -48,6 +48,11 @@ class PictureSpec:
     n: int = 1
     decoder: Decoder = "full"
     ignored: tuple[str, ...] = ()
+    source: str | None = None
+    """Id of the kept picture that it begins from; it has the size that is drawn."""
+    mask: str | None = None
+    """Id of the kept mask."""
+    strength: float = 1.0
 
     def request(self, index: int) -> DrawRequest:
         """Give the request of picture number `index`, whose seed is so much higher."""
@@ -78,6 +83,7 @@ class PictureSpec:
             "scheduler": self.scheduler,
             "decoder": self.decoder,
             "ignored": list(self.ignored),
+            **({"source": f"/media/{self.source}", "strength": self.strength} if self.source else {}),
         }
 
 
@@ -105,6 +111,16 @@ def checked_size(width: int, height: int, width_param: str, height_param: str) -
                 param=param,
             )
     return width, height
+
+
+def natural_size(width: int, height: int) -> tuple[int, int]:
+    """Give the size nearest to a picture's own that can be drawn."""
+    scale = min(1.0, MAX_SIDE / max(width, height))
+
+    def side(pixels: int) -> int:
+        return max(MIN_SIDE, min(MAX_SIDE, round(pixels * scale / SIDE_STEP) * SIDE_STEP))
+
+    return side(width), side(height)
 
 
 def chosen_steps(wanted: int | None, quality: str | None, recommended: Recommended) -> int:

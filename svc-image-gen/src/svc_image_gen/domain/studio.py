@@ -5,6 +5,7 @@ Owns the order of durable steps, progress and previews. Knows nothing about HTTP
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from servicekit.media import MediaStore
 from servicekit.models import InstalledModel, ServiceModels
 from servicekit.timing import Timing
 from svc_image_gen.domain.pictures import PictureSpec, from_payload, metadata_text
-from svc_image_gen.engine.base import Engine, OnStep, Preview
+from svc_image_gen.engine.base import Engine, OnStep, Preview, Source
 from svc_image_gen.engine.decoders import TASK, Decoders
 
 KIND = "image"
@@ -124,7 +125,7 @@ class Studio:
     def _picture(
         self, ctx: JobContext, engine: Engine, spec: PictureSpec, index: int, timing: Timing
     ) -> dict[str, Any]:
-        request = spec.request(index)
+        request = replace(spec.request(index), source=self._source(spec, ctx.owner))
         drawing = engine.draw(request, self._teller(ctx, spec, index), timing)
         ctx.check_cancelled()
         info = PngInfo()
@@ -145,6 +146,22 @@ class Studio:
             "native_size": list(drawing.native_size),
             "size_bytes": item.size_bytes,
         }
+
+    def _source(self, spec: PictureSpec, owner: str) -> Source | None:
+        """Read the picture that a drawing begins from. Raises NotFound when its owner has deleted it since."""
+        if spec.source is None:
+            return None
+        image = Image.open(io.BytesIO(self.media.read(spec.source, owner))).convert("RGB")
+        if spec.mask is None:
+            return Source(image, spec.strength)
+        mask = Image.open(io.BytesIO(self.media.read(spec.mask, owner))).convert("L")
+        return Source(image, spec.strength, mask)
+
+    def keep(self, picture: Image.Image, owner: str) -> str:
+        """Keep a picture to begin from, once however often it is sent, and return its id."""
+        content = _png(picture)
+        digest = hashlib.sha256(content).hexdigest()
+        return self.media.put(content, "image/png", owner, item_id=self.media.new_id(f"{owner}/{digest}")).id
 
     def _teller(self, ctx: JobContext, spec: PictureSpec, index: int) -> OnStep:
         """Make the callback that tells each step, with a preview now and then."""

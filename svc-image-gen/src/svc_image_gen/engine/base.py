@@ -73,10 +73,24 @@ def heeds_negative_prompt(limits: Limits, guidance_scale: float) -> bool:
 
 
 @dataclass(frozen=True)
+class Source:
+    """The picture that a drawing begins from: RGB, of the size that is drawn.
+
+    `strength` in (0, 1] is the share of the steps that are drawn anew. `mask` is of the same size, in greys: what is
+    white may change, what is black stays; None: all may change.
+    """
+
+    image: Image.Image
+    strength: float
+    mask: Image.Image | None = None
+
+
+@dataclass(frozen=True)
 class DrawRequest:
     """One picture. `width` and `height` are multiples of 8; `scheduler` None is the model's own.
 
-    `decoder` small: the last step's latents become a picture in the small decoder that is installed beside the model.
+    `decoder` small: the last step's latents become a picture in the small decoder that is installed beside the model;
+    a picture that begins from a `source` is always finished by the model's own.
     """
 
     prompt: str
@@ -88,6 +102,7 @@ class DrawRequest:
     seed: int
     scheduler: Scheduler | None = None
     decoder: Decoder = "full"
+    source: Source | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from svc_image_gen.engine.decoders import Decoders, load_decoder
 from svc_image_gen.engine.pipeline_kind import LCM, LEFT_OUT, SMALL_SIDE, PipelineKind, read_kind
 from svc_image_gen.engine.precision import choose_device, choose_dtype
 from svc_image_gen.engine.preview import preview_of
+from svc_image_gen.engine.redrawing import begin, finished
 from svc_image_gen.engine.scaling import fitted
 
 #: What the built-in model's card names.
@@ -181,7 +182,10 @@ class DiffusersEngine:
         native = native_size(loaded.kind, request)
         with _decoding_with(loaded.pipeline, small if request.decoder == "small" else None):
             image = _run(loaded, request, native, small, on_step)
-        return Drawing(fitted(image.convert("RGB"), request.width, request.height), native)
+        image = image.convert("RGB")
+        if request.source is not None:
+            return Drawing(finished(image, request.source), native)
+        return Drawing(fitted(image, request.width, request.height), native)
 
 
 def _run(
@@ -192,29 +196,37 @@ def _run(
     pipeline, kind = loaded.pipeline, loaded.kind
     # Fresh for each picture: a scheduler keeps state.
     pipeline.scheduler = _scheduler(loaded.own_scheduler, request.scheduler)
+    begun = None
+    if request.source is not None:
+        begun = begin(pipeline, kind, request, request.source, native)
+        pipeline = begun.pipeline
     # A consistency model tells what it takes the picture for; its latents are that and fresh noise.
     seen = "denoised" if kind.name == LCM else "latents"
 
     def step_done(_: Any, index: int, __: Any, state: dict[str, Any]) -> dict[str, Any]:
-        latents = state[seen]
-        on_step(min(index + 1, request.steps), lambda: preview_of(pipeline, latents, kind.family, small))
+        if begun is not None:
+            begun.hold(state, index)
+        latents, done = state[seen], index + 1 + (begun.skipped if begun else 0)
+        on_step(min(done, request.steps), lambda: preview_of(pipeline, latents, kind.family, small))
         return state
 
     told = {"negative_prompt": request.negative_prompt or None} if loaded.kind.limits.negative_prompt else {}
     with torch.inference_mode():
         result = pipeline(
             prompt=request.prompt,
-            width=native[0],
-            height=native[1],
-            num_inference_steps=request.steps,
+            **(begun.arguments if begun else _plain(request, native)),
             guidance_scale=request.guidance_scale,
             generator=torch.Generator("cpu").manual_seed(request.seed),
             callback_on_step_end=step_done,
-            callback_on_step_end_tensor_inputs=[seen],
+            callback_on_step_end_tensor_inputs=list(dict.fromkeys(("latents", seen))),
             **told,
         )
     image: Image.Image = result.images[0]
     return image
+
+
+def _plain(request: DrawRequest, native: tuple[int, int]) -> dict[str, Any]:
+    return {"width": native[0], "height": native[1], "num_inference_steps": request.steps}
 
 
 @contextmanager

@@ -9,7 +9,16 @@ from PIL import Image
 
 from servicekit.models import InstalledModel, ModelSlot
 from servicekit.timing import Timing
-from svc_image_gen.engine.base import Decoder, Drawing, DrawRequest, Limits, OnStep, Recommended, options_of
+from svc_image_gen.engine.base import (
+    Decoder,
+    Drawing,
+    DrawRequest,
+    Limits,
+    OnStep,
+    Recommended,
+    Source,
+    options_of,
+)
 
 NATIVE = (64, 64)
 
@@ -39,10 +48,21 @@ class FakeEngine:
         with self.slot.use(timing), timing.measure("run"):
             digest = hashlib.sha256(f"{request.prompt}/{request.seed}".encode()).digest()
             native = Image.new("RGB", NATIVE, (digest[0], digest[1], digest[2]))
+            if request.source is not None:
+                return Drawing(self._changed(request.source, native, on_step), NATIVE)
             for step in range(1, request.steps + 1):
                 self._pause.wait(self._step_s)
                 on_step(step, native.copy)
             return Drawing(native.resize((request.width, request.height)), NATIVE)
+
+    @staticmethod
+    def _changed(source: Source, native: Image.Image, on_step: OnStep) -> Image.Image:
+        """Put the colour half over the picture, or whole where the mask lets it change."""
+        on_step(1, native.copy)
+        colour = native.resize(source.image.size)
+        if source.mask is not None:
+            return Image.composite(colour, source.image, source.mask)
+        return Image.blend(source.image, colour, 0.5)
 
     def close(self) -> None:
         self.slot.close()

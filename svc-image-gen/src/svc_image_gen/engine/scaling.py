@@ -6,18 +6,25 @@ import numpy as np
 from PIL import Image
 
 
-def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """Scale by Lanczos without distortion; what is left free gets the colour of the picture's border."""
+def fitted(picture: Image.Image, width: int, height: int, fill: int | None = None) -> Image.Image:
+    """Scale by Lanczos without distortion; what is left free gets `fill`, or the colour of the picture's border."""
     if picture.size == (width, height):
         return picture
-    scale = min(width / picture.width, height / picture.height)
-    inner = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    scaled = picture.resize(inner, Image.Resampling.LANCZOS)
-    if inner == (width, height):
+    left, top, right, bottom = inner_box(picture.size, width, height)
+    scaled = picture.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
+    if scaled.size == (width, height):
         return scaled
-    canvas = Image.new("RGB", (width, height), border_colour(picture))
-    canvas.paste(scaled, ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    canvas = Image.new(picture.mode, (width, height), border_colour(picture) if fill is None else fill)
+    canvas.paste(scaled, (left, top))
     return canvas
+
+
+def inner_box(size: tuple[int, int], width: int, height: int) -> tuple[int, int, int, int]:
+    """Give where a picture of `size` lies when it is fitted into `width` and `height`: left, top, right, bottom."""
+    scale = min(width / size[0], height / size[1])
+    inner = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    return left, top, left + inner[0], top + inner[1]
 
 
 def border_colour(picture: Image.Image) -> tuple[int, int, int]:
