@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from aiohttp import web
 from gateway.engine import poller
 from gateway.engine.endpoints import Endpoint
 from gateway.settings import SERVICES
+from servicekit.auth import Identity
 from servicekit.logs import JsonFormatter
 
 from .conftest import in_time, patiently, serve_fake, serve_gateway, until
@@ -146,14 +148,25 @@ async def test_a_list_kept_for_one_caller_is_not_shown_to_another(fake, tmp_path
         return web.json_response({"data": [{"id": "private"}]})
 
     fake.routes["/v1/models"] = own
+    ana = Identity("1", "ana", "member", frozenset({"*"}), "first token")
     async with serve_gateway(fake, tmp_path) as gateway:
         catalogue = gateway.parts.catalogue
         deadline = time.monotonic() + 60
-        while not await catalogue.models("ana's token"):
+        while not await catalogue.models(ana):
             assert time.monotonic() < deadline
         slow.set()
-        assert await catalogue.models("ana's token")
-        assert await catalogue.models("bob's token") == []
+        assert await catalogue.models(replace(ana, token="the next minute's"))
+        for other in ({"user_id": "2"}, {"role": "owner"}, {"scopes": frozenset({"models"})}):
+            assert await catalogue.models(replace(ana, **other)) == []
+
+
+async def test_lists_that_are_too_old_to_be_shown_are_let_go(fake, tmp_path, monkeypatch):
+    well(fake)
+    monkeypatch.setattr("gateway.engine.catalogue._KEEP_S", 0.0)
+    async with serve_gateway(fake, tmp_path) as gateway:
+        for number in range(20):
+            await gateway.parts.catalogue.models(Identity(str(number), "ana", "member", frozenset()))
+        assert len({key[2] for key in gateway.parts.catalogue._kept}) == 1
 
 
 async def test_a_service_killed_under_a_running_gateway_is_told_within_two_seconds(fake, tmp_path):

@@ -148,7 +148,7 @@ class Edge:
     async def _forward(self, x: Exchange, route: Route, caller: Caller) -> None:
         token, service = caller.identity.token, route.service
         if route.kind is Kind.MODEL:
-            service = await self._catalogue.service_of(model_of(x.path), token)
+            service = await self._catalogue.service_of(model_of(x.path), caller.identity)
         if x.method == "POST" and b"idempotency-key" in x.seen and not route.keeps_keys:
             await self._keyed.answer(x, service, caller.identity.user_id, token)
         elif route.cached:

@@ -18,7 +18,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("")
     async def list_jobs(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
         """List the caller's jobs, newest first; `missing` names services that could not be asked."""
-        jobs, missing = await parts.catalogue.jobs(caller.token)
+        jobs, missing = await parts.catalogue.jobs(caller)
         return {"object": "list", "data": jobs, "missing": missing}
 
     @routes.get("/{rest:path}", include_in_schema=False)

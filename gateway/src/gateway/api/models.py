@@ -42,14 +42,14 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/models")
     async def list_models(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
         """List the installed models of all services."""
-        return {"object": "list", "data": await parts.catalogue.models(caller.token)}
+        return {"object": "list", "data": await parts.catalogue.models(caller)}
 
     @routes.get("/catalogue")
     async def list_catalogue(
         wanted: Annotated[CatalogueSearch, Query()], caller: Identity = Depends(identity_of)
     ) -> dict[str, Any]:
         """Search the public models of all services."""
-        return {"object": "list", "data": wanted.keep(await parts.catalogue.public_models(caller.token))}
+        return {"object": "list", "data": wanted.keep(await parts.catalogue.public_models(caller))}
 
     @routes.post("/models/install")
     async def install(asked: Install, response: Response, caller: Identity = Depends(identity_of)) -> Any:
@@ -67,7 +67,7 @@ def router(parts: Parts) -> APIRouter:
         return await _ask(asked, "plan", caller)
 
     async def _ask(asked: Install, what: str, caller: Identity) -> Any:
-        service = asked.service or await parts.catalogue.service_of(asked.id, caller.token)
+        service = asked.service or await parts.catalogue.service_of(asked.id, caller)
         body = {"id": asked.id} | ({"revision": asked.revision} if asked.revision else {})
         return await parts.calls.json(
             service, "POST", f"/v1/models/{what}", token=caller.token, timeout_s=60, json=body
@@ -76,6 +76,6 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/models/{model_id:path}")
     async def get_model(model_id: str, caller: Identity = Depends(identity_of)) -> dict[str, Any]:
         """Describe one model or alias."""
-        return await parts.catalogue.model(model_id, caller.token)
+        return await parts.catalogue.model(model_id, caller)
 
     return routes

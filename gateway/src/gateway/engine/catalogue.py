@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.engine.calls import Calls, RelayedError, gather
 from gateway.settings import SERVICES
+from servicekit.auth import Identity
 from servicekit.errors import ModelNotFound, ServiceError
 
 BUDGET_S = 0.4
@@ -18,50 +19,54 @@ _KEEP_MOST = 500
 JOB_SERVICES = SERVICES
 """Services whose work can be a job: installing a model is one everywhere."""
 
+Key = tuple[str, str, str, str, frozenset[str]]
+"""Service, path, and whom it was told: account, role and scopes. Not the token, which is another one every minute."""
+
 
 class Catalogue:
     """Asks all services in parallel and merges what they say."""
 
     def __init__(self, calls: Calls):
         self._calls = calls
-        self._kept: OrderedDict[tuple[str, str, str], tuple[float, Any]] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[float, Any]] = OrderedDict()
+        """The last lists and when they came, oldest first; none is older than `_KEEP_S` after a newer one came."""
 
-    async def models(self, token: str) -> list[dict[str, Any]]:
+    async def models(self, caller: Identity) -> list[dict[str, Any]]:
         """Return the entries of every service's `/v1/models`, each with its `service`."""
-        return await self._merged("/v1/models", token)
+        return await self._merged("/v1/models", caller)
 
-    async def public_models(self, token: str) -> list[dict[str, Any]]:
+    async def public_models(self, caller: Identity) -> list[dict[str, Any]]:
         """Return the entries of every service's `/v1/catalogue`."""
-        return await self._merged("/v1/catalogue", token)
+        return await self._merged("/v1/catalogue", caller)
 
-    async def model(self, model_id: str, token: str) -> dict[str, Any]:
+    async def model(self, model_id: str, caller: Identity) -> dict[str, Any]:
         """Return one model's entry.
 
         Raises:
             ModelNotFound: no service that answers has it; the message says what is there.
         """
-        entries = await self.models(token)
+        entries = await self.models(caller)
         for entry in entries:
             if entry.get("id") == model_id:
                 return entry
         here = ", ".join(sorted(str(e.get("id")) for e in entries if not e.get("alias_of"))) or "none"
         raise ModelNotFound(f"There is no model '{model_id[:100]}'. Here are: {here}.", param="model")
 
-    async def service_of(self, model_id: str, token: str) -> str:
+    async def service_of(self, model_id: str, caller: Identity) -> str:
         """Return the service (as in upstream settings) that has a model, installed or in the catalogue."""
-        for entries in (await self.models(token), await self.public_models(token)):
+        for entries in (await self.models(caller), await self.public_models(caller)):
             for entry in entries:
                 if entry.get("id") == model_id:
                     return str(entry["service"]).removeprefix("svc-")
         raise ModelNotFound(f"No service that answers has a model '{model_id[:100]}'.", param="model")
 
-    async def jobs(self, token: str) -> tuple[list[dict[str, Any]], list[str]]:
+    async def jobs(self, caller: Identity) -> tuple[list[dict[str, Any]], list[str]]:
         """Return the caller's jobs, newest first, and the services that could not be asked."""
 
         async def ask(service: str) -> list[dict[str, Any]]:
             try:
                 body = await self._calls.json(
-                    service, "GET", "/v1/jobs", token=token, timeout_s=BUDGET_S, most_bytes=_LIST_BYTES
+                    service, "GET", "/v1/jobs", token=caller.token, timeout_s=BUDGET_S, most_bytes=_LIST_BYTES
                 )
             except RelayedError as error:
                 if error.status == 404:
@@ -74,30 +79,32 @@ class Catalogue:
         missing = [service for service, entries in found.items() if not isinstance(entries, list)]
         return sorted(jobs, key=lambda job: str(job.get("created_at", "")), reverse=True), missing
 
-    async def _merged(self, path: str, token: str) -> list[dict[str, Any]]:
+    async def _merged(self, path: str, caller: Identity) -> list[dict[str, Any]]:
         async def ask(service: str) -> list[dict[str, Any]]:
             body = await self._calls.json(
-                service, "GET", path, token=token, timeout_s=BUDGET_S, most_bytes=_LIST_BYTES
+                service, "GET", path, token=caller.token, timeout_s=BUDGET_S, most_bytes=_LIST_BYTES
             )
             return _entries(body)
 
         merged: list[dict[str, Any]] = []
         for service, found in (await gather(SERVICES, ask, BUDGET_S)).items():
-            entries = self._fresh_or_kept((service, path, token), found)
+            key = (service, path, caller.user_id, caller.role, caller.scopes)
+            entries = self._fresh_or_kept(key, found)
             merged += [entry | {"service": f"svc-{service}"} for entry in entries or ()]
         return merged
 
-    def _fresh_or_kept(self, key: tuple[str, str, str], found: Any) -> Any:
+    def _fresh_or_kept(self, key: Key, found: Any) -> Any:
         """A service that is only slow keeps its last answer to this caller for a minute; one that is down has none."""
+        now = time.monotonic()
         if not isinstance(found, BaseException):
-            self._kept[key] = (time.monotonic(), found)
+            self._kept[key] = (now, found)
             self._kept.move_to_end(key)
-            while len(self._kept) > _KEEP_MOST:
+            while len(self._kept) > _KEEP_MOST or next(iter(self._kept.values()))[0] < now - _KEEP_S:
                 self._kept.popitem(last=False)
             return found
         slow = isinstance(found, TimeoutError) or (isinstance(found, ServiceError) and found.status == 504)
         kept = self._kept.get(key)
-        return kept[1] if slow and kept and time.monotonic() - kept[0] < _KEEP_S else None
+        return kept[1] if slow and kept and now - kept[0] < _KEEP_S else None
 
 
 def _entries(body: Any) -> list[dict[str, Any]]:
