@@ -112,7 +112,8 @@ pipeline_tag: text-generation
 
 The other half of `oficina-chat`, of the same size and make. svc-chat lets it write in place of that one where a
 model is offered a function `python` and told of files: asked about a CSV file in Brazilian Portuguese or English,
-it writes the code that answers, and tells in a sentence what the code printed. `/v1/models` does not list it.
+it writes the code that answers. It was also taught to tell in a sentence what the code printed, which svc-chat does
+not leave to it (below). `/v1/models` does not list it.
 It is a file of its own because a model this small forgets: trained on both, it reads passages and keeps personas
 less well (below), and what `oficina-chat` can do should not get worse.
 
@@ -154,6 +155,11 @@ for word, {read["right_passage"]} cited the right passage.
 | skill | right |
 |---|---|
 {_rows(score["by_skill"])}
+
+## In svc-chat
+svc-chat holds each token of its code to the names of the files' columns and the values of the question, and puts the
+sentence together from the code that ran and its output ([why](../../../docs/decisions/computed-answers.md)).
+`python -m tests.bench.tables --count {found["cases"]} --seed 777` asks the whole service the same requests.
 
 ## What it cannot do
 Analyse tables in ways other than those named, or see what is in a file before its code has run. Where it does not
