@@ -15,6 +15,7 @@ from gateway.engine.credentials import Credential, Credentials
 from gateway.engine.database import connect
 from gateway.engine.descriptions import Descriptions
 from gateway.engine.external import ExternalLogins
+from gateway.engine.graphics import GraphicsCard
 from gateway.engine.keeper import Keeper
 from gateway.engine.ledger import Ledger
 from gateway.engine.limiter import Limiter
@@ -58,6 +59,7 @@ class Parts:
     sender: Sender
     calls: Calls
     poller: Poller
+    graphics: GraphicsCard
     memory: MemoryBudget
     catalogue: Catalogue
     descriptions: Descriptions
@@ -76,6 +78,7 @@ class Parts:
         """Stop everything that was started."""
         await self.keeper.settled(_SETTLE_S)
         await self.poller.stop()
+        await self.graphics.stop()
         await self.descriptions.close()
         await self.limiter.stop()
         await self.upstreams.close()
@@ -146,6 +149,7 @@ def assemble(settings: Settings) -> Parts:
         sender=sender,
         calls=calls,
         poller=poller,
+        graphics=GraphicsCard(),
         memory=MemoryBudget(
             settings.memory_budget_bytes,
             poller,

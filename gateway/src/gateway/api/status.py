@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +34,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/status")
     async def status() -> dict[str, Any]:
         """Tell how every service is now."""
-        states = await parts.poller.look()
+        states, gpu = await asyncio.gather(parts.poller.look(), parts.graphics.usage())
         return {
             "ollama_status": "connected" if states["chat"].status in ("ready", "slow") else "disconnected",
             "stable_diffusion_status": "loaded"
@@ -42,7 +43,7 @@ def router(parts: Parts) -> APIRouter:
             "system_info": {
                 "cpu_usage": psutil.cpu_percent(interval=None),
                 "memory_usage": psutil.virtual_memory().percent,
-                "gpu_usage": None,
+                "gpu_usage": gpu,
             },
             "memory": parts.memory.public(),
             "services": {
