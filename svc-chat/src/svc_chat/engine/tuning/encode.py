@@ -6,15 +6,20 @@ Reads only the vocabulary of the file. Lives in the child process.
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from llama_cpp import llama_cpp as api
 
+from svc_chat.engine.base import Message
 from svc_chat.engine.template import CHATML, ChatTemplate
 from svc_chat.engine.tuning.examples import Dialogue
-from svc_chat.errors import ModelBroken
+from svc_chat.errors import ModelBroken, TemplateFailed
 
+_ANSWER = "answer"
+_BEHIND_MOST = 3
+"""Tokens behind an answer among which its end stands: a template may put a space or a line before it."""
 _quiet = api.llama_log_callback(lambda level, text, data: None)
 
 
@@ -44,8 +49,6 @@ class Encoder:
         self._vocab = api.llama_model_get_vocab(model)
         source = api.llama_model_chat_template(model, None)
         bos, eos = api.llama_vocab_bos(self._vocab), api.llama_vocab_eos(self._vocab)
-        turn_end = api.llama_vocab_eot(self._vocab)
-        self.end = turn_end if turn_end >= 0 else eos
         self._bos = bos if api.llama_vocab_get_add_bos(self._vocab) and bos >= 0 else None
         count = int(api.llama_vocab_n_tokens(self._vocab))
         control = [self._shown(t) for t in range(count) if api.llama_vocab_is_control(self._vocab, t)]
@@ -55,6 +58,22 @@ class Encoder:
             eos=self._shown(eos) if eos >= 0 else "",
             control_tokens=control,
         )
+        self.end = self._turn_end()
+
+    def _turn_end(self) -> int:
+        """Return the token that ends an answer: the one that the template puts behind it.
+
+        What the vocabulary calls the end of a turn is llama.cpp's guess from its names, and may be a token that the
+        model was never shown: an answer learned with it has no end.
+        """
+        turns = (Message("user", "?"), Message("assistant", _ANSWER), Message("user", "?"))
+        with suppress(TemplateFailed):
+            behind = self._tokenize(self._template.render(turns).rpartition(_ANSWER)[2], special=True)
+            for token in behind[:_BEHIND_MOST]:
+                if api.llama_vocab_is_eog(self._vocab, token):
+                    return token
+        guessed = api.llama_vocab_eot(self._vocab)
+        return guessed if guessed >= 0 else api.llama_vocab_eos(self._vocab)
 
     def encode(self, dialogue: Dialogue) -> Encoded:
         """Return the dialogue as the model reads it, with the answers that it is to learn marked.
