@@ -49,6 +49,15 @@ def test_an_unknown_name_is_refused_with_what_is_there(name: str) -> None:
     assert len(caught.value.message) < 300
 
 
+def test_a_refusal_names_few_of_many_models() -> None:
+    trained = [InstalledModel(f"ft:draw:train:{n:08}:ckpt-step-75", "image") for n in range(50)]
+    with pytest.raises(ModelNotFound) as caught:
+        resolve("gpt-9", [*trained, TURBO, DRAW], {}, "draw")
+    assert "Installed models: draw, org/sd-turbo, ft:draw:" in caught.value.message
+    assert " and 44 more. GET /v1/models lists them" in caught.value.message
+    assert len(caught.value.message) < 500
+
+
 def test_a_machine_without_enough_memory_is_told_both_figures() -> None:
     entry = CatalogueEntry(id="big", task="chat", memory_bytes=8 * 2**30, size_bytes=1)
     reason = entry.why_not(Machine(memory_bytes=4 * 2**30, free_disk_bytes=2**40))

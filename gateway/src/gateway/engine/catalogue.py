@@ -10,6 +10,7 @@ from gateway.engine.calls import Calls, RelayedError, gather
 from gateway.settings import SERVICES
 from servicekit.auth import Identity
 from servicekit.errors import ModelNotFound, ServiceError
+from servicekit.models.registry import listed
 
 BUDGET_S = 0.4
 _LIST_BYTES = 2 * 1024 * 1024
@@ -49,8 +50,11 @@ class Catalogue:
         for entry in entries:
             if entry.get("id") == model_id:
                 return entry
-        here = ", ".join(sorted(str(e.get("id")) for e in entries if not e.get("alias_of"))) or "none"
-        raise ModelNotFound(f"There is no model '{model_id[:100]}'. Here are: {here}.", param="model")
+        here = listed(str(e.get("id")) for e in entries if not e.get("alias_of"))
+        raise ModelNotFound(
+            f"There is no model '{model_id[:100]}'. Here are: {here}. GET /v1/models lists all.",
+            param="model",
+        )
 
     async def service_of(self, model_id: str, caller: Identity) -> str:
         """Return the service (as in upstream settings) that has a model, installed or in the catalogue."""

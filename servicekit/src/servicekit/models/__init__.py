@@ -8,7 +8,7 @@ from servicekit.models.aliases import DEFAULT_ALIASES
 from servicekit.models.api import router
 from servicekit.models.catalogue import Catalogue, CatalogueEntry, Machine
 from servicekit.models.memory import Memory, NoMemory
-from servicekit.models.registry import InstalledModel, Loadable, ServiceModels, resolve
+from servicekit.models.registry import InstalledModel, Loadable, ServiceModels, listed, resolve
 from servicekit.models.search import CatalogueQuery
 from servicekit.models.slot import ModelSlot
 
@@ -24,6 +24,7 @@ __all__ = [
     "ModelSlot",
     "NoMemory",
     "ServiceModels",
+    "listed",
     "resolve",
     "router",
 ]

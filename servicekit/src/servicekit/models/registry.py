@@ -16,6 +16,9 @@ from servicekit.models.memory import SIZE_FACTOR, Memory
 from servicekit.models.search import CatalogueQuery
 from servicekit.models.slot import SlotState
 
+LISTED_MOST = 8
+"""Models that a message names."""
+
 
 @dataclass(frozen=True)
 class InstalledModel:
@@ -81,12 +84,18 @@ def resolve(
     found = _alias_target(target, by_id, default) if target is not None else None
     if found is not None:
         return found
-    there = ", ".join(sorted(by_id)) or "none"
     raise ModelNotFound(
-        f"The model '{_short(wanted)}' is not installed. Installed models: {there}. "
+        f"The model '{_short(wanted)}' is not installed. Installed models: {listed(by_id)}. "
         "GET /v1/models lists them, with their aliases.",
         param="model",
     )
+
+
+def listed(ids: Iterable[str]) -> str:
+    """Return the names for a message: the shortest first, as those of trainings and their checkpoints are long."""
+    names = sorted(ids, key=lambda name: (len(name), name))
+    more = len(names) - LISTED_MOST
+    return ", ".join(names[:LISTED_MOST]) + (f" and {more} more" if more > 0 else "") or "none"
 
 
 def _alias_target(
