@@ -91,6 +91,22 @@ def test_other_code_may_not(code: str) -> None:
     assert not may_be_written(code)
 
 
+@pytest.mark.parametrize(
+    ("asked", "may"),
+    [
+        ("Mean of amount in sales.csv", False),
+        ("Por favor, a média de amount dentro de sales.csv", False),
+        ("Mean of amount per town", True),
+        ("Média de amount por município", True),
+        ("Mean of amount, city", True),
+        ("How does it look?", False),
+    ],
+)
+def test_groups_are_by_a_column_that_is_named_or_where_the_question_says_by(asked: str, may: bool) -> None:
+    assert may_be_written(TablePlan("mean", "amount", "city").code(SALES.read), asked=asked) == may
+    assert may_be_written(TablePlan("mean", "amount", "city", chart="bar").code(SALES.read), asked=asked)
+
+
 def test_calls_of_other_functions_are_left_alone() -> None:
     calls = TableCalls((SALES,), ASKED)
     assert calls.may_begin(b'{"name": "weather", "arguments": {"city": "x"}}')

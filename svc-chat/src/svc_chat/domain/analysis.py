@@ -88,7 +88,7 @@ def with_said(table: Table, content: bytes, asked: str) -> Table:
     for column in (name for name, kind in table.columns if kind == "text"):
         cells = {cell.lower(): cell for row in rows if (cell := row.get(column))}
         places = places_of(asked, list(cells.values()))
-        found += [(column, cell) for cell in cells.values() if _folded(cell) in places]
+        found += [(column, cell) for cell in cells.values() if folded(cell) in places]
     return replace(table, said=tuple(found))
 
 
@@ -99,9 +99,9 @@ def said(linked: str) -> str:
 
 def places_of(text: str, names: Sequence[str]) -> dict[str, int]:
     """Return where a text holds names, which are folded in what is returned; the longest count first."""
-    left = _folded(text)
+    left = folded(text)
     places: dict[str, int] = {}
-    for name in sorted(set(map(_folded, names)), key=lambda n: (-len(n), n)):
+    for name in sorted(set(map(folded, names)), key=lambda n: (-len(n), n)):
         pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         if name in left and (found := pattern.search(left)):
             places[name] = found.start()
@@ -110,19 +110,19 @@ def places_of(text: str, names: Sequence[str]) -> dict[str, int]:
 
 
 def _lines_of_named(tables: Sequence[Table], places: dict[str, int]) -> list[str]:
-    told = [table for table in tables if _folded(table.file) in places]
-    named = [[one for one in table.columns if _folded(one[0]) in places] for table in tables]
+    told = [table for table in tables if folded(table.file) in places]
+    named = [[one for one in table.columns if folded(one[0]) in places] for table in tables]
     most = max(map(len, named), default=0)
     if not told and most:
         told = [table for table, its in zip(tables, named, strict=True) if len(its) == most]
     return [
-        table.line_of(sorted(its, key=lambda one: places[_folded(one[0])]))
+        table.line_of(sorted(its, key=lambda one: places[folded(one[0])]))
         for table, its in zip(tables, named, strict=True)
         if table in told
     ]
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Return text without case, accents and underscores; as long as it was, but for letters of other scripts."""
     plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     return plain.lower().replace("_", " ")

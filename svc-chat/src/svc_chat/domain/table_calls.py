@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
-from svc_chat.domain.analysis import PYTHON, Table, places_of
+from svc_chat.domain.analysis import PYTHON, Table, folded, places_of
 from svc_chat.domain.table_plan import CHARTS, MEASURES, SIGNS, Condition, TablePlan
 
 MOST_WORDS, MOST_VALUE_WORDS = 120, 6
@@ -32,6 +32,12 @@ _SIGNS_SAID = {
     )
     for sign, words in _SIGN_WORDS.items()
 }
+_BY = re.compile(
+    r"\b(?:by|per|each|every|group\w*|split|across|according|cada|por(?! favor)|pel[oa]s?|agrup\w*|separ\w*|divid\w*|segundo|"
+    r"conforme)\b",
+    re.IGNORECASE,
+)
+"""Words that say that groups are wanted."""
 _HEAD = f'{{"name": "{PYTHON}", "arguments": {{"code": "'.encode()
 _NUMBER = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(?:\1\d{3})*(?:(?!\1)[.,]\d+)?")
@@ -65,7 +71,17 @@ class TableCalls:
     @cached_property
     def _plans(self) -> Sequence[_Plans]:
         numbers = tuple((value, sign) for value, signs in numbers_in(self.asked) for sign in signs)
-        return [_Plans(table, _values(self.asked, table), numbers) for table in self.tables]
+        return [
+            _Plans(table, _groups(self.asked, table), _values(self.asked, table), numbers)
+            for table in self.tables
+        ]
+
+
+def _groups(asked: str, table: Table) -> Sequence[str]:
+    """Return the columns by which a question may want groups: those that it names, or all if it says "by" or the like."""
+    names = [name for name, _ in table.columns]
+    named = places_of(asked, names)
+    return [name for name in names if folded(name) in named or _BY.search(asked)]
 
 
 def _values(asked: str, table: Table) -> Sequence[str]:
@@ -102,6 +118,7 @@ class _Plans:
     """The plans over one table, piece by piece."""
 
     table: Table
+    groups: Sequence[str]
     texts: Sequence[str]
     numbers: Sequence[tuple[str, str]]
     """The question's numbers, each with the signs that stand before it there."""
@@ -143,7 +160,7 @@ class _Plans:
             yield from self._conditions(plan)
 
     def _groups(self, plan: TablePlan) -> Options:
-        for column, _ in self.table.columns:
+        for column in [name for name, _ in self.table.columns] if plan.chart else self.groups:
             if column != plan.column:  # a mean of each number by itself is nothing that is asked for
                 whole = replace(plan, group=column)
                 yield _json(f" by {column!r}"), lambda whole=whole: self._conditions(whole)  # type: ignore[misc]
