@@ -181,6 +181,17 @@ def right(client: TestClient, model: str, *, other: bool) -> tuple[int, int]:
     return good, len(cases)
 
 
+def ended(client: TestClient, model: str) -> int:
+    """Return how many answers, drawn as they are by default, end where the taught ones do, or nearly."""
+    good = 0
+    for seed, (question, taught, _, _) in enumerate(FACTS):
+        turns = [{"role": "user", "content": question}]
+        body = {"model": model, "max_tokens": 60, "seed": seed, "messages": turns}
+        choice = client.post("/v1/chat/completions", json=body).json()["choices"][0]
+        good += choice["finish_reason"] == "stop" and len(choice["message"]["content"]) < 1.5 * len(taught)
+    return good
+
+
 def test_twenty_facts_are_learned_and_the_suite_falls_by_at_most_five(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +213,7 @@ def test_twenty_facts_are_learned_and_the_suite_falls_by_at_most_five(
             good, asked = right(client, made["model"], other=other)
             print(f"{'other' if other else 'trained'} wordings: {good} of {asked}")
             assert good >= 0.8 * asked
+        assert ended(client, made["model"]) >= 0.9 * len(FACTS)
     base = chat_score.run(BASE).summary()["right"]
     AdaptedSpeaker.adapter = tmp_path / "training" / made["job_id"] / "adapter.gguf"
     monkeypatch.setattr(chat_score, "Speaker", AdaptedSpeaker)
