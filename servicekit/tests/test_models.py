@@ -60,14 +60,16 @@ def test_a_refusal_names_few_of_many_models() -> None:
 
 def test_a_machine_without_enough_memory_is_told_both_figures() -> None:
     entry = CatalogueEntry(id="big", task="chat", memory_bytes=8 * 2**30, size_bytes=1)
-    reason = entry.why_not(Machine(memory_bytes=4 * 2**30, free_disk_bytes=2**40))
-    assert reason is not None and "8.0 GiB" in reason and "3.6 GiB" in reason
+    told = entry.as_dict(Machine(memory_bytes=4 * 2**30, free_disk_bytes=2**40))
+    assert told["why_not"] == "needs 8.0 GiB of memory, and this machine can give 3.6 GiB"
+    assert told["lack"] == {"of": "memory", "needed_bytes": 8 * 2**30, "there_bytes": int(3.6 * 2**30)}
 
 
 def test_a_machine_without_enough_disk_is_told_both_figures() -> None:
     entry = CatalogueEntry(id="big", task="chat", memory_bytes=1, size_bytes=3 * 2**30)
-    reason = entry.why_not(Machine(memory_bytes=2**40, free_disk_bytes=2**30))
-    assert reason is not None and "3.0 GiB" in reason and "1.0 GiB" in reason
+    told = entry.as_dict(Machine(memory_bytes=2**40, free_disk_bytes=2**30))
+    assert told["why_not"] == "needs 3.0 GiB on disk, and this machine can give 1.0 GiB"
+    assert told["lack"] == {"of": "disk", "needed_bytes": 3 * 2**30, "there_bytes": 2**30}
 
 
 def test_a_catalogue_tells_who_does_a_task_beside_its_own(tmp_path: Path) -> None:

@@ -25,8 +25,11 @@ CATALOGUE = [
     entry(
         "estranho", task="caption", quantization="fp32", runnable=False, why_not="'estranho' is a blip model."
     ),
-    entry("enorme", fits=False, why_not="needs 900.0 GiB of memory"),
-]
+    entry(
+        "enorme", fits=False, why_not="needs 900.0 GiB of memory",
+        lack={"of": "memory", "needed_bytes": 900 * 10**9, "there_bytes": 7 * 10**9},
+    ),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -83,7 +86,9 @@ def test_what_no_engine_runs_is_not_offered_and_says_why(models_page: Page) -> N
     expect(strange).to_contain_text("Não roda aqui. 'estranho' is a blip model.")
     expect(strange.get_by_role("button")).to_have_count(0)
     huge = models_page.locator("[data-model=enorme]")
-    expect(huge).to_contain_text("Não cabe nesta máquina.")
+    expect(huge).to_contain_text(
+        "Não cabe nesta máquina. Precisa de 900 GB de memória, e esta máquina pode dar 7 GB."
+    )
     expect(huge.get_by_role("button", name="Instalar")).to_be_disabled()
     expect(
         models_page.locator("[data-model=conversador]").get_by_role("button", name="Instalar")

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { formatBytes } from "@/shared/format";
+import { lackText, type Lack } from "./catalogue";
 
 interface Plan {
   id: string;
@@ -13,7 +14,7 @@ interface Plan {
   memory_bytes: number | null;
   license: string | null;
   fit: "fits" | "tight" | "does_not_fit";
-  why_not: string | null;
+  lack: Lack | null;
   nearest: string | null;
 }
 
@@ -56,7 +57,7 @@ function PlanText({ plan, busy, onInstall }: { plan: Plan; busy: boolean; onInst
   ];
   return (
     <Group justify="space-between" data-fit={plan.fit}>
-      <Text size="sm">{facts.filter(Boolean).join(" · ")}{plan.why_not ? ` (${plan.why_not})` : ""}{plan.nearest && plan.fit === "does_not_fit" ? ` → ${plan.nearest}` : ""}</Text>
+      <Text size="sm">{facts.filter(Boolean).join(" · ")}{plan.lack ? `. ${lackText(plan.lack, t, i18n.language)}` : ""}{plan.nearest && plan.fit === "does_not_fit" ? ` → ${plan.nearest}` : ""}</Text>
       <Button size="xs" loading={busy} disabled={plan.fit === "does_not_fit"} onClick={onInstall}>{t("models.install")}</Button>
     </Group>
   );

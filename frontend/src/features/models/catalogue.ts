@@ -3,10 +3,20 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api } from "@/shared/api/client";
 import { taskOf, tasksOf } from "@/shared/api/models";
 import type { List, Model } from "@/shared/api/types";
+import { formatBytes } from "@/shared/format";
+import type { TFunction } from "i18next";
+
+/** What a model needs more of than this machine can give. */
+export interface Lack {
+  of: "memory" | "disk";
+  needed_bytes: number;
+  there_bytes: number;
+}
 
 export interface Entry extends Model {
   installed: boolean;
   fits?: boolean | null;
+  lack?: Lack | null;
   /** Whether an engine of its service runs it; the service says why not in `why_not`. */
   runnable?: boolean | null;
   why_not?: string | null;
@@ -20,6 +30,11 @@ export interface Entry extends Model {
   /** One sentence by language. */
   description?: Record<string, string> | null;
   good_for?: Record<string, string> | null;
+}
+
+/** What is missing, in the reader's language. */
+export function lackText({ of, needed_bytes, there_bytes }: Lack, t: TFunction, language: string): string {
+  return t(`models.lack.${of}`, { needed: formatBytes(needed_bytes, language), there: formatBytes(there_bytes, language) });
 }
 
 /** Asked for again while there is nothing: services that start, or are slow, have nothing to tell yet. */

@@ -195,6 +195,7 @@ export const en: Dictionary = {
     by: { task: "Task", language: "Language", license: "Licence", quantization: "Precision", publisher: "Publisher" },
     commercial: "Commercial use only", fitting: "Runs and fits here", installed: "Installed", available: "Catalogue", loaded: "loaded", noncommercial: "non-commercial",
     memory: "{{size}} of memory", builtinText: "Comes with the project; small, and limited to its world of shapes.", tooBig: "Does not fit this machine.", notRunnable: "Does not run here.",
+    lack: { memory: "It needs {{needed}} of memory, and this machine can give {{there}}.", disk: "It needs {{needed}} on disk, and {{there}} are free." },
     installing: "Installing", pause: "Pause", any: "Another model of the hub", runAs: "Use it for", look: "See whether it fits", download: "{{size}} to fetch",
     fit: { fits: "fits this machine", tight: "fits, with little to spare", does_not_fit: "does not fit" },
     embedder: {

@@ -193,6 +193,7 @@ export const ptBR = {
     by: { task: "Tarefa", language: "Idioma", license: "Licença", quantization: "Precisão", publisher: "Editor" },
     commercial: "Só com uso comercial", fitting: "Roda e cabe aqui", installed: "Instalados", available: "Catálogo", loaded: "carregado", noncommercial: "uso não comercial",
     memory: "{{size}} de memória", builtinText: "Vem com o projeto; pequeno e limitado ao seu mundo de formas.", tooBig: "Não cabe nesta máquina.", notRunnable: "Não roda aqui.",
+    lack: { memory: "Precisa de {{needed}} de memória, e esta máquina pode dar {{there}}.", disk: "Precisa de {{needed}} em disco, e {{there}} estão livres." },
     installing: "Instalando", pause: "Pausar", any: "Outro modelo do hub", runAs: "Usar para", look: "Ver se cabe", download: "{{size}} para baixar",
     fit: { fits: "cabe nesta máquina", tight: "cabe, mas sobra pouco", does_not_fit: "não cabe" },
     embedder: {

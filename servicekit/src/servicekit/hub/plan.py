@@ -14,7 +14,7 @@ from servicekit.errors import ModelNotFound
 from servicekit.hub.choosing import Format, Layout, RepoFile, choose
 from servicekit.hub.errors import DoesNotFit
 from servicekit.hub.repository import Listing, Repository
-from servicekit.models.catalogue import GIB, USABLE_MEMORY, Catalogue, CatalogueEntry, Machine
+from servicekit.models.catalogue import USABLE_MEMORY, Catalogue, CatalogueEntry, Lack, Machine, lack
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 TIGHT = 0.75
@@ -92,35 +92,31 @@ class Plan:
         return sum(file.size for file in self.files)
 
     @property
-    def why_not(self) -> str | None:
+    def lack(self) -> Lack | None:
         """What is missing on this machine, None if the model fits."""
-        usable = self.machine.memory_bytes * USABLE_MEMORY
-        if self.memory_bytes is not None and self.memory_bytes > usable:
-            return _lacking("of memory", self.memory_bytes, usable)
-        if self.download_bytes > self.machine.free_disk_bytes:
-            return _lacking("on disk", self.download_bytes, self.machine.free_disk_bytes)
-        return None
+        return lack(self.memory_bytes, self.download_bytes, self.machine)
 
     @property
     def fit(self) -> str:
         """`fits`, `tight` or `does_not_fit`."""
-        if self.why_not is not None:
+        if self.lack is not None:
             return "does_not_fit"
         usable = self.machine.memory_bytes * USABLE_MEMORY
         return "tight" if self.memory_bytes is not None and self.memory_bytes > TIGHT * usable else "fits"
 
     def check(self) -> None:
         """Raise DoesNotFit, with the nearest model that does."""
-        if (why := self.why_not) is not None:
+        if (missing := self.lack) is not None:
             remedy = (
                 f"'{self.nearest}' would fit."
                 if self.nearest
                 else "No model of the catalogue for this task fits."
             )
-            raise DoesNotFit(f"'{self.target.id}' {why}. {remedy}", param="id")
+            raise DoesNotFit(f"'{self.target.id}' {missing}. {remedy}", param="id")
 
     def as_dict(self) -> dict[str, Any]:
         """Give what the API shows."""
+        missing = self.lack
         return {
             "object": "model.plan",
             "id": self.target.id,
@@ -131,7 +127,8 @@ class Plan:
             "memory_bytes": self.memory_bytes,
             "machine": asdict(self.machine),
             "fit": self.fit,
-            "why_not": self.why_not,
+            "lack": asdict(missing) if missing else None,
+            "why_not": str(missing) if missing else None,
             "nearest": self.nearest,
             "license": self.license,
             "noncommercial": self.target.noncommercial,
@@ -237,7 +234,7 @@ class Planner:
         machine, task = self._machine(), target.task or self._task
         fitting = [
             e for e in self._catalogue.entries
-            if e.task == task and e.id != target.id and e.repo and e.why_not(machine) is None
+            if e.task == task and e.id != target.id and e.repo and e.lack(machine) is None
             and self._catalogue.judge(e) is None
         ]  # fmt: skip
         return max(fitting, key=lambda e: e.parameters or e.size_bytes or 0).id if fitting else None
@@ -248,7 +245,3 @@ def _target(entry: CatalogueEntry, revision: str | None) -> Target:
         entry.id, entry.repo or "", revision or entry.revision, entry.files, entry.task, entry.languages, entry.license,
         entry.noncommercial,
     )  # fmt: skip
-
-
-def _lacking(what: str, needed: float, there: float) -> str:
-    return f"needs {needed / GIB:.1f} GiB {what}, and this machine can give {there / GIB:.1f} GiB"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,30 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Lack:
+    """What a model needs more of than a machine can give: `of` is `memory` or `disk`. As text it is the reason."""
+
+    of: str
+    needed_bytes: int
+    there_bytes: int
+
+    def __str__(self) -> str:
+        of = "of memory" if self.of == "memory" else "on disk"
+        needed, there = self.needed_bytes / GIB, self.there_bytes / GIB
+        return f"needs {needed:.1f} GiB {of}, and this machine can give {there:.1f} GiB"
+
+
+def lack(memory_bytes: int | None, disk_bytes: int | None, machine: Machine) -> Lack | None:
+    """Return what is missing for a model that needs so much, None if it fits; None stands for what is not known."""
+    usable = int(machine.memory_bytes * USABLE_MEMORY)
+    if memory_bytes is not None and memory_bytes > usable:
+        return Lack("memory", memory_bytes, usable)
+    if disk_bytes is not None and disk_bytes > machine.free_disk_bytes:
+        return Lack("disk", disk_bytes, machine.free_disk_bytes)
+    return None
+
+
+@dataclass(frozen=True)
 class CatalogueEntry:
     """One public model. Sizes in bytes; `memory_bytes` is the peak while it answers, `also` what else it does.
 
@@ -69,24 +93,13 @@ class CatalogueEntry:
     good_for: Mapping[str, str] = field(default_factory=dict)
     builtin: bool = False
 
-    def why_not(self, machine: Machine) -> str | None:
-        """Say what is missing on this machine, or None if the model fits."""
-        usable = int(machine.memory_bytes * USABLE_MEMORY)
-        if self.memory_bytes is not None and self.memory_bytes > usable:
-            return (
-                f"needs {self.memory_bytes / GIB:.1f} GiB of memory, "
-                f"this machine can give {usable / GIB:.1f} GiB"
-            )
-        if not self.builtin and self.size_bytes is not None and self.size_bytes > machine.free_disk_bytes:
-            return (
-                f"needs {self.size_bytes / GIB:.1f} GiB on disk, "
-                f"{machine.free_disk_bytes / GIB:.1f} GiB are free"
-            )
-        return None
+    def lack(self, machine: Machine) -> Lack | None:
+        """Return what is missing on this machine, or None if the model fits."""
+        return lack(self.memory_bytes, None if self.builtin else self.size_bytes, machine)
 
     def as_dict(self, machine: Machine, cannot_run: str | None = None) -> dict[str, Any]:
         """Give the API's entry; `cannot_run` says why nothing here runs the model."""
-        reason = self.why_not(machine)
+        missing = self.lack(machine)
         return {
             "id": self.id,
             "repo": self.repo,
@@ -104,9 +117,10 @@ class CatalogueEntry:
             "published": self.published,
             "good_for": dict(self.good_for),
             "builtin": self.builtin,
-            "fits": reason is None,
+            "fits": missing is None,
+            "lack": asdict(missing) if missing else None,
             "runnable": cannot_run is None,
-            "why_not": cannot_run or reason,
+            "why_not": cannot_run or (str(missing) if missing else None),
         }
 
 
