@@ -161,8 +161,11 @@ def test_what_no_built_in_model_does_names_one_to_install(stack: Stack, way: str
     with open_client(stack, way, "svc-vision") as client:
         files = {"image": ("scene.png", picture(), "image/png")}
         answer = client.post(f"/v1/vision/{call}", files=files, data={"question": "What is this?"})
+        offered = {entry["id"] for entry in client.get("/v1/catalogue").json()["data"]}
     assert answer.status_code == 503 and answer.json()["error"]["code"] == "no_model"
-    assert "/v1/catalogue" in answer.json()["error"]["message"]
+    told = answer.json()["error"]["message"]
+    assert "POST /v1/models/install" in told
+    assert re.findall(r"Install '([^']+)'", told)[0] in offered
 
 
 def test_an_image_is_generated_the_documents_way(stack: Stack, way: str) -> None:
