@@ -10,6 +10,8 @@ from servicekit.errors import InvalidBody
 
 Problem = Mapping[str, Any]
 """One entry of pydantic's `errors()`: `type`, `loc`, `msg`, `input`, `ctx`."""
+Teller = Callable[[str, Problem, Mapping[str, Any]], str]
+"""Makes the sentence from the field's name, the problem and its `ctx`."""
 
 _UNION_BRANCH = re.compile(r"[A-Z]\w*|str|int|float|bool|(list|dict|function|constrained|literal)\W.*")
 """Parts of pydantic's location that name a branch of a union, not a field."""
@@ -92,26 +94,21 @@ def _unknown(param: str, _: Problem, __: Mapping[str, Any]) -> str:
     return f"'{param}' is not read here. Leave it out; /openapi.json tells what is read."
 
 
-def _short(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
-    least = ctx.get("min_length")
-    if least == 1:
-        return f"'{param}' is empty. Send at least one character."
-    return f"'{param}' has {_length(problem)} characters; at least {least} are needed."
+def _fewer(one: str, many: str) -> Teller:
+    def told(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
+        least = ctx.get("min_length")
+        if least == 1:
+            return f"'{param}' is empty. Send at least one {one}."
+        return f"'{param}' has {_length(problem)} {many}; at least {least} are needed."
+
+    return told
 
 
-def _long(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
-    return f"'{param}' has {_length(problem)} characters; at most {ctx.get('max_length')} are read."
+def _more(many: str) -> Teller:
+    def told(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
+        return f"'{param}' has {_length(problem)} {many}; at most {ctx.get('max_length')} are read."
 
-
-def _few(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
-    least = ctx.get("min_length")
-    if least == 1:
-        return f"'{param}' is empty. Send at least one entry."
-    return f"'{param}' has {_length(problem)} entries; at least {least} are needed."
-
-
-def _many(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
-    return f"'{param}' has {_length(problem)} entries; at most {ctx.get('max_length')} are read."
+    return told
 
 
 def _form(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
@@ -120,13 +117,13 @@ def _form(param: str, problem: Problem, ctx: Mapping[str, Any]) -> str:
     return f"{_is(param, problem)}; it has to match {ctx.get('pattern')}."
 
 
-_TOLD: Mapping[str, Callable[[str, Problem, Mapping[str, Any]], str]] = {
+_TOLD: Mapping[str, Teller] = {
     "missing": _missing,
     "extra_forbidden": _unknown,
-    "string_too_short": _short,
-    "string_too_long": _long,
-    "too_short": _few,
-    "too_long": _many,
+    "string_too_short": _fewer("character", "characters"),
+    "string_too_long": _more("characters"),
+    "too_short": _fewer("entry", "entries"),
+    "too_long": _more("entries"),
     "string_pattern_mismatch": _form,
 }
 
