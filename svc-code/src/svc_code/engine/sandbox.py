@@ -42,14 +42,14 @@ class PipedSandbox:
         self._run: Run | None = None
         self._base_mb = 0.0
         self._restarted = False
-        self._closed = False
+        self._end: asyncio.Task[None] | None = None
         self._look_now = asyncio.Event()
         self._watch = asyncio.create_task(self._watch_over())
 
     @property
     def alive(self) -> bool:
         """Whether it still answers."""
-        return not self._closed and not self._pipe.lost.is_set()
+        return self._end is None and not self._pipe.lost.is_set()
 
     async def ready(self) -> None:
         """Wait until the kernel answers. Raises: SandboxLost."""
@@ -127,12 +127,13 @@ class PipedSandbox:
         await self._asked("delete", name=name)
 
     async def close(self) -> None:
-        """End every process and forget every file. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._watch is not asyncio.current_task():  # it ends by itself, and has the rest to do first
-            self._watch.cancel()
+        """End every process and forget every file; who calls again waits for the same end."""
+        if self._end is None:
+            self._end = asyncio.create_task(self._ended())
+        await asyncio.shield(self._end)
+
+    async def _ended(self) -> None:
+        self._watch.cancel()
         with contextlib.suppress(ProcessLookupError):
             # process 1 of a PID namespace takes all others with it
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -170,11 +171,14 @@ class PipedSandbox:
         return await asyncio.to_thread(usage.of, self._pid, limit_mb)
 
     async def _watch_over(self) -> None:
-        """Look at what the sandbox uses, often while code runs; stop what goes over a limit."""
+        """Look at what the sandbox uses, often while code runs; stop what goes over a limit.
+
+        A sandbox that ends while nobody asks it anything is closed here.
+        """
         try:
             await self._pipe.ready()
         except SandboxLost:
-            return
+            return  # whoever starts it hears this too, and closes it
         resting = await self._used()
         while self.alive:
             run = self._run
@@ -191,6 +195,7 @@ class PipedSandbox:
             elif self._run is None and (over or used.cpu_s - resting.cpu_s > self._limits.idle_cpu_s):
                 await self._restart_idle("memory" if over else "cpu")
                 resting = await self._used()
+        await self.close()
 
     async def _restart_idle(self, why: str) -> None:
         """Give a kernel that works without being asked to an end, and start a new one."""
