@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are L
 
 @dataclass
 class Started:
-    """A sandbox whose process sleeps, the inner end of its pipe, and how often its place was given back."""
+    """A sandbox whose process sleeps, the inner end of its pipe, and its place each time it is given back."""
 
     sandbox: PipedSandbox
     process: asyncio.subprocess.Process
     inside: socket.socket
-    ends: list[None]
+    places: asyncio.Queue[None]
 
 
 @asynccontextmanager
@@ -34,24 +34,18 @@ async def started(idle_cpu_s: float) -> AsyncIterator[Started]:
     process = await asyncio.create_subprocess_exec("sleep", "600")
     ours, theirs = socket.socketpair()
     pipe = Pipe(*await asyncio.open_connection(sock=ours))
-    ends: list[None] = []
+    places: asyncio.Queue[None] = asyncio.Queue()
     limits = Limits(60.0, idle_cpu_s, 512, 64, 100, 32, 10_000)
-    sandbox = PipedSandbox(process, process.pid, pipe, limits, lambda: ends.append(None))
+    sandbox = PipedSandbox(process, process.pid, pipe, limits, lambda: places.put_nowait(None))
     try:
         theirs.sendall(frames.encode({"event": "ready"}, b""))
         await sandbox.ready()
-        yield Started(sandbox, process, theirs, ends)
+        yield Started(sandbox, process, theirs, places)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
         theirs.close()
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 async def test_one_that_does_not_restart_when_it_should_is_ended_whole() -> None:
@@ -60,14 +54,14 @@ async def test_one_that_does_not_restart_when_it_should_is_ended_whole() -> None
         asked = await asyncio.to_thread(it.inside.recv, 65536)
         assert b"restart" in asked
         it.inside.shutdown(socket.SHUT_WR)
-        await until(lambda: it.ends)
+        await asyncio.wait_for(it.places.get(), 60)
         assert it.process.returncode is not None and not it.sandbox.alive
 
 
 async def test_one_that_is_lost_while_nobody_asks_it_anything_is_ended_whole() -> None:
     async with started(idle_cpu_s=60.0) as it:
         it.inside.shutdown(socket.SHUT_WR)
-        await until(lambda: it.ends)
+        await asyncio.wait_for(it.places.get(), 60)
         assert it.process.returncode is not None and not it.sandbox.alive
 
 
@@ -77,4 +71,4 @@ async def test_who_closes_what_is_being_closed_waits_for_its_end() -> None:
         await asyncio.sleep(0)
         first.cancel()
         await it.sandbox.close()
-        assert it.process.returncode is not None and len(it.ends) == 1
+        assert it.process.returncode is not None and it.places.qsize() == 1
