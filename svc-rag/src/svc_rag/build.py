@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from svc_rag.settings import Settings
 
 _CHECK_EVERY_S = 1.0
 _TELL_AGAIN_S = 10.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def models_of(settings: Settings, built_in: Embedder, catalogue: Catalogue) -> S
 class StoreWatch:
     """Keeps asking the store whether it is there, so that `/readyz` knows without waiting for it.
 
-    Each time the store is there again, `back` is called until it raises no ServiceError.
+    Each time the store is there again, `back` is called until it raises nothing.
     """
 
     def __init__(self, store: SpaceStore, back: Callable[[], object] = lambda: None):
@@ -160,6 +162,13 @@ class StoreWatch:
         except TooBusy:
             self._tell_at = time.monotonic() + _TELL_AGAIN_S
 
+    def _broken(self, error: Exception) -> None:
+        """Take in trouble that may pass, such as a full disk or a locked file; whatever it is, the watch goes on."""
+        reason = f"store not ready: it cannot be read or written ({type(error).__name__}); is the disk full?"
+        if reason != self._reason:
+            log.error("search store not usable", exc_info=error)
+        self._reason, self._told_back = reason, False
+
     def _run(self) -> None:
         while True:
             try:
@@ -169,6 +178,8 @@ class StoreWatch:
                 self._tell_back()
             except ServiceError as error:
                 self._reason, self._told_back = f"store not ready: {error.message}", False
+            except Exception as error:
+                self._broken(error)
             if self._stop.wait(_CHECK_EVERY_S):
                 return
 
