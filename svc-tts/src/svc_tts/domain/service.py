@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,16 +13,23 @@ from servicekit.errors import BadRequest, ModelNotFound
 from servicekit.models import Loadable, ServiceModels
 from servicekit.timing import Timing
 from svc_tts.domain.clauses import clauses
+from svc_tts.domain.floor import Floor
 from svc_tts.domain.voices import choose
 from svc_tts.engine.base import Audio, SpeechEngine, Voice
 from svc_tts.errors import QueueFull, TextTooLong
 
 Detect = Callable[[str], str]
 _PAUSE_S = 0.12
+PATIENCE_S = 3.0
+"""Seconds after which a stream whose listener takes no more lets others speak between its clauses."""
 
 
 class SpeechService:
-    """Speaks with several engines; one text at a time, the others wait in a bounded queue."""
+    """Speaks with several engines; one text at a time, the others wait in a bounded queue.
+
+    Args:
+        patience_s: how long a stream keeps others waiting whose listener takes no more of it.
+    """
 
     def __init__(
         self,
@@ -33,11 +39,12 @@ class SpeechService:
         *,
         max_chars: int,
         max_waiting: int,
+        patience_s: float = PATIENCE_S,
     ):
         self._engines: dict[str, SpeechEngine] = {engine.model.id: engine for engine in engines}
         self.models, self._detect = models, detect
         self._max_chars, self._max_waiting = max_chars, max_waiting
-        self._speaking = threading.Lock()
+        self._floor = Floor(patience_s)
         self._counting = threading.Lock()
         self._pending = 0
 
@@ -82,13 +89,16 @@ class SpeechService:
             DeadlineExceeded: before the clause that the caller no longer waits for.
         """
         until = deadline.current()
-        with self._turn(timing):
+        with self._place() as speaker:
             engine = self._engines[voice.model]
             for clause in clauses(text):
+                with timing.measure("queue"):
+                    self._floor.take(speaker)
                 if until is not None:
                     until.check()
                 with timing.measure("run"):
                     audio = engine.speak(clause, voice, speed)
+                self._floor.hand(speaker)
                 yield audio
 
     def speak(self, text: str, voice: Voice, speed: float, timing: Timing) -> Audio:
@@ -112,16 +122,16 @@ class SpeechService:
         return found
 
     @contextmanager
-    def _turn(self, timing: Timing) -> Iterator[None]:
+    def _place(self) -> Iterator[object]:
+        """Count one that speaks or waits; lends what stands for it on the floor."""
         with self._counting:
             if self._pending > self._max_waiting:
                 raise QueueFull(self._max_waiting)
             self._pending += 1
+        speaker = object()
         try:
-            started = time.perf_counter()
-            with self._speaking:
-                timing.add("queue", time.perf_counter() - started)
-                yield
+            yield speaker
         finally:
+            self._floor.leave(speaker)
             with self._counting:
                 self._pending -= 1
