@@ -15,6 +15,7 @@ from scipy.io import wavfile
 
 from servicekit.contract import FlaskClient, TestKeys, assert_error
 from servicekit.deadline import current
+from servicekit.wsgi import start, stop
 from svc_tts.app import create_app
 from svc_tts.engine.base import Audio, Voice
 from svc_tts.engine.fake import FakeEngine
@@ -122,6 +123,23 @@ def test_a_full_queue_is_a_429_with_retry_after(tmp_path: Path) -> None:
     refused = [a for a in answers if a.status_code == 429]
     assert len(refused) == 4
     assert int(refused[0].headers["retry-after"]) >= 1
+
+
+def test_old_sounds_are_removed_by_the_process_that_answers_and_it_says_so(tmp_path: Path) -> None:
+    app = create_app(Settings(data_dir=tmp_path, auth="off"), [FakeEngine()])
+    client = FlaskClient(app)
+
+    def swept_at() -> float | None:
+        return client.get("/readyz").json()["swept"]["last_sweep_at"]
+
+    time.sleep(0.2)
+    assert swept_at() is None  # threads do not outlive the fork that comes now
+    start(app)
+    deadline = time.monotonic() + 30
+    while swept_at() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    stop(app)
 
 
 class LateEngine(FakeEngine):

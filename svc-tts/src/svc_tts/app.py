@@ -48,7 +48,6 @@ def create_app(
     )
     store = media.MediaStore(settings.data_dir / "audio", "aud")
     sweeper = Sweeper(lambda: store.sweep(settings.media_retention_days))
-    sweeper.start()
     readiness = Readiness(settings.service)
     readiness.set(status="ready", model=known.default)
     readiness.watch_queue(service.queue)
@@ -68,6 +67,7 @@ def create_app(
         app.register_blueprint(routes)
     app.register_blueprint(media.blueprint(store))
     app.register_blueprint(openapi.blueprint(readiness.version))
+    at_start(app, sweeper.start, sweeper.stop)
     at_start(app, installs.offer)
     at_start(app, queue.start, queue.stop)
     return app
