@@ -29,7 +29,7 @@ def anonymous(
 ) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("image")
     settings = Settings(data_dir=folder, allowed_hosts=("testserver",), preview_every_s=0.001)
-    with TestClient(create_app(settings, engine, keys.authenticator(settings))) as client:
+    with TestClient(create_app(settings, engine, keys.authenticator(settings), keys.links())) as client:
         yield client
 
 

@@ -26,4 +26,4 @@ class TestSvcImageGen(ServiceContract):
         drawn = client.post("/v1/images/generations", headers=headers, json=asked)
         assert drawn.is_success, drawn.text
         jobs = client.get("/v1/jobs", headers=headers).json()["data"]
-        return {"item_id": drawn.json()["data"][0]["url"].rsplit("/", 1)[1], "job_id": jobs[0]["id"]}
+        return {"item_id": drawn.json()["data"][0]["id"], "job_id": jobs[0]["id"]}

@@ -63,6 +63,7 @@ def create_edge(parts: Parts) -> Edge:
             Hosts(settings.allowed_hosts, settings.public_url),
             Origins((*settings.allowed_origins, *settings.cors_origins), settings.public_url),
             auth=settings.auth == "on",
+            public_url=settings.public_url,
         ),
         proxy=proxy,
         cached=cached,

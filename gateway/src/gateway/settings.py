@@ -58,6 +58,8 @@ class Settings(ServiceSettings):
     """Life of the token that a service gets in seconds."""
     delegated_token_s: int = 24 * 3600
     """Longest life of the token with which a service does long work for its caller."""
+    media_token_s: int = Field(default=3600, ge=1)
+    """Seconds that an address of a picture or sound opens it to whoever has it."""
     session_s: int = 7 * 24 * 3600
     """Life of a page's login in seconds."""
     link_s: int = 24 * 3600

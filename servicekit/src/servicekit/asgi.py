@@ -25,7 +25,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from servicekit import deadline, docs_page
+from servicekit import deadline, docs_page, public
 from servicekit.auth import Authenticator, bearer_of, check_scope
 from servicekit.errors import (
     BadRequest,
@@ -47,6 +47,7 @@ from servicekit.origins import check_origin
 from servicekit.refusals import refusal
 from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
+from servicekit.signed import signed_path
 from servicekit.tracing import Tracing, connect, trace_var
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", *docs_page.PATHS})
@@ -171,8 +172,11 @@ class Edge:
         self._check_host(hosts[0] if len(hosts) == 1 else "")  # of two, who knows which one others read
         preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
         if path not in OPEN_PATHS and not preflight:
-            identity = await self._authenticator.authenticate_async(bearer_of(headers.get("authorization")))
+            bearer = bearer_of(headers.get("authorization"))
+            signed = signed_path(scope["method"], path, scope["query_string"])
+            identity = await self._authenticator.authenticate_async(bearer, signed)
             scope["oficina.identity"] = identity
+            public.enter(scope.get("scheme", "http"), headers, identity)
             check_scope(identity, self._settings.service, scope["method"], path)
             if self._settings.auth == "off":
                 check_origin(scope["method"], headers, self._settings.cors_origins)

@@ -5,6 +5,7 @@ A bearer is one of four things:
 - an access token (EdDSA JWT, `typ: access`) from `POST /auth/login`;
 - a delegated token (EdDSA JWT, `typ: delegated`) from `POST /auth/delegate`, for work that goes on;
 - an API key (`ofi_…`).
+An address of a medium may hold a permission for itself instead (`servicekit.signed`).
 The first never leaves the machines of the system: no answer holds one. It is verified with the
 gateway's public keys alone. The others last and can be revoked, so the gateway is asked about them, at
 most twice a second each; while it cannot be asked they are refused with 503. A service without network
@@ -32,8 +33,10 @@ from servicekit.errors import Forbidden, NotReady, ServiceError, TooBusy, Unauth
 from servicekit.logs import log_event
 from servicekit.scopes import needed_on_own_port
 from servicekit.settings import ServiceSettings
+from servicekit.signed import ISSUER as _ISSUER
+from servicekit.signed import SignedPath, claims_of
 
-ISSUER = AUDIENCE = "oficina"
+ISSUER = AUDIENCE = _ISSUER
 INTROSPECTION_TTL_S = 0.5
 """With what the gateway itself remembers (0.4 s) less than the second in which a revocation counts."""
 MAX_BEARER_CHARS = 4096
@@ -144,8 +147,8 @@ class Authenticator:
         self._known: OrderedDict[bytes, tuple[float, Identity | ServiceError]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def authenticate(self, bearer: str | None) -> Identity:
-        """Return who `bearer` stands for.
+    def authenticate(self, bearer: str | None, signed: SignedPath | None = None) -> Identity:
+        """Return who `bearer` stands for, or whose medium a `signed` path is.
 
         Raises:
             Unauthorized: missing, malformed, forged, expired or revoked.
@@ -154,6 +157,12 @@ class Authenticator:
         """
         if not self._enabled:
             return LOCAL_OWNER
+        if signed is not None:
+            try:
+                return self._permitted(signed)
+            except ServiceError:
+                if not bearer:
+                    raise
         if not bearer:
             raise Unauthorized("Send 'Authorization: Bearer <token or API key>'.")
         if len(bearer) > MAX_BEARER_CHARS:
@@ -162,16 +171,28 @@ class Authenticator:
             identity, kind = self._verified(bearer)
             if kind == "identity" or (kind == "delegated" and identity.admitted and self._alone):
                 return identity
-        return self._introspected(bearer)
+        return self._introspected({"token": bearer}, _name(bearer))
 
-    async def authenticate_async(self, bearer: str | None) -> Identity:
+    async def authenticate_async(self, bearer: str | None, signed: SignedPath | None = None) -> Identity:
         """Like `authenticate`, in a thread when the network may be needed."""
         if not self._enabled:
             return LOCAL_OWNER
-        cached = self._cached(bearer) if bearer else None
+        cached = self._cached(_name(bearer)) if bearer and signed is None else None
         if cached is not None:
             return _raise_or_return(cached)
-        return await anyio.to_thread.run_sync(self.authenticate, bearer)
+        return await anyio.to_thread.run_sync(self.authenticate, bearer, signed)
+
+    def _permitted(self, signed: SignedPath) -> Identity:
+        """Return whose medium a path opens. Its token is remembered apart: as a bearer it must open nothing."""
+        try:
+            header = jwt.get_unverified_header(signed.token)
+            if header.get("alg") != "EdDSA" or not isinstance(header.get("kid"), str):
+                raise jwt.InvalidTokenError("of another kind")
+            claims_of(signed, self._keys.get(header["kid"]))
+        except (jwt.PyJWTError, ValueError) as error:
+            raise not_permitted(error) from error
+        asked = {"token": signed.token, "path": signed.path}
+        return self._introspected(asked, b"path " + _name(f"{signed.path} {signed.token}"))
 
     def _verified(self, token: str) -> tuple[Identity, str]:
         try:
@@ -196,14 +217,14 @@ class Authenticator:
         admitted = kind == "identity" or (kind == "delegated" and claims.get("admitted") is True)
         return identity_from_claims(claims, token, admitted=admitted), kind
 
-    def _introspected(self, bearer: str) -> Identity:
-        cached = self._cached(bearer)
+    def _introspected(self, asked: dict[str, str], name: bytes) -> Identity:
+        cached = self._cached(name)
         if cached is not None:
             return _raise_or_return(cached)
         found: Identity | ServiceError
         asked_at = time.monotonic()
         try:
-            answer = self._client.post(f"{self._gateway}/auth/introspect", json={"token": bearer})
+            answer = self._client.post(f"{self._gateway}/auth/introspect", json=asked)
         except httpx.HTTPError as error:
             raise NotReady("The gateway, which checks keys, cannot be reached. Try again.") from error
         if answer.status_code in (401, 403):
@@ -214,19 +235,28 @@ class Authenticator:
             raise NotReady("The gateway could not check this key. Try again.")
         else:
             claims = answer.json()["claims"]
-            found = identity_from_claims(claims, bearer, admitted=claims.get("admitted") is True)
+            found = identity_from_claims(claims, asked["token"], admitted=claims.get("admitted") is True)
         with self._lock:
-            self._known[_name(bearer)] = (asked_at, found)
+            self._known[name] = (asked_at, found)
             while len(self._known) > _MAX_CACHED:
                 self._known.popitem(last=False)
         return _raise_or_return(found)
 
-    def _cached(self, bearer: str) -> Identity | ServiceError | None:
+    def _cached(self, name: bytes) -> Identity | ServiceError | None:
         with self._lock:
-            entry = self._known.get(_name(bearer))
+            entry = self._known.get(name)
         if entry is None or time.monotonic() - entry[0] > INTROSPECTION_TTL_S:
             return None
         return entry[1]
+
+
+def not_permitted(error: Exception) -> Unauthorized:
+    """Return what is told of an address whose permission does not count, because of `error`."""
+    why = "has expired" if isinstance(error, jwt.ExpiredSignatureError) else "is not valid"
+    return Unauthorized(
+        f"The token in this address {why}. Ask for a new one (POST /auth/media), or send "
+        "'Authorization: Bearer <token or API key>'."
+    )
 
 
 def check_scope(identity: Identity, service: str, method: str, path: str) -> None:

@@ -34,6 +34,7 @@ from servicekit.metrics import Metrics
 from servicekit.origins import check_origin
 from servicekit.retention import Sweeper
 from servicekit.settings import ServiceSettings
+from servicekit.signed import signed_path
 from servicekit.tracing import Tracing, connect, trace_var
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ def install(
             raise BadRequest("This Host is not served here. Add it to ALLOWED_HOSTS.", param="host")
         deadline.enter(deadline.of(request.headers.get(deadline.HEADER)))
         if request.path not in OPEN_PATHS and not _preflight():
-            g.identity = checker.authenticate(bearer_of(request.headers.get("authorization")))
+            signed = signed_path(request.method, request.path, request.query_string)
+            g.identity = checker.authenticate(bearer_of(request.headers.get("authorization")), signed)
             check_scope(g.identity, settings.service, request.method, request.path)
             if settings.auth == "off":
                 check_origin(request.method, dict(request.headers), settings.cors_origins)

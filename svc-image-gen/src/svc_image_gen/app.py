@@ -27,8 +27,9 @@ def create_app(
     settings: Settings | None = None,
     engine: Engine | None = None,
     authenticator: Authenticator | None = None,
+    links: media.Links | None = None,
 ) -> FastAPI:
-    """Return the app; tests pass a fake `engine` and an authenticator with keys of their own."""
+    """Return the app; tests pass a fake `engine`, `links`, and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
@@ -37,6 +38,7 @@ def create_app(
     names = service_models(settings, engines)
     names.share(models.Memory.of(settings, readiness))
     store = media.MediaStore(settings.data_dir / "media", "img")
+    links = links or media.Links(settings.gateway_url)
     studio = Studio(engines, names, store, preview_every_s=settings.preview_every_s, decoders=decoders)
     installs = build_installs(settings, studio)
     readiness.watch_models(hub.editions(names, installs, named_places(settings)))
@@ -58,14 +60,16 @@ def create_app(
         await asyncio.to_thread(queue.stop)
         for one in studio.engines.values():
             one.close()
+        await links.close()
 
     app = FastAPI(
         title="svc-image-gen", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     orders = Orders(queue, settings.sync_timeout_s)
-    app.include_router(generations.router(studio, orders))
-    app.include_router(redrawing.router(studio, orders))
+    answers = generations.Answers(store, links)
+    app.include_router(generations.router(studio, orders, answers))
+    app.include_router(redrawing.router(studio, orders, answers))
     app.include_router(simple.router(studio, orders))
     app.include_router(jobs.router(queue))
     app.include_router(media.router(store))

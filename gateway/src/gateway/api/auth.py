@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from gateway.api.gate import CSRF_COOKIE, SESSION_COOKIE, session_cookie
 from gateway.api.session import is_https, open_session, set_cookies, set_csrf
@@ -14,6 +14,7 @@ from gateway.errors import WrongPassword
 from gateway.parts import Parts
 from servicekit.auth import Identity, bearer_of, identity_of
 from servicekit.errors import InvalidBody, Unauthorized, UnsupportedMedia
+from servicekit.signed import SignedPath, is_item, with_token
 
 
 class Login(BaseModel):
@@ -27,6 +28,26 @@ class Token(BaseModel):
     """An API key, a token, or the token of a one-time link."""
 
     token: str = Field(min_length=1, max_length=4096)
+
+
+class Presented(Token):
+    """What came with a call; the token of a medium's address counts for that `path` alone."""
+
+    path: str | None = Field(default=None, max_length=200)
+
+
+class Opening(BaseModel):
+    """Media that others are to read."""
+
+    paths: list[str] = Field(min_length=1, max_length=16)
+
+    @field_validator("paths")
+    @classmethod
+    def _items(cls, paths: list[str]) -> list[str]:
+        for path in paths:
+            if not is_item(path):
+                raise ValueError(f"'{path[:80]}' is no path of a picture or sound, such as /media/img_…")
+        return paths
 
 
 class Delegation(BaseModel):
@@ -92,19 +113,22 @@ def router(parts: Parts) -> APIRouter:
         return response
 
     @routes.post("/introspect")
-    async def introspect(request: Request, asked: Token) -> dict[str, Any]:
+    async def introspect(request: Request, asked: Presented) -> dict[str, Any]:
         """Tell a service whose an API key or token is.
 
         No identity token goes out with the answer: services take those on their signature alone, so
         whoever holds one could go on for minutes after being suspended.
         """
         try:
-            caller = await parts.resolver.by_bearer(asked.token)
+            if asked.path is None:
+                caller = await parts.resolver.by_bearer(asked.token)
+            else:
+                caller = await parts.resolver.by_address(SignedPath(asked.path, asked.token))
         except Unauthorized:
             parts.limiter.take("open", f"introspect {_address(request)}")
             raise
         claims = parts.signer.verify(caller.identity.token)
-        if _claims(parts, asked.token).get("admitted"):
+        if asked.path is None and _claims(parts, asked.token).get("admitted"):
             claims["admitted"] = True
         return {"active": True, "claims": claims}
 
@@ -123,6 +147,18 @@ def router(parts: Parts) -> APIRouter:
         admitted = claims.get("typ") == "identity" or claims.get("admitted") is True
         token, _ = parts.signer.sign(credential, "delegated", life_s, admitted=admitted)
         return {"token": token, "expires_in": life_s}
+
+    @routes.post("/media")
+    async def open_media(request: Request, asked: Opening) -> dict[str, Any]:
+        """Give addresses that open the caller's pictures or sounds to whoever has them.
+
+        They end with their time, or with the key or login behind them; what is not the caller's they do not open.
+        """
+        life_s, credential_id = parts.settings.media_token_s, request.scope.get("oficina.credential", "")
+        if parts.settings.auth == "off":  # everybody reads everything anyway
+            return {"urls": asked.paths, "expires_in": life_s}
+        urls = [with_token(path, parts.signer.permit(credential_id, path, life_s)) for path in asked.paths]
+        return {"urls": urls, "expires_in": life_s}
 
     async def _logged_in(request: Request, user_id: str) -> Response:
         session, credential = await open_session(parts, user_id)

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.domain.headers import API_SECURITY, page_security
+from gateway.domain.headers import API_SECURITY, SHARED_SECURITY, page_security
 from servicekit.asgi import request_id_for
 from servicekit.deadline import Deadline
 from servicekit.errors import PayloadTooLarge, ServiceError
@@ -44,7 +44,7 @@ class Exchange:
     __slots__ = (
         "scope", "_receive", "_send", "method", "path", "seen", "request_id", "started", "status", "gone",
         "_task", "_watcher", "_watching", "_over", "_max_body", "_read_bytes", "extra", "refused", "failed", "trace",
-        "deadline", "_sent", "declared_length", "target",
+        "deadline", "_sent", "declared_length", "target", "shared", "public",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int):
@@ -62,6 +62,9 @@ class Exchange:
         query: bytes = scope["query_string"]
         self.target = (raw + b"?" + query if query else raw).decode("latin-1")
         """Path and query as they came, still percent-encoded."""
+        self.public = (scope.get("scheme", "http"), self.seen.get(b"host", ""))
+        """Scheme and host under which the client reaches this gateway."""
+        self.shared = False  # whether the address itself opens what is asked for
         length = self.seen.get(b"content-length", "")
         self.declared_length = int(length) if length.isdecimal() else None
         """The Content-Length, or None."""
@@ -106,6 +109,10 @@ class Exchange:
     def has_body(self) -> bool:
         """Whether the request comes with a body."""
         return bool(self.declared_length) or b"transfer-encoding" in self.seen
+
+    def opened_by_address(self) -> None:
+        """Note that the address opens what is asked for; the permission in it goes no further."""
+        self.shared, self.target = True, self.target.partition("?")[0]
 
     def check_length(self) -> None:
         """Refuse a declared length over the limit before a byte is read (PayloadTooLarge)."""
@@ -206,7 +213,7 @@ class Exchange:
         """Headers that the gateway itself puts on every answer."""
         return [
             (b"x-request-id", self.request_id.encode()),
-            *(page_security(self.path) if page else API_SECURITY),
+            *(page_security(self.path) if page else SHARED_SECURITY if self.shared else API_SECURITY),
         ]
 
     async def own_send(self, message: Message) -> None:

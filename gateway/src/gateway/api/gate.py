@@ -6,16 +6,18 @@ Owns the order of the checks. The rules are in `domain.guard`, the credentials i
 from __future__ import annotations
 
 import hmac
+from urllib.parse import urlsplit
 
 from gateway.api.exchange import Exchange
 from gateway.domain.guard import METHODS, SAFE_METHODS, Hosts, Origins, safe_path
-from gateway.domain.routing import Kind, Route
+from gateway.domain.routing import MEDIA, Kind, Route
 from gateway.engine.credentials import Credential
 from gateway.engine.limiter import Limiter
 from gateway.engine.resolver import Caller, Resolver, csrf_of
 from gateway.errors import BadHost, BadOrigin, BadPath, CsrfMissing
 from servicekit.auth import LOCAL_OWNER, bearer_of
 from servicekit.errors import Forbidden, MethodNotAllowed, Unauthorized
+from servicekit.signed import signed_path
 
 SESSION_COOKIE, CSRF_COOKIE = "oficina_session", "oficina_csrf"
 _EVERYBODY = Credential(
@@ -28,16 +30,26 @@ class Gate:
     """The checks before anything is answered."""
 
     def __init__(
-        self, resolver: Resolver, limiter: Limiter, hosts: Hosts, origins: Origins, *, auth: bool = True
+        self,
+        resolver: Resolver,
+        limiter: Limiter,
+        hosts: Hosts,
+        origins: Origins,
+        *,
+        auth: bool = True,
+        public_url: str = "",
     ):
         self._resolver, self._limiter = resolver, limiter
         self._hosts, self._origins, self._auth = hosts, origins, auth
+        public = urlsplit(public_url)
+        self._public = (public.scheme, public.netloc) if public.netloc else None
 
     def check_address(self, x: Exchange) -> None:
         """Refuse foreign hosts, odd methods and ambiguous paths."""
         host = x.header(b"host")
         if not self._hosts.allow(host):
             raise BadHost(f"The Host '{host[:80]}' is not one of this gateway. Add it to ALLOWED_HOSTS.")
+        x.public = self._public or x.public
         if x.method not in METHODS:
             raise MethodNotAllowed(f"The method {x.method[:20]} is not answered here.")
         if not safe_path(x.path) or "%2f" in x.target.partition("?")[0].lower():
@@ -55,11 +67,28 @@ class Gate:
                     self._limiter.take("open", x.client)
                 self._check_origin(x)
             return None
+        if self._auth and route.name == MEDIA and (reader := await self._by_address(x)) is not None:
+            return reader
         caller = await self._caller(x)
         if not caller.may(route.scope):
             raise Forbidden(f"This key lacks the scope '{route.scope}'. Make a key that has it.")
         self._limiter.take("heavy" if route.heavy else "calls", caller.identity.user_id)
         return caller
+
+    async def _by_address(self, x: Exchange) -> Caller | None:
+        """Return whose medium the address itself opens; None when it does not, and credentials came that may."""
+        signed = signed_path(x.method, x.path, x.scope["query_string"])
+        if signed is None:
+            return None
+        self._limiter.take("open", x.client)  # strangers read it, and must not use up what its owner may call
+        try:
+            reader = await self._resolver.by_address(signed)
+        except Unauthorized:
+            if x.header(b"authorization") or session_cookie(x.header(b"cookie")):
+                return None
+            raise
+        x.opened_by_address()
+        return reader
 
     async def _caller(self, x: Exchange) -> Caller:
         if not self._auth:

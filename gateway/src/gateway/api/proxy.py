@@ -111,8 +111,8 @@ def call_of(
         token=token,
         request_id=x.request_id,
         client=x.client,
-        host=x.header(b"host"),
-        scheme=x.scope.get("scheme", "http"),
+        host=x.public[1],
+        scheme=x.public[0],
         trace=x.trace,
     )
     call = Call(service, x.method, x.target, headers, content, refused=lambda: x.refused)

@@ -60,6 +60,11 @@ API_SECURITY = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 """Headers put on every other answer: what a service returns is never run as a page."""
+SHARED_SECURITY = [
+    (name, b"cross-origin" if name == b"cross-origin-resource-policy" else value)
+    for name, value in API_SECURITY
+]
+"""The same for a medium that its address opens: whoever has that one may show it on a page of their own."""
 _NEVER_GIVEN = _NEVER_RETURNED.union(name for name, _ in (*PAGE_SECURITY, *API_SECURITY))
 
 

@@ -91,6 +91,8 @@ _OWN = (
     *_DOCS,
 )  # fmt: skip
 _API_ROOTS = frozenset({"v1", "api", "auth", "media", "audio", ".well-known"})
+MEDIA = "/media/{id}"
+"""The route of kept pictures and sounds."""
 _MEDIA = {"img": "image-gen", "aud": "tts", "upl": "vision"}
 _JOB = re.compile(
     r"/v1/jobs/job_(?:svc-)?(chat|image-gen|vision|translate|tts|rag)_[A-Za-z0-9-]{8,64}(/events)?"
@@ -157,7 +159,7 @@ def _by_prefix(path: str) -> Route | None:
 def _by_id(method: str, path: str) -> Route | None:
     if path.startswith("/media/"):
         service = _MEDIA.get(path[7:].partition("_")[0])
-        return Route(Kind.SERVICE, "/media/{id}", service, "") if service else None
+        return Route(Kind.SERVICE, MEDIA, service, "") if service else None
     return None
 
 

@@ -21,6 +21,7 @@ from gateway.engine.credentials import Credential, Credentials
 from gateway.engine.signer import Signer
 from servicekit.auth import Identity
 from servicekit.errors import Unauthorized
+from servicekit.signed import SignedPath
 
 T = TypeVar("T")
 _REMEMBER_S = 0.4
@@ -75,6 +76,17 @@ class Resolver:
         else:
             found = await self._look(bearer, self._credentials.find_key, bearer)
         return self._accept(bearer, *found)
+
+    async def by_address(self, signed: SignedPath) -> Caller:
+        """Return whose medium a signed path opens; raises Unauthorized. For reading that one path alone.
+
+        Looked up each time and apart from the others: what is remembered of a bearer opens everything.
+        """
+        credential_id = self._signer.permitted(signed)
+        found = await self.in_thread(self._credentials.find_by_id, credential_id)
+        if found is None:
+            raise Unauthorized("The key or login behind this address is not valid any more.")
+        return self.caller_for(found)
 
     async def by_cookie(self, secret: str) -> Caller:
         """Return whose session cookie this is, or raise Unauthorized."""

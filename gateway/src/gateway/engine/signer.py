@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.engine.credentials import Credential
 from servicekit import atomic
-from servicekit.auth import AUDIENCE, ISSUER
+from servicekit.auth import AUDIENCE, ISSUER, not_permitted
 from servicekit.errors import Unauthorized
+from servicekit.signed import AUDIENCE as MEDIA_AUDIENCE
+from servicekit.signed import SignedPath, claims_of
 
 _RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
@@ -65,6 +67,29 @@ class Signer:
             **({"admitted": True} if admitted else {}),
         }
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self.kid}), claims
+
+    def permit(self, credential_id: str, path: str, life_s: float) -> str:
+        """Return a token that opens the medium at `path` to whoever holds it, as long as the credential is good.
+
+        Anybody may come to see it, so it says of its owner nothing but the number of the credential.
+        """
+        claims = {
+            "iss": ISSUER,
+            "aud": MEDIA_AUDIENCE,
+            "cid": credential_id,
+            "path": path,
+            "exp": int(time.time()) + int(life_s),
+        }
+        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self.kid})
+
+    def permitted(self, signed: SignedPath) -> str:
+        """Return the number of the credential behind a token that opens a path; raises Unauthorized."""
+        try:
+            if jwt.get_unverified_header(signed.token).get("kid") != self.kid:
+                raise jwt.InvalidTokenError("of another key")
+            return str(claims_of(signed, self._public)["cid"])
+        except (jwt.PyJWTError, ValueError) as error:
+            raise not_permitted(error) from error
 
     def verify(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that this gateway signed and that is still good.

@@ -10,7 +10,9 @@ import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from servicekit import signed
 from servicekit.auth import AUDIENCE, ISSUER, Authenticator
+from servicekit.media import Links
 from servicekit.settings import ServiceSettings
 
 KID = "test"
@@ -26,6 +28,8 @@ class TestKeys:
         public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(self.private.public_key()))
         self._jwks = {"keys": [{**public, "kid": KID, "use": "sig", "alg": "EdDSA"}]}
         self._api_keys: dict[str, dict[str, Any]] = {}
+        self.suspended: set[str] = set()
+        """Users whose signed addresses do not count any more."""
 
     def token(self, user: str = "ana", role: str = "owner", **claims: Any) -> str:
         """Return an identity token for `user`, valid for a minute unless `claims` say otherwise."""
@@ -41,9 +45,32 @@ class TestKeys:
         self._api_keys[key] = {"sub": user, "name": user, "role": "member", "scopes": list(scopes)}
         return key
 
+    def media_token(self, path: str, user: str = "ana", **claims: Any) -> str:
+        """Return what opens the medium at `path`, as the gateway signs it for `user`."""
+        payload = {
+            "iss": ISSUER, "aud": signed.AUDIENCE, "cid": f"key_{user}", "path": path, "exp": int(time.time()) + 60,
+        }  # fmt: skip
+        return jwt.encode({**payload, **claims}, self.private, algorithm="EdDSA", headers={"kid": KID})
+
+    def links(self) -> Links:
+        """Return Links whose gateway is this object."""
+
+        def gateway(request: httpx.Request) -> httpx.Response:
+            bearer = request.headers["authorization"].partition(" ")[2]
+            known = self._api_keys.get(bearer) or jwt.decode(bearer, options={"verify_signature": False})
+            paths = json.loads(request.content)["paths"]
+            urls = [signed.with_token(path, self.media_token(path, known["sub"])) for path in paths]
+            return httpx.Response(200, json={"urls": urls, "expires_in": 60})
+
+        return Links("http://gateway", httpx.MockTransport(gateway))
+
     def headers(self, user: str = "ana", **claims: Any) -> dict[str, str]:
         """Return the Authorization header of `user`."""
         return {"Authorization": f"Bearer {self.token(user, **claims)}"}
+
+    def _owner_of(self, media_token: str) -> dict[str, Any] | None:
+        user = jwt.decode(media_token, options={"verify_signature": False})["cid"].removeprefix("key_")
+        return None if user in self.suspended else {"sub": user, "scopes": ["*"]}
 
     def authenticator(self, settings: ServiceSettings) -> Authenticator:
         """Return an Authenticator whose gateway is this object."""
@@ -51,7 +78,8 @@ class TestKeys:
         def gateway(request: httpx.Request) -> httpx.Response:
             if request.url.path.endswith("jwks.json"):
                 return httpx.Response(200, json=self._jwks)
-            claims = self._api_keys.get(json.loads(request.content).get("token"))
+            asked = json.loads(request.content)
+            claims = self._owner_of(asked["token"]) if "path" in asked else self._api_keys.get(asked["token"])
             return httpx.Response(200, json={"claims": claims}) if claims else httpx.Response(401, json={})
 
         return Authenticator(settings, httpx.Client(transport=httpx.MockTransport(gateway)))

@@ -29,6 +29,7 @@ def router(store: MediaStore) -> APIRouter:
     """Make `GET` and `DELETE /media/{id}` for `store`."""
     routes = APIRouter(tags=["media"])
 
+    @routes.head("/media/{item_id}", include_in_schema=False)
     @routes.get("/media/{item_id}", response_class=FileResponse)
     async def read_media(item_id: str, caller: Caller) -> FileResponse:
         """Read a picture or audio; Range requests are answered with 206."""

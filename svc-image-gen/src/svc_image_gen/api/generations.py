@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from servicekit.auth import Identity, identity_of
-from servicekit.media import MediaStore
+from servicekit.media import Links, MediaStore
 from svc_image_gen.api.orders import IdempotencyKey, Orders, accepted, wants_job
 from svc_image_gen.api.schemas import GenerationBody
 from svc_image_gen.domain.studio import Studio
 
 Caller = Annotated[Identity, Depends(identity_of)]
+_TOLD = ("id", "seed", "width", "height", "native_size")
 
 
-def router(studio: Studio, orders: Orders) -> APIRouter:
+def router(studio: Studio, orders: Orders, answers: Answers) -> APIRouter:
     """Return the routes of pictures."""
     routes = APIRouter(tags=["images"])
 
@@ -30,25 +32,35 @@ def router(studio: Studio, orders: Orders) -> APIRouter:
         job = await orders.place(spec, caller.user_id, idempotency_key)
         if wants_job(request):
             return accepted(job)
-        return await answered(
-            studio.media, caller.user_id, job.id, await orders.result(job), body.wants_base64
-        )
+        return await answers.told(caller, job.id, await orders.result(job), body.wants_base64)
 
     return routes
 
 
-async def answered(
-    media: MediaStore, owner: str, job_id: str, result: dict[str, Any], as_base64: bool
-) -> dict[str, Any]:
-    """Return what a job drew, as OpenAI's calls answer."""
-    pictures = [await _picture(media, picture, owner, as_base64) for picture in result["pictures"]]
-    told = {name: result[name] for name in ("created", "model", "device", "timing", "parameters")}
-    return told | {"data": pictures, "job_id": job_id}
+@dataclass(frozen=True)
+class Answers:
+    """Tell what was drawn as OpenAI's calls do."""
 
+    media: MediaStore
+    links: Links
 
-async def _picture(media: MediaStore, picture: dict[str, Any], owner: str, as_base64: bool) -> dict[str, Any]:
-    told = {name: picture[name] for name in ("id", "seed", "width", "height", "native_size")}
-    if not as_base64:
-        return told | {"url": picture["url"]}
-    content = await asyncio.to_thread(media.read, picture["id"], owner)
-    return told | {"b64_json": base64.b64encode(content).decode()}
+    async def told(
+        self, caller: Identity, job_id: str, result: dict[str, Any], as_base64: bool
+    ) -> dict[str, Any]:
+        """Return the answer: the pictures themselves, or addresses that open them for an hour."""
+        pictures = result["pictures"]
+        if as_base64:
+            contents = [await self._base64(picture["id"], caller.user_id) for picture in pictures]
+            where = [{"b64_json": content} for content in contents]
+        else:
+            urls = await self.links.absolute(caller, [picture["url"] for picture in pictures])
+            where = [{"url": url} for url in urls]
+        told = {name: result[name] for name in ("created", "model", "device", "timing", "parameters")}
+        data = [
+            {name: picture[name] for name in _TOLD} | at for picture, at in zip(pictures, where, strict=True)
+        ]
+        return told | {"data": data, "job_id": job_id}
+
+    async def _base64(self, picture_id: str, owner: str) -> str:
+        content = await asyncio.to_thread(self.media.read, picture_id, owner)
+        return base64.b64encode(content).decode()

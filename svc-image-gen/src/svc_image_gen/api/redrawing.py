@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from servicekit.auth import Identity, identity_of
-from svc_image_gen.api.generations import answered
+from svc_image_gen.api.generations import Answers
 from svc_image_gen.api.orders import IdempotencyKey, Orders, accepted, wants_job
 from svc_image_gen.api.schemas import EditBody, VariationBody
 from svc_image_gen.api.sources import Sent, form_of, read_form
@@ -17,7 +17,7 @@ from svc_image_gen.domain.studio import Studio
 Caller = Annotated[Identity, Depends(identity_of)]
 
 
-def router(studio: Studio, orders: Orders) -> APIRouter:
+def router(studio: Studio, orders: Orders, answers: Answers) -> APIRouter:
     """Return the routes of pictures that begin from others."""
     routes = APIRouter(tags=["images"])
 
@@ -32,9 +32,7 @@ def router(studio: Studio, orders: Orders) -> APIRouter:
         job = await orders.place(spec, caller.user_id, key)
         if wants_job(request):
             return accepted(job)
-        return await answered(
-            studio.media, caller.user_id, job.id, await orders.result(job), body.wants_base64
-        )
+        return await answers.told(caller, job.id, await orders.result(job), body.wants_base64)
 
     @routes.post("/v1/images/edits", response_model=None, openapi_extra=form_of(EditBody, "image", "mask"))
     async def edit(
