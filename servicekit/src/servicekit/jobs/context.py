@@ -70,10 +70,13 @@ class JobContext:
     def progress(self, step: int, total: int, message: str = "", preview_url: str | None = None) -> None:
         """Tell that `step` of `total` is done. Raises JobCancelled."""
         self.check_cancelled()
-        now = time.time()
-        if now - self._told_at < MIN_INTERVAL_S and step < total and self._told_at:
+        now, ticks = (
+            time.time(),
+            time.monotonic(),
+        )  # the clock may be set back, and then nothing would be told
+        if ticks - self._told_at < MIN_INTERVAL_S and step < total and self._told_at:
             return
-        self._told_at = now
+        self._told_at = ticks
         changes: dict[str, Any] = {"status": "running", "step": step, "total": total, "message": message}
         if preview_url is not None:
             changes["preview_url"] = preview_url

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 JobStatus = Literal["queued", "loading", "running", "completed", "failed", "cancelled"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+NEARLY = 99.0
+"""Percent that is told at most of a job that is not completed: the last step's work may come after it was told."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,12 @@ class Job:
     def percent(self) -> float:
         if self.status == "completed":
             return 100.0
-        return round(100.0 * min(self.step, self.total) / self.total, 1) if self.total else 0.0
+        return min(NEARLY, round(100.0 * self.step / self.total, 1)) if self.total else 0.0
 
     def eta_s(self, now: float | None = None) -> float | None:
         """Seconds left, by the pace since the first step; None while it cannot be told."""
         done = self.step - self.first_step
-        if self.final or self.first_step_at is None or done <= 0 or not self.total:
+        if self.final or self.first_step_at is None or done <= 0 or self.step >= self.total:
             return None
         pace_s = (self.updated_at - self.first_step_at) / done
         left_s = pace_s * (self.total - self.step) - ((now or time.time()) - self.updated_at)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Handler = Callable[[JobContext, dict[str, Any]], dict[str, Any]]
 #: A reader hears at least this often of a job that is not final (the promise is 2 s).
 HEARTBEAT_S = 1.5
+WRITE_AGAIN_S = 2.0
+"""Seconds after which the end of a job is written again that the database did not take: its disk may be full."""
 log = logging.getLogger(__name__)
 
 
@@ -196,6 +198,8 @@ class JobQueue:
             running = self._running.get(job_id)
         if running is not None:
             running.set()
+        else:  # a crash left it, and it is not resumed yet: whoever comes to it sees that it was cancelled
+            store.record(job_id, status="cancelled", message="Cancelled")
         self._running_runtime().cancel(job_id)
         self._notifier.publish(job_id)
         return self.get(job_id, owner)
@@ -284,15 +288,15 @@ class JobQueue:
                 stopping=self._stopping,
             )
             result = self._handlers[job.kind](context, job.payload)
-            self._record(job_id, status="completed", message="Done", result=result)
+            self._end(job_id, status="completed", message="Done", result=result)
         except JobCancelled:
-            self._record(job_id, status="cancelled", message="Cancelled")
+            self._end(job_id, status="cancelled", message="Cancelled")
         except Exception as exc:
             self._fail(job_id, exc)
         except BaseException:
             # DBOS's own "cancelled" is none of Exception, as is our JobInterrupted.
             if cancelled.is_set():
-                self._record(job_id, status="cancelled", message="Cancelled")
+                self._end(job_id, status="cancelled", message="Cancelled")
             raise
         finally:
             with self._lock:
@@ -309,8 +313,25 @@ class JobQueue:
             error = InternalError("The job failed by an internal error. The service's log says why.").body()[
                 "error"
             ]
-        self._record(job_id, status="failed", message=error["message"], error=error)
+        self._end(job_id, status="failed", message=error["message"], error=error)
         log_event(log, "job failed", level=logging.WARNING, job_id=job_id, code=error.get("code"))
+
+    def _end(self, job_id: str, **changes: Any) -> None:
+        """Write the end of a job, however long that takes: without it the job would count as running for ever.
+
+        Raises JobInterrupted when the process stops first; the next start runs the job again.
+        """
+        from sqlalchemy.exc import InterfaceError, OperationalError
+
+        while True:
+            try:
+                self._record(job_id, **changes)
+                return
+            except (OperationalError, InterfaceError) as error:  # the database is away, locked or full
+                reason = type(error).__name__
+                log_event(log, "job's end not written", level=logging.ERROR, job_id=job_id, reason=reason)
+                if self._stopping.wait(WRITE_AGAIN_S):
+                    raise JobInterrupted(job_id) from error
 
     def _record(self, job_id: str, **changes: Any) -> Job | None:
         job = self._opened().record(job_id, **changes)
