@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ from svc_chat.domain.tuning.runner import TuningRunner
 from svc_chat.domain.tuning.service import TuningService
 from svc_chat.engine.database import open_database
 from svc_chat.engine.history import Page
-from svc_chat.engine.tuning.base import TuningJob, Wishes
+from svc_chat.engine.tuning.base import PLAN, TuningJob, Wishes
 from svc_chat.engine.tuning.examples import Dialogue, Message, write_examples
 from svc_chat.engine.tuning.fake import FakeRoom, FakeTrainer
+from svc_chat.engine.tuning.folders import TrainingFolders
 from svc_chat.engine.tuning.models import TrainedModels
 from svc_chat.engine.tuning.planner import LocalPlanner
-from svc_chat.engine.tuning.recipe import CHECKPOINT_FILE, Recipe
+from svc_chat.engine.tuning.recipe import CHECKPOINT_FILE, EXAMPLES_FILE, HELD_OUT_FILE, RECIPE_FILE, Recipe
 from svc_chat.engine.tuning.store import SqlTuning
 from svc_chat.tuning_errors import TrainingResting
 
@@ -43,9 +45,18 @@ def planner(model: Path) -> LocalPlanner:
     return LocalPlanner(find, locate, threads=1)
 
 
-async def plan(model: Path, folder: Path, examples: list[Dialogue], done_steps: int = 0) -> int:
-    wishes = Wishes(epochs=4, batch=1)
-    planned = await planner(model).plan("tiny", examples, (), wishes, folder, done_steps)
+async def plan(model: Path, folder: Path, examples: list[Dialogue], done_steps: int | None = None) -> int:
+    """Plan a training in `folder`; or what joins the one there, that came to `done_steps`, and let it take that in."""
+    wishes, folders = Wishes(epochs=4, batch=1), TrainingFolders(folder.parent)
+    if done_steps is None:
+        planned = await planner(model).plan("tiny", examples, (), wishes, folder)
+    else:
+        new = folders.new_plan(folder.name)
+        planned = await planner(model).plan("tiny", examples, (), wishes, folders.of(new), folder, done_steps)
+        step, details = planned.from_step, {PLAN: new}
+        job = TuningJob(folder.name, "ana", "running", "tiny", "", 1.0, step=step, details=details)
+        await asyncio.to_thread(folders.take_in, job)
+    assert [path.name for path in folder.parent.glob("job*")] == ["job"]
     assert Recipe.read(folder).steps == planned.steps
     return planned.from_step
 
@@ -54,6 +65,7 @@ async def test_a_plan_that_joins_keeps_the_checkpoint_of_the_same_adapter_alone(
     tmp_path: Path, write_model: Callable[..., Path]
 ) -> None:
     folder, first = tmp_path / "job", write_model(tmp_path / "first.gguf", template=CHATML)
+    assert await plan(first, folder, [pair("a", "b")]) == 0
     assert await plan(first, folder, [pair("a", "b")], done_steps=3) == 0, "there is no checkpoint"
     (folder / CHECKPOINT_FILE).write_text("3")
     assert await plan(first, folder, [pair("a", "b"), pair("c", "d")], done_steps=3) == 3
@@ -61,6 +73,32 @@ async def test_a_plan_that_joins_keeps_the_checkpoint_of_the_same_adapter_alone(
     other = write_model(tmp_path / "other.gguf", template=CHATML)
     assert await plan(other, folder, [pair("a", "b")], done_steps=3) == 0
     assert not (folder / CHECKPOINT_FILE).exists()
+
+
+def test_what_was_interrupted_while_it_was_taken_in_is_taken_in_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders, copy, copied = TrainingFolders(tmp_path), shutil.copyfile, []
+    job = TuningJob("job", "ana", "running", "tiny", "", 1.0, details={PLAN: folders.new_plan("job")})
+    names = (EXAMPLES_FILE, HELD_OUT_FILE, RECIPE_FILE)
+    for folder, text in (folders.of("job"), "old"), (folders.of(job.details[PLAN]), "new"):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(text)
+
+    def dies(source: Path, target: Path) -> None:
+        copied.append(source)
+        if len(copied) == 3:
+            raise OSError("the end of the process")
+        copy(source, target)
+
+    monkeypatch.setattr("svc_chat.engine.tuning.folders.shutil.copyfile", dies)
+    with pytest.raises(OSError, match="the end"):
+        folders.take_in(job)
+    for _ in range(2):
+        folders.take_in(job)
+    assert [(folders.of("job") / name).read_text() for name in names] == ["new"] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["job"] and len(copied) == 6
 
 
 class Stubborn(FakeTrainer):

@@ -131,6 +131,7 @@ def test_an_answer_is_written_in_the_background_and_can_be_ended(stack: Stack, w
 def test_training_data_is_added(stack: Stack, way: str) -> None:
     with open_client(stack, way, "svc-chat") as client:
         answer = client.post("/train", json={"training_data": "A Oficina abre às nove."})
+    assert answer.status_code == 200, answer.text
     assert answer.json()["message"] == "Dados de treinamento adicionados com sucesso!"
 
 

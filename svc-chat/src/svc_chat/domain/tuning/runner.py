@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import fcntl
 import logging
-import shutil
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -20,7 +19,9 @@ from typing import IO, Any
 
 from servicekit.errors import ServiceError
 from servicekit.logs import log_event
+from servicekit.uninterrupted import uninterrupted
 from svc_chat.engine.tuning.base import Room, TrainedModel, Trainer, TuningJob, TuningStore
+from svc_chat.engine.tuning.folders import TrainingFolders
 from svc_chat.engine.tuning.models import TrainedModels
 
 TOLD_S = 1.0
@@ -31,8 +32,6 @@ MOST_ATTEMPTS = 5
 """Times that a child may end without a word before it came further."""
 UNENDED = ("queued", "running", "paused")
 """A process that is asked to rest, and perhaps to go on again, may just then have come to its end."""
-PLANNED_S = 600.0
-"""A folder younger than this may be that of a training which is being planned, and has no record yet."""
 STOP_S = 10.0
 """That a training gets to write a checkpoint when the service stops."""
 log = logging.getLogger(__name__)
@@ -54,6 +53,9 @@ class TuningRunner:
     ):
         self.trainer, self._room = trainer, room
         self._store, self._trained, self._folder = store, trained, folder
+        self._folders = TrainingFolders(folder)
+        self.starting = asyncio.Lock()
+        """While it is held no training begins, and what the store tells of one that waits stays so."""
         self._wake, self._changed = asyncio.Event(), asyncio.Event()
         self._working: asyncio.Task[None] | None = None
         self._current: tuple[str, asyncio.Event, asyncio.Task[bool]] | None = None
@@ -102,12 +104,12 @@ class TuningRunner:
             return True
         return bool((await asyncio.wait({self._current[2]}, timeout=within_s))[0])
 
-    def drop(self, job_id: str) -> None:
+    def drop(self, job: TuningJob) -> None:
         """End a training at once, if it runs, and remove what it had made."""
-        if self._current is not None and self._current[0] == job_id:
+        if self._current is not None and self._current[0] == job.id:
             self._current[2].cancel()
         else:
-            shutil.rmtree(self._folder / job_id, ignore_errors=True)
+            self._folders.remove_all(job)
 
     async def changed(self, within_s: float) -> bool:
         """Wait until some job changed; False after `within_s` seconds without."""
@@ -135,7 +137,7 @@ class TuningRunner:
         if not self._tidied:
             if not await asyncio.to_thread(self._own_folder):
                 return False
-            await asyncio.to_thread(self._tidy)
+            await asyncio.to_thread(self._folders.tidy, self._store)
             self._tidied = True
         job = await asyncio.to_thread(self._store.next)
         if job is None:
@@ -179,19 +181,21 @@ class TuningRunner:
 
     async def _run(self, job: TuningJob) -> None:
         message = "Training started" if job.status == "queued" else "Training goes on after an interruption"
-        begun = await self._record(
-            job.id,
-            message,
-            only_if=("queued", "running"),
-            status="running",
-            attempts=job.attempts + 1,
-            details={"waiting": None},
-        )
-        if begun is None:
-            return
-        stop = asyncio.Event()
-        reading = asyncio.create_task(self._follow(begun, stop))
-        self._current = (job.id, stop, reading)
+        async with self.starting:
+            begun = await self._record(
+                job.id,
+                message,
+                only_if=("queued", "running"),
+                as_of=job,  # what joined meanwhile may need more memory
+                status="running",
+                attempts=job.attempts + 1,
+                details={"waiting": None},
+            )
+            if begun is None:
+                return
+            stop = asyncio.Event()
+            reading = asyncio.create_task(self._follow(begun, stop))
+            self._current = (job.id, stop, reading)
         try:
             ended = await asyncio.shield(reading)
         except asyncio.CancelledError:
@@ -199,7 +203,7 @@ class TuningRunner:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
                 raise
-            await asyncio.to_thread(shutil.rmtree, self._folder / job.id, ignore_errors=True)
+            await asyncio.to_thread(self._folders.remove_all, begun)
             return
         except ServiceError:
             raise
@@ -214,7 +218,8 @@ class TuningRunner:
     async def _follow(self, job: TuningJob, stop: asyncio.Event) -> bool:
         """Write down what the child tells; False: it ended without its last word."""
         told = _Told(job.step, job.details.get("look", {}).get("step", -1))
-        async with aclosing(self.trainer.train(self._folder / job.id, stop)) as reports:
+        await uninterrupted(asyncio.to_thread(self._folders.take_in, job))
+        async with aclosing(self.trainer.train(self._folders.of(job.id), stop)) as reports:
             async for report in reports:
                 match report.get("kind"):
                     case "step":
@@ -319,7 +324,7 @@ class TuningRunner:
         )
         log_event(log, "training done", job_id=job.id, steps=report["step"], seconds=report["seconds"])
         await asyncio.to_thread(self._trained.refresh)
-        await asyncio.to_thread(self._keep_models_only, self._folder / job.id)
+        await asyncio.to_thread(self._folders.keep_models_only, job.id)
 
     async def _died(self, job_id: str) -> None:
         """A child ended without a word: another one goes on from its checkpoint, but not for ever."""
@@ -347,7 +352,7 @@ class TuningRunner:
             details={"error": error},
         )
         log_event(log, "training failed", level=logging.WARNING, job_id=job_id, code=code)
-        await asyncio.to_thread(self._keep_models_only, self._folder / job_id)
+        await asyncio.to_thread(self._folders.keep_models_only, job_id)
 
     async def _record(self, job_id: str, message: str, **changes: Any) -> TuningJob | None:
         job = await asyncio.to_thread(self._store.record, job_id, message, **changes)
@@ -367,27 +372,6 @@ class TuningRunner:
         except OSError:
             return False
         return True
-
-    def _tidy(self) -> None:
-        """Remove what a crash left between a folder and its record, and the texts of trainings that have ended."""
-        left = [folder for folder in self._folder.iterdir() if folder.is_dir() and _age_s(folder) > PLANNED_S]
-        known = self._store.folders()
-        for folder in left:
-            if folder.name not in known:
-                shutil.rmtree(folder, ignore_errors=True)
-        kept = {model.job_id for model in self._store.models()}
-        for job_id in self._store.folders(ended=True):
-            folder = self._folder / job_id
-            self._keep_models_only(folder) if job_id in kept else shutil.rmtree(folder, ignore_errors=True)
-
-    def _keep_models_only(self, folder: Path) -> None:
-        for path in folder.glob("*"):
-            if path.suffix != ".gguf":
-                path.unlink(missing_ok=True)
-
-
-def _age_s(folder: Path) -> float:
-    return time.time() - folder.stat().st_mtime
 
 
 class _Told:

@@ -6,10 +6,9 @@ Knows no HTTP and no tensors. The work itself is `runner.py`'s.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,14 @@ from typing import Any
 import orjson
 
 from servicekit.errors import BadRequest
+from servicekit.uninterrupted import uninterrupted
 from svc_chat.domain.tuning.reading import read_given, read_jsonl
 from svc_chat.domain.tuning.runner import TuningRunner
 from svc_chat.engine.history import Listing, Page
 from svc_chat.engine.tuning.base import (
     JOINABLE,
+    PLAN,
+    Planned,
     Planner,
     Status,
     TrainedModel,
@@ -33,6 +35,7 @@ from svc_chat.engine.tuning.base import (
     Wishes,
 )
 from svc_chat.engine.tuning.examples import Example
+from svc_chat.engine.tuning.folders import TrainingFolders
 from svc_chat.engine.tuning.models import TrainedModels
 from svc_chat.tuning_errors import JobEnded, TrainingNotInstalled, TrainingResting
 
@@ -73,7 +76,11 @@ class TuningService:
     ):
         self.store, self.runner = store, runner
         self._planner, self._files, self._trained = planner, files, trained
-        self._folder, self._train_base, self._most_waiting = folder, train_base, most_waiting
+        self._folders, self._train_base, self._most_waiting = (
+            TrainingFolders(folder),
+            train_base,
+            most_waiting,
+        )
         self._adding = asyncio.Lock()
 
     async def create(self, owner: str, order: Order) -> TuningJob:
@@ -98,21 +105,28 @@ class TuningService:
             "suffix": order.suffix,
             "wishes": vars(order.wishes),
         }
-        return await self._queue(owner, "file", base, order.suffix, examples, held_out, order.wishes, details)
+        queuing = self._queue(owner, "file", base, order.suffix, examples, held_out, order.wishes, details)
+        return await uninterrupted(queuing)
 
     async def train(self, owner: str, given: Any) -> tuple[TrainingText, TuningJob]:
         """Keep what `/train` was given and begin a training of all texts that this owner gave so far.
 
         A training of theirs that waits for its turn, or is paused, takes the new text in; there is no second one. It
-        goes on from its checkpoint. One that is paused stays so: only who paused it says when it goes on.
+        goes on from its checkpoint. One that is paused stays so: only who paused it says when it goes on. A caller that
+        leaves has given the text all the same.
 
         Raises: as `create`; TrainingResting.
         """
         self._check_installed()
         await asyncio.to_thread(read_given, given)
         base = await self._planner.base(self._train_base or None, owner)
-        if (joined := await asyncio.to_thread(self.store.joinable, owner, "train")) is not None:
+        async with self.runner.starting:  # one that is just beginning rests nowhere
+            joined = await asyncio.to_thread(self.store.joinable, owner, "train")
+        if joined is not None:
             await self.runner.at_rest(joined.id, REST_S)
+        return await uninterrupted(self._take_in(owner, base, given))
+
+    async def _take_in(self, owner: str, base: str, given: Any) -> tuple[TrainingText, TuningJob]:
         async with self._adding:
             texts = await asyncio.to_thread(self.store.texts, owner)
             text = given if isinstance(given, str) else orjson.dumps(given).decode()
@@ -124,7 +138,9 @@ class TuningService:
                     param="training_data",
                 )
             examples = await asyncio.to_thread(_all_examples, [*(kept.text for kept in texts), text])
-            job = await self._begin_train(owner, base, examples)
+            job = await self._joined(owner, base, examples)
+            if job is None:
+                job = await self._queue(owner, "train", base, "train", examples, (), Wishes(), {})
             return await asyncio.to_thread(self.store.add_text, owner, text), job
 
     async def delete_text(self, owner: str, text_id: str) -> None:
@@ -139,7 +155,7 @@ class TuningService:
         """End a training; raises NotFound, JobEnded."""
         changed = await self._change(owner, job_id, "cancelled", "Cancelled", ("queued", "running", "paused"))
         await asyncio.to_thread(self._trained.refresh)
-        self.runner.drop(job_id)
+        self.runner.drop(changed)
         return changed
 
     async def pause(self, owner: str, job_id: str) -> TuningJob:
@@ -196,25 +212,43 @@ class TuningService:
         for one in gone:
             await asyncio.to_thread(self._trained.path(one).unlink, missing_ok=True)
 
-    async def _begin_train(self, owner: str, base: str, examples: Sequence[Example]) -> TuningJob:
-        joined = await asyncio.to_thread(self.store.joinable, owner, "train")
-        if joined is None or joined.base != base:
-            return await self._queue(owner, "train", base, "train", examples, (), Wishes(), {})
-        if not await self.runner.at_rest(joined.id, 0):
-            raise TrainingResting(joined.id)
-        planned = await self._planner.plan(
-            base, examples, (), Wishes(), self._folder / joined.id, joined.step
-        )
-        taken = await asyncio.to_thread(
-            self.store.record,
-            joined.id,
-            f"{len(examples)} examples now",
-            only_if=JOINABLE,
-            step=planned.from_step,
-            steps=planned.steps,
-            details={**planned.details, "look": {}},  # what is held out is another now
-        )
-        return taken or await self._queue(owner, "train", base, "train", examples, (), Wishes(), {})
+    async def _joined(self, owner: str, base: str, examples: Sequence[Example]) -> TuningJob | None:
+        """Let all texts join the owner's training that waits or is paused; None when there is none that takes them.
+
+        It does not begin while they are planned. If it began in another process, or was cancelled, it reads what it
+        had: they are in a folder of their own, which goes again.
+        """
+        async with self.runner.starting:
+            joined = await asyncio.to_thread(self.store.joinable, owner, "train")
+            if joined is None or joined.base != base:
+                return None
+            if not await self.runner.at_rest(joined.id, 0):
+                raise TrainingResting(joined.id)
+            plan = self._folders.new_plan(joined.id)
+            own, new = self._folders.of(joined.id), self._folders.of(plan)
+            planning = self._planner.plan(base, examples, (), Wishes(), new, own, joined.step)
+            planned = await self._whole(plan, planning)
+            taken = await asyncio.to_thread(
+                self.store.record,
+                joined.id,
+                f"{len(examples)} examples now",
+                only_if=JOINABLE,
+                as_of=joined,
+                step=planned.from_step,
+                steps=planned.steps,
+                details={**planned.details, "look": {}, PLAN: plan},  # what is held out is another now
+            )
+            outdated = plan if taken is None else joined.details.get(PLAN)
+            await asyncio.to_thread(self._folders.remove, outdated)
+            return taken
+
+    async def _whole(self, name: str, planning: Awaitable[Planned]) -> Planned:
+        """Return what is planned into the folder `name`; nothing of it stays if that is refused."""
+        try:
+            return await planning
+        except Exception:
+            await asyncio.to_thread(self._folders.remove, name)
+            raise
 
     async def _queue(
         self,
@@ -229,8 +263,8 @@ class TuningService:
     ) -> TuningJob:
         number = uuid.uuid4().hex
         job_id = f"ftjob-{number[:24]}"
-        folder = self._folder / job_id
-        planned = await self._planner.plan(base, examples, held_out, wishes, folder)
+        planning = self._planner.plan(base, examples, held_out, wishes, self._folders.of(job_id))
+        planned = await self._whole(job_id, planning)
         job = TuningJob(
             job_id,
             owner,
@@ -244,8 +278,8 @@ class TuningService:
         )
         try:
             await asyncio.to_thread(self.store.add, job, self._most_waiting)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+        except Exception:
+            await asyncio.to_thread(self._folders.remove, job_id)
             raise
         self.runner.wake()
         return job
@@ -258,9 +292,10 @@ class TuningService:
     ) -> TuningJob:
         job = await self.get(owner, job_id)
         finished: dict[str, Any] = {"finished_at": time.time()} if status == "cancelled" else {}
-        changed = await asyncio.to_thread(
-            self.store.record, job_id, message, only_if=only_if, status=status, **finished
-        )
+        async with self.runner.starting:  # one that is just beginning would not hear of it
+            changed = await asyncio.to_thread(
+                self.store.record, job_id, message, only_if=only_if, status=status, **finished
+            )
         if changed is None:
             now = await self.get(owner, job.id)
             raise JobEnded(

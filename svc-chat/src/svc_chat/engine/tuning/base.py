@@ -18,6 +18,8 @@ Status = Literal["queued", "running", "paused", "succeeded", "failed", "cancelle
 FINAL = ("succeeded", "failed", "cancelled")
 WAITING = ("queued",)
 JOINABLE = (*WAITING, "paused")
+PLAN = "plan"
+"""Key of a job's details that names the folder of what joined it; see `folders.py`."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,14 @@ class TuningStore(Protocol):
         level: str = "info",
         data: Mapping[str, Any] | None = None,
         only_if: Sequence[str] = (),
+        as_of: TuningJob | None = None,
         models: Sequence[TrainedModel] = (),
         **changes: Any,
     ) -> TuningJob | None:
         """Change a job, keep the models that it made and an event (if there is a message), all or nothing.
 
-        None: its status is none of `only_if`, or it is gone, and nothing was changed.
+        None: its status is none of `only_if`, it is gone, or since it was read as `as_of` it came further or something
+        joined it; then nothing was changed.
         """
         ...
 
@@ -140,7 +144,7 @@ class TuningStore(Protocol):
         ...
 
     def folders(self, *, ended: bool = False) -> set[str]:
-        """Return the ids of all jobs, or of those that have ended."""
+        """Return the ids of all jobs with what joined those that have not ended, or the ids of those that have."""
         ...
 
     def add_text(self, owner: str, text: str) -> TrainingText:
@@ -204,11 +208,13 @@ class Planner(Protocol):
         held_out: Sequence[Example],
         wishes: Wishes,
         folder: Path,
+        joins: Path | None = None,
         done_steps: int = 0,
     ) -> Planned:
-        """Write a training into `folder`, replacing one that waits there.
+        """Write a training into `folder`, which is new.
 
-        One that had come to `done_steps` goes on from its checkpoint, for as many more steps as the examples need.
+        What is to join the training in `joins`, which had come to `done_steps`, goes on from its checkpoint, for as
+        many more steps as the examples need. Nothing there is touched.
 
         Raises:
             TrainingTooLarge: it does not fit this machine.

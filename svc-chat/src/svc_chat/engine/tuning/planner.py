@@ -55,12 +55,13 @@ class LocalPlanner:
         held_out: Sequence[Example],
         wishes: Wishes,
         folder: Path,
+        joins: Path | None = None,
         done_steps: int = 0,
     ) -> Planned:
         """Write a training into `folder`; raises TrainingTooLarge, ModelNotFound, NotTrainable. See Planner."""
         path, header = await self._header(base)
         return await asyncio.to_thread(
-            self._plan, base, path, header, list(examples), list(held_out), wishes, folder, done_steps
+            self._plan, base, path, header, list(examples), list(held_out), wishes, folder, joins, done_steps
         )
 
     def _plan(
@@ -72,6 +73,7 @@ class LocalPlanner:
         held_out: list[Example],
         wishes: Wishes,
         folder: Path,
+        joins: Path | None,
         done_steps: int,
     ) -> Planned:
         if not held_out and len(examples) >= HELD_OUT_FROM:
@@ -88,7 +90,7 @@ class LocalPlanner:
             seed=wishes.seed,
         )
         epochs = max(1, round(recipe.steps * recipe.batch / len(examples)))
-        from_step = done_steps if _continues(folder, recipe) else 0
+        from_step = done_steps if joins is not None and _continues(joins, recipe) else 0
         recipe = replace(recipe, steps=from_step + recipe.steps)
         folder.parent.mkdir(parents=True, exist_ok=True)
         most = recipe.context_tokens
@@ -96,10 +98,7 @@ class LocalPlanner:
         general = largest_batch(read_examples(REHEARSAL), recipe.rehearsal, most)
         need = estimate(header, recipe, (own, general))
         check_fits(need, folder.parent)
-        folder.mkdir(exist_ok=True)
-        if not from_step:
-            (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
-        (folder / HELD_OUT_FILE).unlink(missing_ok=True)
+        folder.mkdir()
         if held_out:
             write_examples(folder / HELD_OUT_FILE, held_out)
         write_examples(folder / EXAMPLES_FILE, examples)

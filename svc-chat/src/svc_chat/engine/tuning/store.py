@@ -18,6 +18,7 @@ from svc_chat.engine.tables import TRAINING
 from svc_chat.engine.tuning.base import (
     FINAL,
     JOINABLE,
+    PLAN,
     WAITING,
     TrainedModel,
     TrainingText,
@@ -96,6 +97,7 @@ class SqlTuning:
         level: str = "info",
         data: Mapping[str, Any] | None = None,
         only_if: Sequence[str] = (),
+        as_of: TuningJob | None = None,
         models: Sequence[TrainedModel] = (),
         **changes: Any,
     ) -> TuningJob | None:
@@ -104,6 +106,8 @@ class SqlTuning:
         with writing(self._database, through_power_loss=bool(models) or "status" in changes) as connection:
             row = connection.execute(select(TUNING_JOBS).where(where)).first()
             if row is None or (only_if and row.status not in only_if):
+                return None
+            if as_of is not None and _plan(_job(row)) != _plan(as_of):
                 return None
             if "details" in changes:
                 merged = {**orjson.loads(row.details), **changes["details"]}
@@ -160,12 +164,14 @@ class SqlTuning:
         return _model(row)
 
     def folders(self, *, ended: bool = False) -> set[str]:
-        """Return the ids of all jobs, or of those that have ended."""
-        query = select(TUNING_JOBS.c.id)
+        """Return the ids of all jobs with what joined those that have not ended, or the ids of those that have."""
+        query = select(TUNING_JOBS)
         if ended:
             query = query.where(TUNING_JOBS.c.status.in_(FINAL))
         with reading(self._database) as connection:
-            return set(connection.execute(query).scalars())
+            jobs = [_job(row) for row in connection.execute(query)]
+        joined = {str(job.details[PLAN]) for job in jobs if not job.final and job.details.get(PLAN)}
+        return {job.id for job in jobs} | joined
 
     def add_text(self, owner: str, text: str) -> TrainingText:
         """Keep a text."""
@@ -208,6 +214,11 @@ def _add_event(
 def _job(row: Row[Any]) -> TuningJob:
     found = {name: value for name, value in row._mapping.items() if name != "events"}
     return TuningJob(**{**found, "details": orjson.loads(row.details)})
+
+
+def _plan(job: TuningJob) -> tuple[int, Any]:
+    """Return what changes when a job came further, or when something joined it."""
+    return job.step, job.details.get(PLAN)
 
 
 def _event(row: Row[Any]) -> TuningEvent:
