@@ -99,6 +99,7 @@ const ROUTES = [
   ...chatRoutes(json, fail),
   ...trainingRoutes(json, fail, MODELS),
   ["POST /v1/images/generations", (body, res) => json(res, makeJob("image", body.steps ?? 8, (job) => ({ prompt: body.prompt, pictures: [{ id: `img_${job.id.slice(-8)}`, url: `/media/img_${job.id.slice(-8)}`, seed: 42, width: 256, height: 256 }], parameters: { steps: body.steps ?? 8, guidance_scale: 7.5 }, model: "scenes-diffusion", device: "cpu" })), 202)],
+  ["POST /v1/images/(edits|variations)", (_, res) => json(res, makeJob("image", 8, (job) => ({ prompt: "", pictures: [{ id: `img_${job.id.slice(-8)}`, url: `/media/img_${job.id.slice(-8)}`, seed: 42, width: 256, height: 256 }], parameters: { steps: 8, guidance_scale: 7.5, source: "/media/img_source", strength: 0.8 }, model: "scenes-diffusion", device: "cpu" })), 202)],
   ["POST /v1/vision/detections", (_, res) => json(res, { detections: [{ label: "red circle", score: 0.98, box: [78, 78, 178, 178] }, { label: "yellow star", score: 0.71, box: [10, 20, 60, 70] }], width: 256, height: 256 })],
   ["POST /v1/vision/classifications", (_, res) => json(res, { classifications: [{ label: "circle", score: 0.93 }, { label: "ring", score: 0.05 }, { label: "star", score: 0.02 }] })],
   ["POST /v1/vision/questions", (body, res) => json(res, { answer: "A red circle.", question: body.question ?? "?", model: "SmolVLM-256M-Instruct" })],

@@ -1,19 +1,10 @@
 /** Owns the form that asks for a picture. */
-import { Button, Collapse, Group, NumberInput, Select, SimpleGrid, Stack, Textarea, UnstyledButton } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import type { FormEvent, KeyboardEvent } from "react";
+import { Button, Stack, Textarea } from "@mantine/core";
+import type { FormEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { modelsFor, useModels } from "@/shared/api/models";
-import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
 import { Icon } from "@/shared/components/Icon";
-import type { Model } from "@/shared/api/types";
-import { decimalMark, formatNumber } from "@/shared/format";
-import type { Drawing } from "./imageJobs";
-import { offered, withModel } from "./options";
-
-const SIZES = ["64x64", "128x128", "256x256", "512x512", "768x768", "512x768", "768x512", "1024x1024"];
-/** Fields of a row stay in line when one of them has a description. */
-const BELOW: ("label" | "input" | "description" | "error")[] = ["label", "input", "description", "error"];
+import { Advanced, onEnter } from "./Advanced";
+import type { Drawing } from "./orders";
 
 interface Props {
   drawing: Drawing;
@@ -24,69 +15,16 @@ interface Props {
 
 export function DrawForm({ drawing, busy, onChange, onDraw }: Props) {
   const { t } = useTranslation();
-  const [opened, advanced] = useDisclosure(false);
-  const models = modelsFor(useModels().data, "image");
-  const model = models.find((one) => one.id === drawing.model) ?? models[0];
   const submit = (event: FormEvent) => { event.preventDefault(); onDraw(); };
-  const keyDown = (event: KeyboardEvent) => {
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
-    event.preventDefault();
-    onDraw();
-  };
   return (
     <form onSubmit={submit} className="card">
       <Stack gap="sm">
         <Textarea label={t("images.prompt")} placeholder={t("images.promptHint")} autosize minRows={2} maxRows={6} value={drawing.prompt}
-          onKeyDown={keyDown} onChange={(event) => onChange({ ...drawing, prompt: event.target.value })} />
-        <Group justify="space-between" gap="sm">
-          <Group gap="sm">
-            <UnstyledButton className="text-button" onClick={advanced.toggle} aria-expanded={opened}><Icon name="settings" size={16} />{t("images.advanced")}</UnstyledButton>
-            {model?.builtin && <BuiltinBadge />}
-          </Group>
+          onKeyDown={onEnter(onDraw)} onChange={(event) => onChange({ ...drawing, prompt: event.target.value })} />
+        <Advanced drawing={drawing} onChange={onChange} way="draw">
           <Button type="submit" loading={busy} disabled={!drawing.prompt.trim()} leftSection={<Icon name="sparkle" />}>{t("images.draw")}</Button>
-        </Group>
-        <Collapse expanded={opened}>
-          <Advanced drawing={drawing} onChange={onChange} models={models.map((one) => one.id)} model={model} />
-        </Collapse>
+        </Advanced>
       </Stack>
     </form>
-  );
-}
-
-interface AdvancedProps {
-  drawing: Drawing;
-  onChange: (drawing: Drawing) => void;
-  models: string[];
-  model: Model | undefined;
-}
-
-function Advanced({ drawing, onChange, models, model }: AdvancedProps) {
-  const { t, i18n } = useTranslation();
-  const number = (value: string | number) => (typeof value === "number" ? value : null);
-  const { steps, guidance, size, negative, decoders } = offered(model, drawing.guidance);
-  const shown = (value: string | number) => (typeof value === "number" ? formatNumber(value, i18n.language, 2) : value);
-  const automatic = (value: string | number | null) => (value === null ? t("common.automatic") : `${t("common.automatic")} (${shown(value)})`);
-  return (
-    <Stack gap="sm">
-      {negative !== "no" && (
-        <Textarea label={t("images.negative")} description={negative === "unheeded" ? t("images.unheeded") : undefined} autosize minRows={1} maxRows={4}
-          disabled={negative === "unheeded"} value={drawing.negativePrompt} onChange={(event) => onChange({ ...drawing, negativePrompt: event.target.value })} />
-      )}
-      <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} spacing="sm">
-        <Select label={t("images.model")} allowDeselect={false} data={models} value={model?.id ?? null} onChange={(value) => onChange(withModel(drawing, value))} />
-        <Select label={t("images.size")} allowDeselect={false} data={[{ value: "auto", label: size ? `${size} (${t("common.automatic")})` : t("common.automatic") }, ...SIZES]} value={drawing.size} onChange={(value) => onChange({ ...drawing, size: value ?? drawing.size })} />
-        <NumberInput label={t("images.steps")} placeholder={automatic(steps.usual)} min={steps.minimum} max={steps.maximum} allowDecimal={false} value={drawing.steps ?? ""}
-          description={steps.good ? t("images.goodSteps", { from: steps.good[0], to: steps.good[1] }) : undefined} inputWrapperOrder={BELOW}
-          onChange={(value) => onChange({ ...drawing, steps: number(value) })} />
-        <NumberInput label={t("images.guidance")} placeholder={automatic(guidance.usual)} min={guidance.minimum} max={guidance.maximum} step={0.5} decimalSeparator={decimalMark(i18n.language)} value={drawing.guidance ?? ""}
-          onChange={(value) => onChange({ ...drawing, guidance: number(value) })} />
-        <NumberInput label={t("images.seed")} placeholder={t("images.random")} min={0} max={4294967295} allowDecimal={false} value={drawing.seed ?? ""}
-          onChange={(value) => onChange({ ...drawing, seed: number(value) })} />
-        {decoders.length > 1 && (
-          <Select label={t("images.parameter.decoder")} clearable placeholder={automatic(t(`images.decoder.${decoders[0]}`))} value={drawing.decoder}
-            data={decoders.map((value) => ({ value, label: t(`images.decoder.${value}`) }))} onChange={(value) => onChange({ ...drawing, decoder: value })} />
-        )}
-      </SimpleGrid>
-    </Stack>
   );
 }

@@ -8,6 +8,7 @@ import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { downloadUrl } from "@/shared/download";
 import { formatDate, formatNumber } from "@/shared/format";
+import { Compared } from "./Compared";
 import type { Picture } from "./imageJobs";
 
 interface GalleryProps {
@@ -18,12 +19,14 @@ interface GalleryProps {
 
 export function Gallery({ pictures, onOpen, onMissing }: GalleryProps) {
   const { t } = useTranslation();
+  // Variations need no text.
+  const title = ({ prompt, sourceUrl }: Picture) => prompt || (sourceUrl ? t("images.variation") : t("images.picture"));
   return (
     <div className="gallery">
       {pictures.map((picture) => (
-        <UnstyledButton key={picture.id} className="gallery-item" onClick={() => onOpen(picture)} aria-label={t("images.open", { prompt: picture.prompt })}>
-          <img src={picture.url} alt={picture.prompt || t("images.picture")} loading="lazy" onError={() => onMissing(picture.id)} />
-          {picture.prompt && <span>{picture.prompt}</span>}
+        <UnstyledButton key={picture.id} className="gallery-item" onClick={() => onOpen(picture)} aria-label={t("images.open", { prompt: title(picture) })}>
+          <img src={picture.url} alt={title(picture)} loading="lazy" onError={() => onMissing(picture.id)} />
+          <span>{title(picture)}</span>
         </UnstyledButton>
       ))}
     </div>
@@ -35,9 +38,11 @@ interface LightboxProps {
   onClose: () => void;
   onDeleted: (id: string) => void;
   onReuse: (picture: Picture) => void;
+  /** Begin from the picture; rejects when it cannot be read. */
+  onEdit: (picture: Picture) => Promise<void>;
 }
 
-export function Lightbox({ picture, onClose, onDeleted, onReuse }: LightboxProps) {
+export function Lightbox({ picture, onClose, onDeleted, onReuse, onEdit }: LightboxProps) {
   const { t, i18n } = useTranslation();
   const remove = useMutation({
     mutationFn: async (id: string) => {
@@ -49,22 +54,28 @@ export function Lightbox({ picture, onClose, onDeleted, onReuse }: LightboxProps
     },
     onSuccess: (id) => { onDeleted(id); onClose(); },
   });
-  const close = () => { remove.reset(); onClose(); };
+  const edit = useMutation({ mutationFn: onEdit });
+  const failed = remove.error ?? edit.error;
+  const close = () => { remove.reset(); edit.reset(); onClose(); };
   return (
     <Modal opened={picture !== null} onClose={close} size="lg" title={t("images.picture")} closeButtonProps={{ "aria-label": t("common.close") }}>
       {picture && (
         <>
-          <img className="lightbox" src={picture.url} alt={picture.prompt || t("images.picture")} />
+          {picture.sourceUrl ? <Compared sourceUrl={picture.sourceUrl} pictures={[picture]} />
+            : <img className="lightbox" src={picture.url} alt={picture.prompt || t("images.picture")} />}
           <Text mt="md" fw={500} className="wrap">{picture.prompt}</Text>
           <Text size="xs" c="dimmed">{formatDate(picture.createdAt, i18n.language)}</Text>
           <Parameters parameters={picture.parameters} />
-          {remove.error && <ErrorNotice error={remove.error} />}
+          {failed && <ErrorNotice error={failed} />}
           <Group mt="md" gap="xs">
             <Button leftSection={<Icon name="download" size={16} />} onClick={() => downloadUrl(picture.url, `${picture.id}.png`)}>{t("common.download")}</Button>
-            <Button variant="default" leftSection={<Icon name="refresh" size={16} />} onClick={() => onReuse(picture)}>{t("images.reuse")}</Button>
-            <Copier value={picture.prompt}>
-              {({ copied, copy }) => <Button variant="default" leftSection={<Icon name="copy" size={16} />} onClick={copy}>{copied ? t("common.copied") : t("images.copyPrompt")}</Button>}
-            </Copier>
+            <Button variant="default" leftSection={<Icon name="edit" size={16} />} loading={edit.isPending} onClick={() => edit.mutate(picture)}>{t("images.editThis")}</Button>
+            {picture.prompt && <Button variant="default" leftSection={<Icon name="refresh" size={16} />} onClick={() => onReuse(picture)}>{t("images.reuse")}</Button>}
+            {picture.prompt && (
+              <Copier value={picture.prompt}>
+                {({ copied, copy }) => <Button variant="default" leftSection={<Icon name="copy" size={16} />} onClick={copy}>{copied ? t("common.copied") : t("images.copyPrompt")}</Button>}
+              </Copier>
+            )}
             <Button ml="auto" variant="subtle" color="red" leftSection={<Icon name="trash" size={16} />} loading={remove.isPending} onClick={() => remove.mutate(picture.id)}>{t("common.delete")}</Button>
           </Group>
         </>

@@ -1,52 +1,85 @@
-/** Owns the images tab: ask, watch, look. */
-import { Stack } from "@mantine/core";
+/** Owns the images tab: ask, watch, look, go on from what came. */
+import { SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Page } from "@/shared/components/Page";
+import { Compared } from "./Compared";
 import { DrawForm } from "./DrawForm";
 import { Gallery, Lightbox } from "./Gallery";
-import { useDraw, useHidden, useImageJobs, type Drawing, type Picture } from "./imageJobs";
+import { fileOf, useHidden, useImageJobs, useOrder, type Picture } from "./imageJobs";
+import { NO_MASK } from "./mask";
+import { drawOrder, redrawOrder, type Drawing, type Redrawing, type Way } from "./orders";
+import { RedrawForm } from "./RedrawForm";
 import { RunningJob } from "./RunningJob";
 
 const EMPTY: Drawing = { prompt: "", negativePrompt: "", size: "auto", steps: null, guidance: null, seed: null, model: null, decoder: null };
+const NO_SOURCE: Redrawing = { source: null, size: null, mask: NO_MASK, strength: null, count: 1 };
+const WAYS: Way[] = ["draw", "edit", "vary"];
 
-export default function ImagesTab() {
+export default function ImagesTab({ active }: { active: boolean }) {
   const { t } = useTranslation();
+  const [way, setWay] = useState<Way>("draw");
   const [drawing, setDrawing] = useState(EMPTY);
+  const [redrawing, setRedrawing] = useState(NO_SOURCE);
   const [opened, setOpened] = useState<Picture | null>(null);
   const [failed, setFailed] = useState<unknown>(null);
   const { hidden, hide } = useHidden();
   const { query, running, pictures } = useImageJobs();
-  const draw = useDraw();
+  const order = useOrder();
   const shown = pictures.filter((picture) => !hidden.includes(picture.id));
   const start = () => {
-    if (!drawing.prompt.trim() || draw.isPending) return;
+    if (order.isPending) return;
     setFailed(null);
-    draw.mutate(drawing);
+    order.mutate(way === "draw" ? drawOrder(drawing) : redrawOrder(way, drawing, redrawing));
   };
+  const choose = (next: Way) => { order.reset(); setWay(next); };
   const reuse = (picture: Picture) => {
     setDrawing({ ...drawing, prompt: picture.prompt });
     setOpened(null);
   };
+  const edit = async (picture: Picture) => {
+    const source = await fileOf(picture);
+    setRedrawing({ ...redrawing, source, size: null, mask: NO_MASK });
+    choose(way === "draw" ? "edit" : way);
+    setOpened(null);
+  };
   const examples = t("images.examples", { returnObjects: true }) as unknown as string[];
-  const empty = shown.length === 0 && running.length === 0 && !query.isPending && !query.isError;
+  const empty = way === "draw" && shown.length === 0 && running.length === 0 && !query.isPending && !query.isError;
+  const busy = order.isPending;
   return (
     <Page title={t("tabs.images")} text={t("images.text")}>
       <Stack gap="md">
-        <DrawForm drawing={drawing} busy={draw.isPending} onChange={setDrawing} onDraw={start} />
-        {draw.error && <ErrorNotice error={draw.error} onRetry={start} />}
+        <SegmentedControl className="ways" value={way} onChange={(value) => choose(value as Way)} aria-label={t("images.ways")}
+          data={WAYS.map((value) => ({ value, label: t(`images.way.${value}`) }))} />
+        {way === "draw" ? <DrawForm drawing={drawing} busy={busy} onChange={setDrawing} onDraw={() => drawing.prompt.trim() && start()} />
+          : <RedrawForm way={way} drawing={drawing} redrawing={redrawing} busy={busy} active={active} onDrawing={setDrawing} onRedrawing={setRedrawing} onSend={start} />}
+        {order.error && <ErrorNotice error={order.error} onRetry={start} />}
         {failed !== null && <ErrorNotice error={failed} onClose={() => setFailed(null)} />}
         {query.error && <ErrorNotice error={query.error} onRetry={() => void query.refetch()} />}
         {running.map((job) => <RunningJob key={job.id} job={job} onFailed={setFailed} />)}
+        {way !== "draw" && <Result pictures={shown.filter(({ jobId }) => jobId === order.data?.id)} onOpen={setOpened} />}
         {empty && (
           <EmptyState icon="images" title={t("images.emptyTitle")} text={t("images.emptyText")} examples={examples}
             onExample={(prompt) => setDrawing({ ...drawing, prompt })} />
         )}
         <Gallery pictures={shown} onOpen={setOpened} onMissing={hide} />
       </Stack>
-      <Lightbox picture={opened} onClose={() => setOpened(null)} onDeleted={hide} onReuse={reuse} />
+      <Lightbox picture={opened} onClose={() => setOpened(null)} onDeleted={hide} onReuse={reuse} onEdit={edit} />
     </Page>
+  );
+}
+
+/** What came of the last change or variation, beside what it began from. */
+function Result({ pictures, onOpen }: { pictures: Picture[]; onOpen: (picture: Picture) => void }) {
+  const { t } = useTranslation();
+  const [first] = pictures;
+  if (!first?.sourceUrl) return null;
+  return (
+    <section className="card" aria-label={t("images.result")} aria-live="polite">
+      <Text size="sm" fw={600} mb="xs">{t("images.result")}</Text>
+      <Compared sourceUrl={first.sourceUrl} pictures={pictures} onOpen={onOpen} />
+    </section>
   );
 }

@@ -1,57 +1,33 @@
 /** Owns drawing: the request, the jobs that run, the pictures that are done. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
-import { api } from "@/shared/api/client";
+import { api, request } from "@/shared/api/client";
 import { isFinal, useJobs } from "@/shared/api/jobs";
 import type { Job } from "@/shared/api/types";
 import { load, save } from "@/shared/storage";
-
-export interface Drawing {
-  prompt: string;
-  negativePrompt: string;
-  size: string;
-  steps: number | null;
-  guidance: number | null;
-  seed: number | null;
-  model: string | null;
-  /** What makes the finished picture; null: what the service is told to. */
-  decoder: string | null;
-}
+import type { Order } from "./orders";
 
 export interface Picture {
   id: string;
+  jobId: string;
   url: string;
   prompt: string;
+  /** Where the picture lies that it began from; null: from none. */
+  sourceUrl: string | null;
   createdAt?: string | number;
   /** What the picture was made with, as the service tells it. */
   parameters: Record<string, string | number | boolean>;
 }
 
-function requestBody(drawing: Drawing): Record<string, unknown> {
-  return {
-    prompt: drawing.prompt.trim(),
-    response_format: "url",
-    // "auto" is the model's own size, which the server knows.
-    ...(drawing.size !== "auto" ? { size: drawing.size } : {}),
-    ...(drawing.model ? { model: drawing.model } : {}),
-    ...(drawing.negativePrompt.trim() ? { negative_prompt: drawing.negativePrompt.trim() } : {}),
-    ...(drawing.steps !== null ? { steps: drawing.steps } : {}),
-    ...(drawing.guidance !== null ? { guidance_scale: drawing.guidance } : {}),
-    ...(drawing.seed !== null ? { seed: drawing.seed } : {}),
-    ...(drawing.decoder !== null ? { decoder: drawing.decoder } : {}),
-  };
-}
-
 const REMEMBERED = "image-prompts";
 
-export function useDraw() {
+export function useOrder() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async (drawing: Drawing) => {
-      const job = await api<Job>("/v1/images/generations", {
-        method: "POST", json: requestBody(drawing), headers: { Prefer: "respond-async" },
-      });
-      remember(job.id, drawing.prompt.trim());
+    mutationFn: async (ordered: Order | Promise<Order>) => {
+      const { path, prompt, json, form } = await ordered;
+      const job = await api<Job>(path, { method: "POST", json, form, headers: { Prefer: "respond-async" } });
+      remember(job.id, prompt);
       return job;
     },
     onSuccess: (job) => {
@@ -91,13 +67,22 @@ interface DrawingResult {
 
 function picturesOf(job: Job): Picture[] {
   const { pictures = [], parameters, model, device } = (job.result ?? {}) as DrawingResult;
+  const source = parameters?.source;
   return pictures.filter(({ url }) => OWN_MEDIA.test(url)).map(({ id, url, ...own }) => ({
-    id, url, prompt: promptOf(job), createdAt: job.updated_at, parameters: shown({ ...parameters, ...own, model, device }),
+    id, jobId: job.id, url, prompt: promptOf(job), createdAt: job.updated_at,
+    sourceUrl: typeof source === "string" && OWN_MEDIA.test(source) ? source : null,
+    parameters: shown({ ...parameters, ...own, model, device }),
   }));
 }
 
+/** A picture that is kept here, as a file to begin from. */
+export async function fileOf({ id, url }: Pick<Picture, "id" | "url">): Promise<File> {
+  const content = await (await request(url)).blob();
+  return new File([content], `${id}.png`, { type: content.type });
+}
+
 const OWN_MEDIA = /^\/media\/[\w.-]+$/;
-const NOT_SHOWN = new Set(["prompt", "size_bytes", "n"]);
+const NOT_SHOWN = new Set(["prompt", "size_bytes", "n", "source", "mask"]);
 
 function shown(parameters: Record<string, unknown>): Picture["parameters"] {
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Model } from "@/shared/api/types";
-import type { Drawing } from "./imageJobs";
+import type { Drawing } from "./orders";
 import { offered, withModel } from "./options";
 
 const LCM: Model = {
@@ -50,6 +50,12 @@ describe("what the form offers for a model", () => {
     const options = { ...TURBO.options, decoder: { default: "small", choices: ["full", "small"] } };
     expect(offered({ ...TURBO, options }, null).decoders).toEqual(["small", "full"]);
     expect(offered(TURBO, null).decoders).toEqual([]);
+  });
+
+  it("is for a picture that begins from another without a decoder, and for variations without guidance", () => {
+    const model = { ...TURBO, options: { ...TURBO.options, decoder: { default: "small", choices: ["full", "small"] } } };
+    expect([offered(model, null, "edit"), offered(model, null, "vary")].map(({ decoders }) => decoders)).toEqual([[], []]);
+    expect([offered(LCM, null, "edit"), offered(LCM, null, "vary")].map(({ guidance }) => guidance.usual)).toEqual([8.5, 1]);
   });
 
   it("forgets the numbers of the model before, and nothing else", () => {

@@ -1,6 +1,6 @@
 /** Owns what the form offers for a model: its own numbers, and what it heeds. */
 import type { Model, ModelOption } from "@/shared/api/types";
-import type { Drawing } from "./imageJobs";
+import type { Drawing, Way } from "./orders";
 
 export interface Range {
   minimum: number;
@@ -21,20 +21,25 @@ export interface Offered {
   decoders: string[];
 }
 
-export function offered(model: Model | undefined, guidance: number | null): Offered {
+/** Without a text nothing is to be kept to, so the service varies without guidance unless some is chosen. */
+const GUIDANCE_OF_VARIATIONS = 1;
+
+export function offered(model: Model | undefined, guidance: number | null, way: Way = "draw"): Offered {
   const options = model?.options ?? {};
+  const own = way === "vary" ? GUIDANCE_OF_VARIATIONS : numberOf(options.guidance_scale?.default);
   // A service that tells nothing of a model is asked as before.
   const known = "steps" in options;
-  const chosen = guidance ?? numberOf(options.guidance_scale?.default);
+  const chosen = guidance ?? own;
   const above = options.negative_prompt?.needs_guidance_above;
   const unheeded = above !== undefined && chosen !== null && chosen <= above;
   const size = options.size?.default;
   return {
     steps: range(options.steps, 1, 100),
-    guidance: range(options.guidance_scale, 0, 30),
+    guidance: { ...range(options.guidance_scale, 0, 30), usual: own },
     size: typeof size === "string" ? size : null,
     negative: known && !options.negative_prompt ? "no" : unheeded ? "unheeded" : "yes",
-    decoders: decodersOf(options.decoder),
+    // A picture that begins from another is always finished by the model's own.
+    decoders: way === "draw" ? decodersOf(options.decoder) : [],
   };
 }
 
