@@ -368,3 +368,21 @@ async def test_the_async_client_reads_answers_and_streams(make_client: Make) -> 
         async for part in text:
             said[part.choices[0].index] += part.choices[0].text
         assert said == ["echo: a", "echo: b"]
+
+
+class NothingInstalled(FakeEngine):
+    """An engine without a model."""
+
+    async def models(self) -> list[Any]:
+        return []
+
+
+def test_the_client_does_not_try_again_where_a_model_has_to_be_installed(make_client: Make) -> None:
+    http = make_client(NothingInstalled())
+    asked: list[httpx.Response] = []
+    http.event_hooks = {"response": [asked.append]}
+    client = OpenAI(base_url="http://testserver/v1", api_key="x", http_client=http, max_retries=2)
+    with pytest.raises(openai.InternalServerError, match="POST /v1/models/install") as raised:
+        client.chat.completions.create(model="gpt-4o", messages=HELLO)
+    assert (raised.value.status_code, raised.value.code, len(asked)) == (503, "no_model", 1)
+    assert "retry-after" not in asked[0].headers

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from servicekit.contract import TestKeys, assert_error
 from servicekit.contract.corpus import internal_urls
 from servicekit.contract.inside import canary
-from servicekit.errors import BadRequest, NotReady, ServiceError, TooBusy, UpstreamFailed
+from servicekit.errors import BadRequest, NoModel, NotReady, ServiceError, TooBusy, UpstreamFailed
 from svc_chat.app import create_app
 from svc_chat.domain.conversation import composed, told
 from svc_chat.engine.base import Delta, GenerationRequest, Message
@@ -128,6 +128,15 @@ def test_without_anybody_to_look_pictures_are_refused(make_client: Make) -> None
     answer = make_client(FakeEngine(), vision_url="").post("/v1/chat/completions", json=ask(picture(CAT)))
     assert answer.status_code == 400
     assert "VISION_URL" in answer.json()["error"]["message"]
+
+
+async def test_that_nothing_describes_pictures_is_passed_on_as_what_waiting_does_not_mend() -> None:
+    told = {"error": {"message": "No model for caption is installed.", "code": "no_model", "param": None}}
+    transport = httpx.MockTransport(lambda _: httpx.Response(503, json=told))
+    eyes = VisionService("http://vision", httpx.AsyncClient(transport=transport))
+    with pytest.raises(NoModel, match="No model for caption is installed") as raised:
+        await eyes.describe(DOT, {}, "messages.0.content")
+    assert (raised.value.param, raised.value.retry_after_s) == ("messages.0.content", None)
 
 
 @pytest.mark.parametrize(

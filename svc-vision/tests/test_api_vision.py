@@ -151,6 +151,7 @@ def test_without_a_model_for_it_the_answer_says_which_to_install(
     client = make_client(FakeEngine(reader=False))
     answer = upload(client, f"/v1/vision/{path}", red_png, question="What is this?")
     assert answer.status_code == 503 and answer.json()["error"]["code"] == "no_model"
+    assert "retry-after" not in answer.headers and answer.headers["x-should-retry"] == "false"
     assert offered in answer.json()["error"]["message"]
 
 

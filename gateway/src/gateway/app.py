@@ -95,5 +95,5 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         allow_origins=list(settings.cors_origins),
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["x-request-id", "x-cache", "retry-after", "location"],
+        expose_headers=["x-request-id", "x-cache", "retry-after", "x-should-retry", "location"],
     )

@@ -86,7 +86,7 @@ def install(
             allow_origins=list(settings.cors_origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["x-request-id", "x-cache", "retry-after", "location"],
+            expose_headers=["x-request-id", "x-cache", "retry-after", "x-should-retry", "location"],
         )
     app.add_middleware(
         Edge,

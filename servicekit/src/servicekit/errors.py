@@ -38,10 +38,15 @@ class ServiceError(Exception):
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that go with the status (`Retry-After`, `WWW-Authenticate`)."""
+        """Return the headers that go with the status (`Retry-After`, `WWW-Authenticate`).
+
+        OpenAI's clients try a 503 again unasked; `x-should-retry` tells them where that is of no use.
+        """
         headers: dict[str, str] = {}
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(max(1, math.ceil(self.retry_after_s)))
+        elif self.status == 503:
+            headers["x-should-retry"] = "false"
         if self.status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="oficina"'
         return headers
@@ -165,6 +170,15 @@ class NotReady(ServiceError):
 
     def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = 2.0):
         super().__init__(message, param=param, retry_after_s=retry_after_s)
+
+
+class NoModel(NotReady):
+    """No model that does this is installed: waiting does not help, installing one does."""
+
+    code = "no_model"
+
+    def __init__(self, message: str, *, param: str | None = None):
+        super().__init__(message, param=param, retry_after_s=None)
 
 
 class DeadlineExceeded(ServiceError):

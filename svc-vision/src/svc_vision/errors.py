@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import BadRequest, InvalidBody, NotReady, PayloadTooLarge
+from servicekit.errors import BadRequest, InvalidBody, PayloadTooLarge
 
 
 class MissingImage(InvalidBody):
@@ -27,9 +27,3 @@ class WrongTask(BadRequest):
     """The model named does something else."""
 
     code = "wrong_task"
-
-
-class NoModel(NotReady):
-    """No model for this task is installed."""
-
-    code = "no_model"

@@ -26,6 +26,11 @@ describe("errors in the reader's language", () => {
     expect([error.transient, error.retryAfterS]).toEqual([true, 3]);
   });
 
+  it("are not tried again by themselves when somebody has to install a model", () => {
+    const error = errorOfBody(503, '{"error":{"message":"No model for ocr is installed.","code":"no_model"}}', "/v1/vision/texts");
+    expect([error.transient, error.retryAfterS]).toEqual([false, null]);
+  });
+
   it("keep what the server says where the value and the limit matter", () => {
     const error = errorOfBody(400, '{"error":{"message":"\'steps\' is 900; 150 is the most.","code":"invalid_value"}}', "/v1/images/generations");
     expect(told(error)).toEqual({ title: "O servidor recusou um dos valores.", detail: "'steps' is 900; 150 is the most." });

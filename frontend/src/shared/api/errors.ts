@@ -30,6 +30,9 @@ export function serviceOfPath(path: string): string {
   return SERVICE_OF_PATH.find(([prefix]) => path.startsWith(prefix))?.[1] ?? "gateway";
 }
 
+/** Codes that wait for somebody to do something, whatever their status. */
+const LASTING = new Set(["no_model"]);
+
 export class ApiError extends Error {
   constructor(
     message: string,
@@ -45,7 +48,7 @@ export class ApiError extends Error {
 
   /** True when the same call may succeed a little later without any change. */
   get transient(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 502;
+    return !LASTING.has(this.code) && (this.status === 0 || this.status === 429 || this.status >= 502);
   }
 }
 

@@ -23,7 +23,7 @@ from servicekit.contract.keys import TestKeys
 
 SLOWEST_S = 30.0
 """No answer takes so long, even on a busy machine: what takes longer hangs."""
-MEANT = frozenset({"not_implemented", "not_ready", "service_down"})
+MEANT = frozenset({"not_implemented", "not_ready", "service_down", "no_model"})
 """Codes that a 5xx may have: said on purpose, and the caller can do nothing about it."""
 
 

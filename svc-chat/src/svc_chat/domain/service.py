@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from servicekit.errors import BadRequest, ModelNotFound, NotReady
+from servicekit.errors import BadRequest, ModelNotFound, NoModel, NotReady
 from servicekit.models import InstalledModel, resolve
 from svc_chat.domain.analysis import Table, computes, said
 from svc_chat.domain.answers import Answer, Gathering, gathered
@@ -108,11 +108,12 @@ class ChatService:
         """Return the model that `name` (or an alias, or nothing) means; raises ModelNotFound, NotReady."""
         models = await self.models(owner)
         away = self.engine.away() if isinstance(self.engine, Elsewhere) else ()
+        if not models and away:
+            raise NotReady(f"The server '{away[0]}' does not answer and no other chat model is installed.")
         if not models:
-            raise NotReady(
-                f"The server '{away[0]}' does not answer and no other chat model is installed."
-                if away
-                else "No chat model is installed. Set CHAT_MODEL_PATH to a GGUF file."
+            raise NoModel(
+                "No chat model is installed. Install one: POST /v1/models/install, or the page's tab Models. "
+                "Or set CHAT_MODEL_PATH to a GGUF file."
             )
         try:
             return resolve(name, models, self._aliases, self._default or models[0].id)

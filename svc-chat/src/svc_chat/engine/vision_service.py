@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from servicekit.errors import BadRequest, NotReady, ServiceError, TooBusy, UpstreamFailed
+from servicekit.errors import BadRequest, NoModel, NotReady, ServiceError, TooBusy, UpstreamFailed
 from svc_chat.engine.base import Description
 
 KEPT_MAX = 256
@@ -72,6 +72,8 @@ def _refusal(answer: httpx.Response, param: str) -> ServiceError:
         return TooBusy(
             "The service that describes pictures is busy. Try again.", param=param, retry_after_s=2
         )
+    if status == 503 and _error(answer).get("code") == NoModel.code:
+        return NoModel(str(_error(answer).get("message") or "No model describes pictures."), param=param)
     if status in (503, 504):
         return NotReady(
             "The service that describes pictures (svc-vision) is not ready. Try again, or send text only.",
