@@ -124,9 +124,28 @@ def test_a_reached_rate_tells_how_long_to_wait_and_keys_are_apart():
     rates = Rates(Rate.of("2/minute"))
     assert rates.take("a", 0) is None and rates.take("a", 1) is None
     wait = rates.take("a", 2)
-    assert wait is not None and 0 < wait <= 60
+    assert wait is not None and 0 < wait <= 120
     assert rates.take("b", 2) is None
-    assert rates.take("a", 125) is None
+    assert rates.take("a", 2 + wait) is None
+
+
+@given(
+    count=st.integers(1, 30),
+    times=st.lists(st.floats(0, 300), max_size=60).map(sorted),
+    elsewhere=st.integers(0, 40),
+)
+def test_who_waits_as_long_as_told_is_let_in_and_not_much_earlier(count, times, elsewhere):
+    rates = Rates(Rate(count, 60))
+    for now in times:
+        rates.take("k", now)
+    now = times[-1] if times else 0.0
+    rates.reconcile("k", int(now // 60), elsewhere)
+    wait = rates.take("k", now)
+    if wait is None:
+        return
+    if wait > 0.1:
+        assert rates.take("k", now + wait - 0.1) is not None
+    assert rates.take("k", now + wait) is None
 
 
 def test_counts_from_elsewhere_count():

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from limits import parse
 
 _MAX_KEYS = 50_000
+_MARGIN_S = 0.001
+"""Added to a wait that is told, so that rounding makes nobody come too early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,21 @@ class Rates:
         left_s = rate.window_s - now % rate.window_s
         used = count.before * (left_s / rate.window_s) + count.here + count.elsewhere
         if used + 1 > rate.count:
-            return min(left_s, rate.window_s / rate.count + 1) if count.here < rate.count else left_s
+            return self._wait_s(count, left_s) + _MARGIN_S
         count.here += 1
         count.unsent += 1
         self._due[key] = None
         return None
+
+    def _wait_s(self, count: _Count, left_s: float) -> float:
+        """Return the seconds until one more fits, if nobody else takes it.
+
+        What was used weighs less and less as its window slides out: in this one, or only in the next.
+        """
+        room, window_s, used = self.rate.count - 1, self.rate.window_s, count.here + count.elsewhere
+        if used <= room:
+            return left_s - (room - used) * window_s / count.before
+        return left_s + window_s * (1 - room / used)
 
     def give_back(self, key: str, now: float) -> None:
         """Take back one call of this window, unless other processes were told of it already."""
