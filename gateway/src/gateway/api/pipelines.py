@@ -17,13 +17,12 @@ from pydantic import BaseModel, Field, ValidationError
 from gateway.domain.describe import Image, Order, Told, describe
 from gateway.domain.routing import decide
 from gateway.engine.abilities import ServiceAbilities
-from gateway.engine.calls import RelayedError
 from gateway.parts import Parts
 from servicekit import sse
 from servicekit.asgi import from_validation
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
-from servicekit.errors import BadRequest, Forbidden, InvalidBody, PayloadTooLarge, UnsupportedMedia
+from servicekit.errors import BadRequest, Forbidden, InvalidBody, NotFound, PayloadTooLarge, UnsupportedMedia
 from servicekit.scopes import SCOPES
 
 _MAX_IMAGE = 20 * 1024 * 1024
@@ -90,10 +89,12 @@ def router(parts: Parts) -> APIRouter:
         service = decide("GET", path).service
         if not service or path.count("/") != 2 or ".." in path or "%" in path:
             raise BadRequest(f"'{path[:80]}' is no media of this gateway.", param="image_url")
-        status, kind, content = await parts.calls.raw(service, "GET", path, token=caller.token, timeout_s=30)
-        if status != 200:
-            raise RelayedError(status, {"error": {"message": "There is no such picture."}}, service)
-        return Image(content, kind)
+        got = await parts.calls.raw(service, "GET", path, token=caller.token, timeout_s=30)
+        if got.status == 404:
+            raise NotFound("There is no such picture, or it was removed after its time.", param="image_url")
+        if got.status != 200:
+            raise got.error(service)
+        return Image(got.content, got.content_type)
 
     return routes
 

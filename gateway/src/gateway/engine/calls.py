@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 import orjson
@@ -24,14 +24,36 @@ MOST_BYTES = 64 * 1024 * 1024
 class RelayedError(ServiceError):
     """An error of a service, passed on with its own status, code and text."""
 
-    def __init__(self, status: int, body: dict[str, Any], service: str):
+    def __init__(self, status: int, body: dict[str, Any], service: str, retry_after: str = ""):
         error = body.get("error") if isinstance(body.get("error"), dict) else {}
         assert isinstance(error, dict)
         plain = from_status(status, f"svc-{service} answered {status}.")
-        super().__init__(str(error.get("message") or plain.message), param=error.get("param"))
+        after_s = (
+            float(retry_after) if retry_after.isascii() and retry_after.isdigit() else plain.retry_after_s
+        )
+        super().__init__(
+            str(error.get("message") or plain.message), param=error.get("param"), retry_after_s=after_s
+        )
         self.status = status  # type: ignore[misc]
         self.code = str(error.get("code") or plain.code)  # type: ignore[misc]
         self.type = str(error.get("type") or plain.type)  # type: ignore[misc]
+
+
+class Got(NamedTuple):
+    """A whole answer; `retry_after` is that header, or empty."""
+
+    status: int
+    content_type: str
+    content: bytes
+    retry_after: str
+
+    def error(self, service: str) -> RelayedError:
+        """Return the error that the answer is."""
+        try:
+            body = orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            body = None
+        return RelayedError(self.status, body if isinstance(body, dict) else {}, service, self.retry_after)
 
 
 class Calls:
@@ -51,8 +73,8 @@ class Calls:
         json: Any = None,
         form: aiohttp.FormData | None = None,
         most_bytes: int = MOST_BYTES,
-    ) -> tuple[int, str, bytes]:
-        """Return (status, content type, body).
+    ) -> Got:
+        """Return the answer, whatever its status.
 
         Raises:
             ServiceDown: nothing answers there.
@@ -73,12 +95,16 @@ class Calls:
         with self._upstreams.slot(service):
             return await self._ask(call, timeout_s, most_bytes)
 
-    async def _ask(self, call: Call, timeout_s: float, most_bytes: int) -> tuple[int, str, bytes]:
+    async def _ask(self, call: Call, timeout_s: float, most_bytes: int) -> Got:
         try:
             async with asyncio.timeout(timeout_s):
                 endpoint, answer = await self._sender.ask(call)
                 try:
-                    return answer.status, answer.content_type, await read_whole(answer, most_bytes)
+                    content, after = (
+                        await read_whole(answer, most_bytes),
+                        answer.headers.get("retry-after", ""),
+                    )
+                    return Got(answer.status, answer.content_type, content, after)
                 finally:
                     endpoint.end()
                     answer.release()
@@ -100,7 +126,7 @@ class Calls:
         most_bytes: int = MOST_BYTES,
     ) -> Any:
         """Return the JSON answer of a service; its own error is raised as `RelayedError`."""
-        status, _, content = await self.raw(
+        got = await self.raw(
             service,
             method,
             path,
@@ -110,15 +136,12 @@ class Calls:
             form=form,
             most_bytes=most_bytes,
         )
+        if got.status >= 400:
+            raise got.error(service)
         try:
-            body = orjson.loads(content)
+            return orjson.loads(got.content)
         except orjson.JSONDecodeError as error:
-            if status < 400:
-                raise UpstreamFailed(f"svc-{service} answered with something that is not JSON.") from error
-            body = {}
-        if status >= 400:
-            raise RelayedError(status, body if isinstance(body, dict) else {}, service)
-        return body
+            raise UpstreamFailed(f"svc-{service} answered with something that is not JSON.") from error
 
 
 async def read_whole(answer: Response, most_bytes: int) -> bytes:
