@@ -31,7 +31,7 @@ class Gateway:
             return httpx.Response(200, json=self._keys._jwks)
         self.asked += 1
         if self.full:
-            return httpx.Response(429, json={})
+            return httpx.Response(429, json={}, headers={"Retry-After": "73"})
         token = json.loads(request.content)["token"]
         if token in self.valid:
             claims = {"sub": "ana", "name": "ana", "role": "member", "scopes": ["chat"]}
@@ -96,8 +96,9 @@ def test_wrong_keys_by_the_thousand_do_not_bring_a_revoked_token_back(check, key
     """The gateway answers 429 then: that is no reason to believe the token's signature alone."""
     gateway.full = True
     for bearer in ("ofi_wrong", keys.token("bia", typ="access")):
-        with pytest.raises(TooBusy):
+        with pytest.raises(TooBusy) as refused:
             check(bearer)
+        assert refused.value.headers()["Retry-After"] == "73"
 
 
 def test_a_forged_access_token_is_refused_without_asking(check, gateway) -> None:  # type: ignore[no-untyped-def]

@@ -230,7 +230,11 @@ class Authenticator:
         if answer.status_code in (401, 403):
             found = Unauthorized("This key or token is not valid, or was revoked.")
         elif answer.status_code == 429:
-            raise TooBusy("Too many wrong keys were tried. Wait before trying another.")
+            after = answer.headers.get("retry-after", "")
+            raise TooBusy(
+                "Too many wrong keys were tried. Wait before trying another.",
+                retry_after_s=float(after) if after.isascii() and after.isdigit() else 1.0,
+            )
         elif answer.status_code != 200:
             raise NotReady("The gateway could not check this key. Try again.")
         else:
