@@ -7,11 +7,10 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from servicekit.aside import aside
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
 from servicekit.logs import log_event
-from servicekit.models import Catalogue, NoMemory, ServiceModels
+from servicekit.models import Catalogue, ServiceModels, warm
 from svc_image_gen.engine.base import Engine
 from svc_image_gen.engine.decoders import Decoders
 from svc_image_gen.engine.diffusers_engine import DiffusersEngine, LoadOptions, installed_from
@@ -87,16 +86,18 @@ async def watch(models: ServiceModels, engines: Mapping[str, Engine], readiness:
     if models.default is None:
         readiness.set(status="ready")  # the check says what is lacking, until a model is installed
         return
-    engine = engines[models.default]
     readiness.set(status="loading", reason=f"loading {models.default}", model=models.default)
-    try:
-        await aside(engine.slot.load)
-    except NoMemory:
-        readiness.set(status="ready", device=engine.device)  # it is loaded when there is room for it
-    except ServiceError as error:
-        readiness.set(status="not_ready", reason=error.message)
-    else:
-        readiness.set(status="ready", device=engine.device)
+
+    def load() -> None:
+        engine = engines.get(models.default or "")  # which may have been removed, or be another one by now
+        if engine is None:
+            return
+        try:
+            engine.slot.load()
+        finally:
+            readiness.set(device=engine.device)
+
+    await warm([load], readiness)
 
 
 def _lacking(models: ServiceModels, readiness: Readiness) -> str | None:

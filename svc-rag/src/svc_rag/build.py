@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from servicekit.aside import aside
 from servicekit.errors import ServiceError, TooBusy
 from servicekit.health import Readiness
-from servicekit.models import Catalogue, InstalledModel, ModelSlot, NoMemory, ServiceModels
+from servicekit.models import Catalogue, InstalledModel, ModelSlot, NoMemory, ServiceModels, warm
 from svc_rag.domain.embedders import Embedders, space_of
 from svc_rag.engine import minilm
 from svc_rag.engine.base import ChatModel, Embedder, Parser, Space, SpaceStore
@@ -211,11 +210,7 @@ class EmbedderWatch:
         self.follow()
         name = self._embedders.name_in_use
         self._readiness.set(status="loading", reason=f"loading {name}", model=name)
-        try:
-            await aside(lambda: self._embedders.in_use().embed(["ready"]))
-            self._readiness.set(status="ready")
-        except (EmbedderMissing, NoMemory):
-            # The check of its own tells of the one; for the other there may be room at the first use.
-            self._readiness.set(status="ready")
-        except ServiceError as error:
-            self._readiness.set(status="not_ready", reason=error.message)
+        # The check of its own tells of an embedder that is missing.
+        await warm(
+            [lambda: self._embedders.in_use().embed(["ready"])], self._readiness, (EmbedderMissing, NoMemory)
+        )

@@ -6,10 +6,8 @@ import asyncio
 import functools
 from pathlib import Path
 
-from servicekit.aside import aside
-from servicekit.errors import ServiceError
 from servicekit.health import Readiness
-from servicekit.models import Catalogue, InstalledModel, NoMemory, ServiceModels
+from servicekit.models import Catalogue, InstalledModel, ServiceModels, warm
 from svc_translate.domain.translation import TranslationService
 from svc_translate.engine.apertium import ApertiumEngine
 from svc_translate.engine.base import Engine, Pair, TranslationModel
@@ -80,7 +78,7 @@ def watch(service: TranslationService, readiness: Readiness) -> asyncio.Task[Non
     readiness.add_check("model", functools.partial(_lacking, service, readiness))
     readiness.set(status="loading", reason="loading models")
     _lacking(service, readiness)
-    return asyncio.create_task(_load_all(slots, readiness))
+    return asyncio.create_task(warm([slot.load for slot in slots], readiness))
 
 
 def _lacking(service: TranslationService, readiness: Readiness) -> str | None:
@@ -90,18 +88,6 @@ def _lacking(service: TranslationService, readiness: Readiness) -> str | None:
         return "no translation model is installed; install one (POST /v1/models/install)"
     readiness.set(model=models[0].id)
     return None
-
-
-async def _load_all(slots: list, readiness: Readiness) -> None:
-    failed = ""
-    for slot in slots:
-        try:
-            await aside(slot.load)
-        except NoMemory:
-            pass  # it is loaded when somebody asks for it and there is room
-        except ServiceError as error:
-            failed = error.message
-    readiness.set(status="not_ready" if failed else "ready", reason=failed or None)
 
 
 def _queue(service: TranslationService) -> dict[str, int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from servicekit.aside import aside
-from servicekit.errors import BadRequest, ServiceError
+from servicekit.errors import BadRequest
 from servicekit.health import Readiness
-from servicekit.models import Catalogue, InstalledModel, NoMemory, ServiceModels
+from servicekit.models import Catalogue, InstalledModel, ServiceModels, warm
 from svc_vision.engine.architectures import Kind, architecture_of
 from svc_vision.engine.base import Engine, Task, VisionModel
 from svc_vision.engine.conversing import Conversing
@@ -95,16 +95,14 @@ def watch(engine: Engine, readiness: Readiness) -> asyncio.Task[None]:
 
 
 async def _load_all(engine: Engine, readiness: Readiness) -> None:
-    failed = ""
     slots: dict[str, Any] = getattr(engine, "slots", {})
-    for slot in tuple(slots.values()):  # models may arrive meanwhile
-        try:
-            await aside(slot.load)
-        except NoMemory:
-            pass  # it is loaded when somebody asks for it and there is room
-        except ServiceError as error:
-            failed = error.message
-    readiness.set(status="not_ready" if failed else "ready", reason=failed or None)
+    # by their names: models come and go meanwhile
+    await warm([functools.partial(_load_slot, slots, name) for name in slots], readiness)
+
+
+def _load_slot(slots: Mapping[str, Any], name: str) -> None:
+    if name in slots:
+        slots[name].load()
 
 
 def _lacking(engine: Engine, readiness: Readiness) -> str | None:

@@ -11,6 +11,7 @@ from servicekit.models.memory import Memory, NoMemory
 from servicekit.models.registry import InstalledModel, Loadable, ServiceModels, listed, resolve
 from servicekit.models.search import CatalogueQuery
 from servicekit.models.slot import ModelSlot
+from servicekit.models.warming import warm
 
 __all__ = [
     "DEFAULT_ALIASES",
@@ -27,4 +28,5 @@ __all__ = [
     "listed",
     "resolve",
     "router",
+    "warm",
 ]
