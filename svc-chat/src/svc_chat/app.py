@@ -30,9 +30,9 @@ from svc_chat.api import (
     tuning,
 )
 from svc_chat.assistants import build_assistants
-from svc_chat.build import build_describer, build_engine, handles, share_memory, unlisted, watch
+from svc_chat.build import build_album, build_describer, build_engine, handles, share_memory, unlisted, watch
 from svc_chat.domain.service import ChatService
-from svc_chat.engine.base import Describer, Engine
+from svc_chat.engine.base import Album, Describer, Engine
 from svc_chat.engine.database import open_database
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
@@ -53,8 +53,9 @@ def create_app(
     tools: tuple[FileSearch | None, CodeInterpreter | None] | None = None,
     trainer: Trainer | None = None,
     delegation: Delegation | None = None,
+    album: Album | None = None,
 ) -> FastAPI:
-    """Return the app; tests pass a fake `engine`, `describer`, `tools` and an authenticator with keys of their own."""
+    """Return the app; tests pass a fake `engine`, `describer`, `album`, `tools` and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
@@ -65,7 +66,7 @@ def create_app(
     share_memory(built, memory)
     if isinstance(built, EngineGroup):
         readiness.on_drain(built.drain)
-    describer = describer or build_describer(settings)
+    describer, album = describer or build_describer(settings), album or build_album(settings)
     service = ChatService(
         built,
         SqlRecords(database),
@@ -73,6 +74,7 @@ def create_app(
         default=settings.default_model,
         max_tokens=settings.max_tokens,
         describer=describer,
+        album=album,
         visible=trained.visible,
     )
 
@@ -107,7 +109,7 @@ def create_app(
         await built.close()
         if describer is not None:
             await describer.close()
-        for neighbour in (rag, interpreter, delegating):
+        for neighbour in (album, rag, interpreter, delegating):
             if neighbour is not None:
                 await neighbour.close()
         database.dispose()

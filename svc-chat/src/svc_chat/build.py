@@ -11,9 +11,10 @@ import httpx
 
 from servicekit.errors import ServiceError
 from servicekit.health import Readiness
+from servicekit.media import OwnMedia
 from servicekit.models import InstalledModel, Loadable, Memory, NoMemory
 from servicekit.tracing import pass_on
-from svc_chat.engine.base import Describer, Engine
+from svc_chat.engine.base import Album, Describer, Engine
 from svc_chat.engine.gguf_header import GgufHeader
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.library import Adapter, ModelLibrary
@@ -23,6 +24,7 @@ from svc_chat.engine.loop import EngineLoop
 from svc_chat.engine.memory_need import cells_for, memory_need
 from svc_chat.engine.ollama import OllamaEngine
 from svc_chat.engine.openai_server import OpenAIServerEngine
+from svc_chat.engine.own_pictures import OwnPictures
 from svc_chat.engine.pool import FAILED_RETRY_S, ModelPool
 from svc_chat.engine.prefixed import PrefixedEngine, RemoteEngine
 from svc_chat.engine.prober import Prober
@@ -132,6 +134,11 @@ def build_describer(settings: Settings) -> Describer | None:
     client = _client(settings.vision_timeout_s)
     client.event_hooks = {"request": [pass_on]}
     return VisionService(settings.vision_url, client)
+
+
+def build_album(settings: Settings) -> Album:
+    """Return the pictures that this system keeps."""
+    return OwnPictures(OwnMedia(settings.gateway_url, settings.allowed_hosts))
 
 
 async def watch(engine: Engine, readiness: Readiness, settings: Settings) -> asyncio.Task[None] | None:

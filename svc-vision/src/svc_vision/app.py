@@ -27,14 +27,16 @@ def create_app(
     settings: Settings | None = None,
     engine: Engine | None = None,
     authenticator: Authenticator | None = None,
+    own: media.OwnMedia | None = None,
 ) -> FastAPI:
-    """Return the app; tests pass a fake `engine` and an authenticator with keys of their own."""
+    """Return the app; tests pass a fake `engine`, `own` media, and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
     built = build_engine(settings) if engine is None else engine
     catalogue = Catalogue.from_yaml(Path(__file__).parent / "catalogue.yaml")
-    service, reader = VisionService(built, catalogue.first_for), PictureReader(settings)
+    own = own or media.OwnMedia(settings.gateway_url, settings.allowed_hosts)
+    service, reader = VisionService(built, catalogue.first_for), PictureReader(settings, own)
     store = media.MediaStore(settings.data_dir / "media", "upl")
     sweeper = Sweeper(lambda: store.sweep(settings.media_retention_days))
 
@@ -54,6 +56,7 @@ def create_app(
         await hub.stop(queue)
         sweeper.stop()
         built.close()
+        await own.close()
 
     app = FastAPI(
         title="svc-vision", version=readiness.version, lifespan=lifespan, docs_url=None, redoc_url=None

@@ -79,7 +79,8 @@ def router(parts: Parts) -> APIRouter:
         if asked.image_url.startswith("data:"):
             return _inline(asked.image_url, "image_url")
         url = urlsplit(asked.image_url)
-        if url.path.startswith("/media/") and url.netloc in ("", request.headers.get("host")):
+        own = ("", request.headers.get("host"), urlsplit(parts.settings.public_url).netloc)
+        if url.path.startswith("/media/") and url.netloc in own:
             return await _own_media(url.path, caller)
         if url.scheme not in ("http", "https") or not url.netloc:
             raise BadRequest("'image_url' must be http, https, data, or '/media/…' here.", param="image_url")

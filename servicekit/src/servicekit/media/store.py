@@ -201,8 +201,13 @@ class MediaStore:
         return meta if re.fullmatch(rf"{item_id}\.[a-z0-9]+", meta.file) else None
 
     def _not_found(self, item_id: str) -> NotFound:
-        shown = item_id if len(item_id) <= 60 else item_id[:57] + "..."
-        return NotFound(f"There is no media '{shown}', or it was removed after its retention time.")
+        return no_such(item_id)
+
+
+def no_such(item_id: str, param: str | None = None) -> NotFound:
+    """Return what is told of an item that is not there, or is somebody else's: the same."""
+    shown = item_id if len(item_id) <= 60 else item_id[:57] + "..."
+    return NotFound(f"There is no media '{shown}', or it was removed after its retention time.", param=param)
 
 
 def safe_name(name: str | None) -> str | None:

@@ -18,11 +18,12 @@ from svc_chat.domain.answers import Answer, Gathering, gathered
 from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.conversation import with_persona
 from svc_chat.domain.marks import Unmarked, numbered
-from svc_chat.domain.pictures import check_number, described
+from svc_chat.domain.pictures import check_number, described, inlined
 from svc_chat.domain.table_calls import TableCalls
 from svc_chat.domain.tools import ToolPlan, plan
 from svc_chat.engine.base import (
     ANY_OBJECT,
+    Album,
     Delta,
     Describer,
     Description,
@@ -90,11 +91,12 @@ class ChatService:
         default: str,
         max_tokens: int,
         describer: Describer | None = None,
+        album: Album | None = None,
         visible: Callable[[str, str], bool] = lambda model_id, owner: True,
     ):
         self.engine, self.records = engine, records
         self._aliases, self._default, self._max_tokens = dict(aliases), default, max_tokens
-        self._describer = describer
+        self._describer, self._album = describer, album
         self.visible = visible
         """Tells of a model's id and a caller whether the model is there for him."""
         self.tokens = {"prompt": 0, "cached": 0, "completion": 0}
@@ -218,14 +220,14 @@ class ChatService:
         if check_number(messages) == 0:
             return messages, ()
         if isinstance(self.engine, Elsewhere) and await self.engine.sees(model.id):
-            return messages, ()
+            return (await inlined(messages, self._album, ask.bearer) if self._album else messages), ()
         if self._describer is None:
             raise BadRequest(
                 f"The model '{model.id}' reads text only, and no service that describes pictures is set "
                 "(VISION_URL). POST /v1/vision/captions describes a picture.",
                 param="messages",
             )
-        return await described(messages, self._describer, ask.bearer)
+        return await described(messages, self._describer, ask.bearer, self._album)
 
 
 def _call_form(ask: Ask) -> TableCalls | None:

@@ -215,6 +215,26 @@ class Describer(Protocol):
         ...
 
 
+class Album(Protocol):
+    """The pictures that this system keeps itself: each is its owner's, and no stranger's rules hold for it."""
+
+    def has(self, url: str) -> bool:
+        """Tell whether a URL names a picture here."""
+        ...
+
+    async def inlined(self, url: str, bearer: Mapping[str, str], param: str) -> str:
+        """Return the picture as a data URL, on behalf of the caller whose headers `bearer` are.
+
+        Raises:
+            ServiceError: there is none, it is somebody else's, or it cannot be read now (naming `param`).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
 @dataclass(frozen=True)
 class Persona:
     """Who the model speaks as. `created_at` in seconds since 1970; `id` is empty until it is kept."""

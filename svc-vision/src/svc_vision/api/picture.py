@@ -16,9 +16,11 @@ from PIL.Image import Image
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from servicekit.auth import identity_of
 from servicekit.errors import InvalidBody, UnsupportedMedia
 from servicekit.fetch import fetch
 from servicekit.images import decode
+from servicekit.media import OwnMedia
 from svc_vision.api.schemas import Options
 from svc_vision.errors import ImageTooLarge, MissingImage
 from svc_vision.settings import Settings
@@ -41,17 +43,18 @@ class Picture:
 class PictureReader:
     """Reads pictures within the limits of `settings`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, own: OwnMedia) -> None:
         self._max_bytes = settings.max_image_bytes
         self._timeout_s = settings.fetch_timeout_s
         self._allow_hosts = settings.fetch_allow_hosts
+        self._own = own
 
     async def read(self, request: Request, *, url_allowed: bool = True) -> Picture:
         """Read the request's picture.
 
         Raises:
             MissingImage, ImageTooLarge, InvalidImage, UnsupportedMedia, InvalidBody, and for URLs
-            what `servicekit.fetch` raises.
+            what `servicekit.fetch` raises, or `servicekit.media.OwnMedia` for pictures kept here.
         """
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind == "multipart/form-data":
@@ -66,7 +69,7 @@ class PictureReader:
             options = _options(_texts(form))
             sent = form.get("image")
             if sent is None and options.image_url:
-                return await self._from_url(options)
+                return await self._from_url(request, options)
             if not isinstance(sent, UploadFile):
                 raise MissingImage(f"The field 'image' is missing. {_NAMES_AN_IMAGE}", param="image")
             content = await sent.read(self._max_bytes + 1)
@@ -85,10 +88,16 @@ class PictureReader:
         options = _options(fields)
         if not options.image_url:
             raise MissingImage(f"The field 'image_url' is missing. {_NAMES_AN_IMAGE}", param="image_url")
-        return await self._from_url(options)
+        return await self._from_url(request, options)
 
-    async def _from_url(self, options: Options) -> Picture:
+    async def _from_url(self, request: Request, options: Options) -> Picture:
         assert options.image_url
+        if (path := self._own.path_of(options.image_url)) is not None:
+            bearer = identity_of(request).bearer
+            kept = await self._own.read(
+                path, bearer, param="image_url", most_bytes=self._max_bytes, kind="image/*"
+            )
+            return await self._decoded(kept.content, None, options, "image_url")
         fetched = await fetch(
             options.image_url,
             max_bytes=self._max_bytes,
