@@ -45,7 +45,7 @@ def router(installs: Installs, queue: JobQueue) -> APIRouter:
     @routes.delete("/v1/models/{model_id:path}")
     async def delete_model(model_id: str, caller: Caller) -> dict[str, Any]:
         """Remove an installed model and free its disk; 409 while it is in use."""
-        await asyncio.to_thread(installs.remove, model_id, caller.role)
+        await asyncio.to_thread(installs.remove, model_id, caller.role, queue)
         return {"id": model_id, "object": "model", "deleted": True}
 
     return routes

@@ -31,7 +31,7 @@ def blueprint(installs: Installs, queue: JobQueue) -> Blueprint:
 
     @routes.delete("/v1/models/<path:model_id>")
     def delete_model(model_id: str) -> Response:
-        installs.remove(model_id, _caller().role)
+        installs.remove(model_id, _caller().role, queue)
         return jsonify({"id": model_id, "object": "model", "deleted": True})
 
     return routes

@@ -91,21 +91,30 @@ class Installs:
                 return job
         return queue.submit(KIND, plan.payload(), owner)
 
-    def remove(self, model_id: str, role: str) -> None:
-        """Uninstall a model and free its disk. Blocks.
+    def remove(self, model_id: str, role: str, queue: JobQueue | None = None) -> None:
+        """Uninstall a model and free its disk, also of what was fetched by an install that nobody goes on with. Blocks.
 
         Raises:
-            Forbidden: only owners remove. ModelNotFound: it was not installed here. Conflict: it is in use.
+            Forbidden: only owners remove. ModelNotFound: nothing of it was fetched here. Conflict: it is in use, or being
+                installed by a job of `queue`.
         """
         _owners_only(role, "remove")
-        if self.shelf.get(model_id) is None:
+        for job in queue.unfinished(KIND) if queue is not None else ():
+            if job.payload["id"] == model_id:
+                raise Conflict(
+                    f"'{model_id[:100]}' is being installed just now. Cancel that first: DELETE /v1/jobs/{job.id}.",
+                    param="model",
+                )
+        installed = self.shelf.get(model_id) is not None
+        if not installed and not self.shelf.part_bytes(model_id):
             raise ModelNotFound(
                 f"'{model_id[:100]}' was not installed here, so there is nothing to remove: it is built in, or named "
                 "by a setting.",
                 param="model",
             )
-        self._leaving(model_id)
-        self._commits.pop(model_id, None)
+        if installed:
+            self._leaving(model_id)
+            self._commits.pop(model_id, None)
         self.shelf.remove(model_id)
         log_event(log, "model removed", model=model_id)
 
@@ -122,6 +131,7 @@ class Installs:
             self._bring(context, repo, commit, file, model_id, meter)
             meter.done_with(file)
         context.check_cancelled()
+        meter.made_ready()
         model = ShelfModel(
             id=model_id, path=folder, repo=repo, commit=commit, files=files, license=payload.get("license"),
             languages=tuple(payload.get("languages") or ()), task=payload.get("task"),
@@ -162,6 +172,7 @@ class Installs:
             if path.exists():
                 wrong += 1
                 path.unlink()
+                meter.restart_file()
                 if wrong > 1:
                     raise HashMismatch(
                         f"The hub's '{file.name}' is not what its listing promises, twice in a row. Nothing was installed."
@@ -195,20 +206,30 @@ class _Meter:
         self._before = self._here = 0
         self._name = ""
         self._began, self._fetched = time.monotonic(), 0
+        self._begins = True
+        """Whether a try at a file begins, which first tells how much of it lies there."""
 
     def at(self, name: str) -> None:
-        self._name, self._here = name, 0
+        self._name = name
+        self.restart_file()
         self._tell()
 
     def add(self, count: int) -> None:
         """Take in bytes of the current file (fewer than none: a server began anew). Raises JobCancelled."""
         self._here += count
-        self._fetched += count
+        self._fetched += 0 if self._begins else count
+        self._begins = False
         self._tell()
 
     def restart_file(self) -> None:
         """The next try tells again how much of the file is there."""
-        self._here = 0
+        self._here, self._begins = 0, True
+
+    def made_ready(self) -> None:
+        """Tell that everything is here and what is left has no bytes to count, such as converting it."""
+        self._context.progress(
+            self._total, self._total, f"{self._model} · {_mb(self._total)} MB · getting it ready"
+        )
 
     def done_with(self, file: RepoFile) -> None:
         self._before += file.size

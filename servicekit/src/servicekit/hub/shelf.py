@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from servicekit.hub.choosing import RepoFile
 MANIFEST = "oficina.json"
 _PARTS, _LEAVING = ".parts", ".leaving"
 _CHUNK = 1 << 20
+PARTS_KEPT_S = 30 * 86_400.0
+"""What was fetched of a model stays so long after the last try, so that the next one goes on with it."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,12 @@ class Shelf:
         self._parts, self._leaving = root / _PARTS, root / _LEAVING
 
     def tidy(self) -> None:
-        """Remove what half-left at a crash. Only at the start, while nobody removes or replaces a model."""
+        """Remove what half-left at a crash, and downloads that were given up. Only at the start, while nobody installs."""
         shutil.rmtree(self._leaving, ignore_errors=True)
+        for folder in list(self._parts.iterdir()) if self._parts.is_dir() else []:
+            touched = max(file.stat().st_mtime for file in (folder, *folder.rglob("*")))
+            if time.time() - touched > PARTS_KEPT_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def models(self) -> list[ShelfModel]:
         """Return what is installed, by id."""
