@@ -1,11 +1,13 @@
 /** Owns the form of an assistant: who it is, which model answers, its tools and files. */
-import { Button, Checkbox, Group, JsonInput, Modal, Select, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, JsonInput, Modal, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "@/shared/api/errors";
+import { presenceOf, type Listing } from "@/shared/api/lists";
 import type { Model } from "@/shared/api/types";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
+import { ListSelect } from "@/shared/components/ListSelect";
 import { usePersonas } from "@/shared/api/personas";
 import { makeStore, type AssistantDraft } from "./assistants";
 import { FilesField } from "./FilesField";
@@ -13,6 +15,7 @@ import type { Assistant, Tool, ToolResources } from "./wire";
 
 interface Props {
   assistant: Assistant | null;
+  list: Listing<Model>;
   models: Model[];
   onSave: (draft: AssistantDraft) => Promise<void>;
   onClose: () => void;
@@ -20,7 +23,7 @@ interface Props {
 
 const FUNCTION_EXAMPLE = '[{"name": "get_weather", "description": "…", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}]';
 
-export function AssistantDialog({ assistant, models, onSave, onClose }: Props) {
+export function AssistantDialog({ assistant, list, models, onSave, onClose }: Props) {
   const { t } = useTranslation();
   const has = (type: Tool["type"]) => assistant?.tools.some((tool) => tool.type === type) ?? false;
   const functions = assistant?.tools.flatMap((tool) => (tool.function ? [tool.function] : [])) ?? [];
@@ -55,7 +58,7 @@ export function AssistantDialog({ assistant, models, onSave, onClose }: Props) {
           <PersonaPicker onPick={(instructions) => setText({ ...text, instructions })} />
           <Textarea label={t("assistants.instructions")} description={t("assistants.instructionsHint")} autosize minRows={3} maxRows={10} value={text.instructions}
             onChange={(event) => setText({ ...text, instructions: event.target.value })} />
-          <Select label={t("assistants.model")} data={[...new Set([...models.map((one) => one.id), ...(model ? [model] : [])])]} value={model} onChange={setModel} allowDeselect={false} />
+          <ListSelect from={list} count={model ? 1 : 0} service="chat" label={t("assistants.model")} data={[...new Set([...models.map((one) => one.id), ...(model ? [model] : [])])]} value={model} onChange={setModel} allowDeselect={false} />
           <Checkbox label={t("assistants.code")} description={t("assistants.codeHint")} checked={code} onChange={(event) => setCode(event.target.checked)} />
           {code && <FilesField label={t("assistants.codeFiles")} ids={files} onChange={setFiles} />}
           <Checkbox label={t("assistants.search")} description={t("assistants.searchHint")} checked={search} onChange={(event) => setSearch(event.target.checked)} />
@@ -77,10 +80,11 @@ export function AssistantDialog({ assistant, models, onSave, onClose }: Props) {
 /** A persona's instructions are a start for an assistant's. */
 function PersonaPicker({ onPick }: { onPick: (instructions: string) => void }) {
   const { t } = useTranslation();
-  const personas = usePersonas().data ?? [];
-  if (personas.length === 0) return null;
+  const told = usePersonas();
+  const personas = told.data ?? [];
+  if (presenceOf(told, personas.length) === "none") return null;
   return (
-    <Select label={t("assistants.persona")} placeholder={t("assistants.personaHint")} clearable data={personas.map(({ id, name }) => ({ value: id, label: name }))}
+    <ListSelect from={told} count={personas.length} label={t("assistants.persona")} placeholder={t("assistants.personaHint")} clearable data={personas.map(({ id, name }) => ({ value: id, label: name }))}
       onChange={(id) => { const found = personas.find((one) => one.id === id); if (found) onPick(found.instructions || found.description || ""); }} />
   );
 }

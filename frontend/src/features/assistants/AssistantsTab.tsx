@@ -1,11 +1,11 @@
 /** Owns the assistants tab: choose or make an assistant, then talk to it in threads. */
-import { ActionIcon, Button, Drawer, FileButton, Group, Menu, Text, UnstyledButton } from "@mantine/core";
+import { ActionIcon, Button, Drawer, FileButton, Group, Loader, Menu, Text, UnstyledButton } from "@mantine/core";
 import { useDisclosure, useMediaQuery } from "@mantine/hooks";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
-import { modelsFor, useChatModels } from "@/shared/api/models";
+import { modelsFor, useModels } from "@/shared/api/models";
 import type { List, Model } from "@/shared/api/types";
 import { ConfirmDialog } from "@/shared/components/ConfirmDialog";
 import { EmptyState } from "@/shared/components/EmptyState";
@@ -24,7 +24,8 @@ export default function AssistantsTab({ active }: { active: boolean }) {
   const { t } = useTranslation();
   const assistants = useAssistants();
   const { save, remove } = useAssistantChanges();
-  const models = useChatModels();
+  const known = useModels();
+  const models = modelsFor(known.data, "chat");
   const [chosenId, setChosenId] = useState<string | null>(null);
   const [editing, setEditing] = useState<Editing>();
   const [deleting, setDeleting] = useState<Assistant | null>(null);
@@ -44,7 +45,7 @@ export default function AssistantsTab({ active }: { active: boolean }) {
       <FileButton accept="application/json,.json" onChange={(file) => file && importing.mutate(file)}>
         {(props) => <Button {...props} mt={6} variant="subtle" size="compact-sm" fullWidth leftSection={<Icon name="upload" size={15} />} loading={importing.isPending}>{t("assistants.import")}</Button>}
       </FileButton>
-      {assistants.isError && <ErrorNotice error={assistants.error} onRetry={() => void assistants.refetch()} />}
+      {assistants.isError && all.length > 0 && <ErrorNotice error={assistants.error} onRetry={() => void assistants.refetch()} />}
       {importing.error && <ErrorNotice error={importing.error} onClose={importing.reset} />}
       <ul>
         {all.map((one) => (
@@ -63,7 +64,9 @@ export default function AssistantsTab({ active }: { active: boolean }) {
           <ThreadPane key={chosen.id} assistant={chosen} active={active} onEdit={() => setEditing(chosen)} onList={wide ? undefined : list.open} />
         ) : (
           <div className="messages" data-empty>
-            <EmptyState icon="assistants" title={t("assistants.emptyTitle")} text={t("assistants.emptyText")} />
+            {assistants.isPending && <Loader size="sm" aria-label={t("common.loading")} />}
+            {assistants.isError && <ErrorNotice error={assistants.error} onRetry={() => void assistants.refetch()} />}
+            {assistants.isSuccess && <EmptyState icon="assistants" title={t("assistants.emptyTitle")} text={t("assistants.emptyText")} />}
             <Group justify="center">
               <Button onClick={() => setEditing(null)}>{t("assistants.new")}</Button>
               {!wide && <Button variant="default" onClick={list.open}>{t("assistants.list")}</Button>}
@@ -73,7 +76,7 @@ export default function AssistantsTab({ active }: { active: boolean }) {
       </div>
       <Drawer opened={listOpened && !wide} onClose={list.close} size={300} title={t("assistants.list")} closeButtonProps={{ "aria-label": t("common.close") }}>{side}</Drawer>
       {editing !== undefined && (
-        <AssistantDialog key={editing?.id ?? "new"} assistant={editing} models={models} onClose={() => setEditing(undefined)}
+        <AssistantDialog key={editing?.id ?? "new"} assistant={editing} list={known} models={models} onClose={() => setEditing(undefined)}
           onSave={async (draft) => { setChosenId((await save.mutateAsync({ id: editing?.id ?? null, draft })).id); setEditing(undefined); }} />
       )}
       {deleting && (

@@ -1,12 +1,15 @@
 /** Owns the bar above the messages: who answers, as whom, and the ways to history and settings. */
-import { ActionIcon, Select, Tooltip } from "@mantine/core";
+import { ActionIcon, Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import type { Listing } from "@/shared/api/lists";
 import type { Model } from "@/shared/api/types";
 import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
 import { Icon } from "@/shared/components/Icon";
+import { ListSelect } from "@/shared/components/ListSelect";
 import { usePersonas } from "@/shared/api/personas";
 
 interface Props {
+  list: Listing<Model>;
   models: Model[];
   model: Model | undefined;
   persona: string | null;
@@ -16,9 +19,10 @@ interface Props {
   onHistory?: () => void;
 }
 
-export function ChatBar({ models, model, persona, onModel, onPersona, onSettings, onHistory }: Props) {
+export function ChatBar({ list, models, model, persona, onModel, onPersona, onSettings, onHistory }: Props) {
   const { t } = useTranslation();
-  const personas = usePersonas().data ?? [];
+  const told = usePersonas();
+  const personas = told.data ?? [];
   return (
     <div className="chat-bar">
       {onHistory && (
@@ -26,9 +30,9 @@ export function ChatBar({ models, model, persona, onModel, onPersona, onSettings
           <ActionIcon variant="default" size={36} onClick={onHistory} aria-label={t("chat.history")}><Icon name="history" /></ActionIcon>
         </Tooltip>
       )}
-      <Select className="chat-select" aria-label={t("chat.model")} placeholder={t("chat.model")} allowDeselect={false} value={model?.id ?? null}
+      <ListSelect from={list} count={models.length} service="chat" compact className="chat-select" aria-label={t("chat.model")} placeholder={t("chat.model")} allowDeselect={false} value={model?.id ?? null}
         data={models.map((one) => one.id)} onChange={onModel} />
-      <Select className="chat-select chat-later" aria-label={t("chat.persona")} placeholder={t("chat.noPersona")} clearable value={persona}
+      <ListSelect from={told} count={personas.length} none={t("chat.noPersona")} compact className="chat-select chat-later" aria-label={t("chat.persona")} placeholder={t("chat.noPersona")} clearable value={persona}
         data={personas.map((one) => ({ value: one.id, label: one.name }))} onChange={onPersona} />
       {model?.builtin && <span className="chat-badge chat-later"><BuiltinBadge /></span>}
       <Tooltip label={t("chat.settings")}>

@@ -22,7 +22,8 @@ import { useChat } from "./useChat";
 export default function ChatTab({ active }: { active: boolean }) {
   const { t } = useTranslation();
   const { settings, change } = useChatSettings();
-  const models = modelsFor(useModels().data, "chat");
+  const known = useModels();
+  const models = modelsFor(known.data, "chat");
   const model = models.find((one) => one.id === settings.model) ?? models[0];
   const chat = useChat({ ...settings, model: model?.id ?? null }, active);
   const legacy = useLegacy(useSession().id);
@@ -57,7 +58,7 @@ export default function ChatTab({ active }: { active: boolean }) {
       {wide && <aside className="chat-side" aria-label={t("chat.history")}>{list}</aside>}
       <div className="chat-main">
         <h1 className="visually-hidden">{t("tabs.chat")}</h1>
-        <ChatBar models={models} model={model} persona={chat.persona} onModel={(id) => change({ model: id })} onPersona={choosePersona}
+        <ChatBar list={known} models={models} model={model} persona={chat.persona} onModel={(id) => change({ model: id })} onPersona={choosePersona}
           onSettings={panel.open} onHistory={wide ? undefined : history.open} />
         <Messages conversationId={chat.currentId} view={view} loading={chat.currentId !== null && chat.opened.isPending} empty={empty}
           onRegenerate={chat.free ? chat.regenerate : undefined} onEdit={chat.free ? edit : undefined}>

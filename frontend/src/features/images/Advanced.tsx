@@ -3,10 +3,12 @@ import { Collapse, Group, NumberInput, Select, SimpleGrid, Stack, Textarea, Unst
 import { useDisclosure } from "@mantine/hooks";
 import type { KeyboardEvent, ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import type { Listing } from "@/shared/api/lists";
 import { modelsFor, useModels } from "@/shared/api/models";
 import type { Model } from "@/shared/api/types";
 import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
 import { Icon } from "@/shared/components/Icon";
+import { ListSelect } from "@/shared/components/ListSelect";
 import { decimalMark, formatNumber } from "@/shared/format";
 import { offered, withModel } from "./options";
 import type { Drawing, Way } from "./orders";
@@ -33,7 +35,8 @@ interface Props {
 export function Advanced({ drawing, way, onChange, children }: Props) {
   const { t } = useTranslation();
   const [opened, advanced] = useDisclosure(false);
-  const models = modelsFor(useModels().data, "image");
+  const list = useModels();
+  const models = modelsFor(list.data, "image");
   const model = models.find((one) => one.id === drawing.model) ?? models[0];
   return (
     <>
@@ -45,18 +48,19 @@ export function Advanced({ drawing, way, onChange, children }: Props) {
         {children}
       </Group>
       <Collapse expanded={opened}>
-        <Fields drawing={drawing} way={way} onChange={onChange} models={models.map((one) => one.id)} model={model} />
+        <Fields drawing={drawing} way={way} onChange={onChange} list={list} models={models.map((one) => one.id)} model={model} />
       </Collapse>
     </>
   );
 }
 
 interface FieldsProps extends Omit<Props, "children"> {
+  list: Listing<Model>;
   models: string[];
   model: Model | undefined;
 }
 
-function Fields({ drawing, way, onChange, models, model }: FieldsProps) {
+function Fields({ drawing, way, onChange, list, models, model }: FieldsProps) {
   const { t, i18n } = useTranslation();
   const number = (value: string | number) => (typeof value === "number" ? value : null);
   const { steps, guidance, size, negative, decoders } = offered(model, drawing.guidance, way);
@@ -70,7 +74,7 @@ function Fields({ drawing, way, onChange, models, model }: FieldsProps) {
           disabled={negative === "unheeded"} value={drawing.negativePrompt} onChange={(event) => onChange({ ...drawing, negativePrompt: event.target.value })} />
       )}
       <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} spacing="sm">
-        <Select label={t("images.model")} allowDeselect={false} data={models} value={model?.id ?? null} onChange={(value) => onChange(withModel(drawing, value))} />
+        <ListSelect from={list} count={models.length} service="image-gen" label={t("images.model")} allowDeselect={false} data={models} value={model?.id ?? null} onChange={(value) => onChange(withModel(drawing, value))} />
         <Select label={t("images.size")} allowDeselect={false} data={[{ value: "auto", label: own }, ...SIZES]} value={drawing.size} onChange={(value) => onChange({ ...drawing, size: value ?? drawing.size })} />
         <NumberInput label={t("images.steps")} placeholder={automatic(steps.usual)} min={steps.minimum} max={steps.maximum} allowDecimal={false} value={drawing.steps ?? ""}
           description={steps.good ? t("images.goodSteps", { from: steps.good[0], to: steps.good[1] }) : undefined} inputWrapperOrder={BELOW}

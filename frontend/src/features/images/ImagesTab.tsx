@@ -2,6 +2,7 @@
 import { SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { errorOf, presenceOf } from "@/shared/api/lists";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Page } from "@/shared/components/Page";
@@ -46,7 +47,8 @@ export default function ImagesTab({ active }: { active: boolean }) {
     setOpened(null);
   };
   const examples = t("images.examples", { returnObjects: true }) as unknown as string[];
-  const empty = way === "draw" && shown.length === 0 && running.length === 0 && !query.isPending && !query.isError;
+  const empty = way === "draw" && running.length === 0 && presenceOf(query, shown.length, "image-gen") === "none";
+  const lost = query.isError || presenceOf(query, shown.length, "image-gen") === "failed";
   const busy = order.isPending;
   return (
     <Page title={t("tabs.images")} text={t("images.text")}>
@@ -57,7 +59,7 @@ export default function ImagesTab({ active }: { active: boolean }) {
           : <RedrawForm way={way} drawing={drawing} redrawing={redrawing} busy={busy} active={active} onDrawing={setDrawing} onRedrawing={setRedrawing} onSend={start} />}
         {order.error && <ErrorNotice error={order.error} onRetry={start} />}
         {failed !== null && <ErrorNotice error={failed} onClose={() => setFailed(null)} />}
-        {query.error && <ErrorNotice error={query.error} onRetry={() => void query.refetch()} />}
+        {lost && <ErrorNotice error={errorOf(query, "image-gen")} onRetry={() => void query.refetch()} />}
         {running.map((job) => <RunningJob key={job.id} job={job} onFailed={setFailed} />)}
         {way !== "draw" && <Result pictures={shown.filter(({ jobId }) => jobId === order.data?.id)} onOpen={setOpened} />}
         {empty && (

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
 import { api, request } from "@/shared/api/client";
-import { isFinal, useJobs } from "@/shared/api/jobs";
+import { isFinal, noteJob, useJobs } from "@/shared/api/jobs";
 import type { Job } from "@/shared/api/types";
 import { load, save } from "@/shared/storage";
 import type { Order } from "./orders";
@@ -31,7 +31,7 @@ export function useOrder() {
       return job;
     },
     onSuccess: (job) => {
-      queries.setQueryData<Job[]>(["jobs"], (jobs) => [{ ...job, kind: job.kind ?? "image" }, ...(jobs ?? []).filter((one) => one.id !== job.id)]);
+      noteJob(queries, { ...job, kind: job.kind ?? "image" });
     },
   });
 }

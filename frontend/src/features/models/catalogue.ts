@@ -1,8 +1,9 @@
 /** Owns joining what runs and what could run into one list. */
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api } from "@/shared/api/client";
 import { taskOf, tasksOf } from "@/shared/api/models";
-import type { List, Model } from "@/shared/api/types";
+import { useList, type Listing } from "@/shared/api/lists";
+import type { Model } from "@/shared/api/types";
 import { formatBytes } from "@/shared/format";
 import type { TFunction } from "i18next";
 
@@ -38,12 +39,8 @@ export function lackText({ of, needed_bytes, there_bytes }: Lack, t: TFunction, 
 }
 
 /** Asked for again while there is nothing: services that start, or are slow, have nothing to tell yet. */
-export function useCatalogue() {
-  return useQuery({
-    queryKey: ["catalogue"],
-    queryFn: async () => (await api<List<Entry>>("/v1/catalogue")).data ?? [],
-    refetchInterval: ({ state }) => (state.data?.length === 0 ? 1500 : false),
-  });
+export function useCatalogue(): Listing<Entry> {
+  return useList<Entry>("catalogue", "/v1/catalogue", { until: (all) => all.length > 0 });
 }
 
 /** Installed models first; a model known from both lists is one entry. */

@@ -8,6 +8,7 @@ import { AudioPlayer } from "@/shared/components/AudioPlayer";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
+import { ListSelect } from "@/shared/components/ListSelect";
 import { Page } from "@/shared/components/Page";
 import { formatNumber } from "@/shared/format";
 import { grouped, voiceName } from "./voices";
@@ -41,12 +42,11 @@ export default function SpeechTab() {
   return (
     <Page title={t("tabs.speech")} text={t("speech.text")}>
       <Stack gap="md">
-        {voices.error && <ErrorNotice error={voices.error} onRetry={() => void voices.refetch()} />}
         <div className="card">
           <Stack gap="md">
             <Textarea label={t("speech.input")} placeholder={t("speech.placeholder")} autosize minRows={4} maxRows={14} value={text} onChange={(event) => setText(event.target.value)} />
             <div className="speech-options">
-              <Select label={t("speech.voice")} searchable allowDeselect={false} value={voice?.id ?? null} data={grouped(voices.data ?? [], i18n.language, t)} onChange={setChosen} />
+              <ListSelect from={voices} count={voices.data?.length ?? 0} service="tts" label={t("speech.voice")} searchable allowDeselect={false} value={voice?.id ?? null} data={grouped(voices.data ?? [], i18n.language, t)} onChange={setChosen} />
               <Select label={t("speech.format")} allowDeselect={false} value={format} data={FORMATS} onChange={(value) => setFormat(value ?? "wav")} />
               <div>
                 <Text size="sm" fw={500} mb={10}>{t("speech.speed", { speed: formatNumber(speed, i18n.language, 2) })}</Text>

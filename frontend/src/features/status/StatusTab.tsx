@@ -27,9 +27,9 @@ export default function StatusTab({ active }: { active: boolean }) {
     <Page title={t("tabs.status")} text={t("status.text")}>
       {status.error && <ErrorNotice error={status.error} onRetry={() => void status.refetch()} />}
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="md" mb="lg">
-        <Meter label={t("status.cpu")} value={system?.cpu_usage} />
-        <Meter label={t("status.memory")} value={system?.memory_usage} />
-        <Meter label={t("status.gpu")} value={system?.gpu_usage} />
+        <Meter label={t("status.cpu")} value={system?.cpu_usage} known={status.data !== undefined} />
+        <Meter label={t("status.memory")} value={system?.memory_usage} known={status.data !== undefined} />
+        <Meter label={t("status.gpu")} value={system?.gpu_usage} known={status.data !== undefined} />
       </SimpleGrid>
       <Title order={2} fz={16} mb="sm">{t("status.services")}</Title>
       <div className="services">
@@ -41,14 +41,14 @@ export default function StatusTab({ active }: { active: boolean }) {
   );
 }
 
-function Meter({ label, value }: { label: string; value: unknown }) {
+function Meter({ label, value, known }: { label: string; value: unknown; known: boolean }) {
   const { t, i18n } = useTranslation();
   const { percent, detail } = meterOf(value, i18n.language);
   return (
     <div className="card">
       <Group justify="space-between" mb={8}>
         <Text size="sm" c="dimmed">{label}</Text>
-        <Text size="sm" fw={600}>{percent === null ? t("status.none") : `${formatNumber(percent, i18n.language)} %`}</Text>
+        <Text size="sm" fw={600}>{!known ? "…" : percent === null ? t("status.none") : `${formatNumber(percent, i18n.language)} %`}</Text>
       </Group>
       <Progress value={percent ?? 0} color={(percent ?? 0) > 90 ? "red" : undefined} aria-label={label} />
       {detail && <Text size="xs" c="dimmed" mt={6}>{detail}</Text>}
@@ -89,7 +89,7 @@ function JobList({ active }: { active: boolean }) {
     <section>
       <Title order={2} fz={16} mt="xl" mb="sm">{t("status.jobs")}</Title>
       {(jobs.error ?? cancel.error) && <ErrorNotice error={jobs.error ?? cancel.error} onRetry={() => void jobs.refetch()} />}
-      {list.length === 0 && jobs.isSuccess && <EmptyState icon="status" title={t("status.noJobs")} />}
+      {list.length === 0 && jobs.missing.length === 0 && jobs.isSuccess && <EmptyState icon="status" title={t("status.noJobs")} />}
       <div className="rows">{list.map((job) => <JobRow key={job.id} job={job} onCancel={() => cancel.mutate(job.id)} />)}</div>
     </section>
   );

@@ -1,5 +1,5 @@
 /** Owns the form of a new training: examples, base, how it learns. */
-import { Button, Collapse, Group, NumberInput, Select, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
+import { Button, Collapse, Group, NumberInput, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { FormEvent } from "react";
 import { useTranslation } from "react-i18next";
@@ -7,6 +7,7 @@ import { asApiError } from "@/shared/api/errors";
 import { useModels } from "@/shared/api/models";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
+import { ListSelect } from "@/shared/components/ListSelect";
 import { basesOf, suffixIsFine, type Draft } from "./draft";
 import { ExamplesField } from "./ExamplesField";
 import { fileOf, lineOfRefusal, readExamples } from "./examples";
@@ -41,13 +42,12 @@ export function NewTraining({ draft, begin, onChange, onBegun }: Props) {
         <Title order={2} fz={17} id="training-new">{t("training.new")}</Title>
         <ExamplesField draft={draft} onChange={change} refusal={line === null ? null : { line, message: refused!.message }} />
         <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="md">
-          <Select label={t("training.base")} description={t("training.baseHint")} allowDeselect={false} data={bases.map(({ id }) => id)} value={model?.id ?? null}
-            placeholder={models.isPending ? "…" : t("training.noBase")} onChange={(id) => change({ model: id })} />
+          <ListSelect from={models} count={bases.length} service="chat" none={t("training.noBase")} label={t("training.base")} description={t("training.baseHint")} allowDeselect={false} data={bases.map(({ id }) => id)} value={model?.id ?? null}
+            onChange={(id) => change({ model: id })} />
           <TextInput label={t("training.suffix")} description={t("training.suffixHint")} value={draft.suffix} maxLength={64} autoComplete="off"
             error={suffixIsFine(draft.suffix) ? null : t("training.suffixWrong")} onChange={(event) => change({ suffix: event.target.value })} />
         </SimpleGrid>
         <HowItLearns draft={draft} onChange={change} />
-        {models.isError && <ErrorNotice error={models.error} onRetry={() => void models.refetch()} />}
         {begin.error && <ErrorNotice error={begin.error} onClose={begin.reset} />}
         <Group justify="space-between" gap="sm">
           <Text size="xs" c="dimmed" flex="1 1 260px">{t("training.takes")}</Text>

@@ -18,12 +18,13 @@ export function Result({ job }: { job: Job }) {
   const [deleting, setDeleting] = useState(false);
   const made = job.fine_tuned_model;
   if (made === null) return null;
-  const here = models.data?.some(({ id }) => id === made);
+  // While svc-chat tells nothing, nobody knows.
+  const here = models.missing.includes("chat") ? undefined : models.data?.some(({ id }) => id === made);
   return (
     <Stack gap="md" data-trained={made}>
       <div>
         <Text size="sm" fw={600} className="wrap">{made}</Text>
-        {models.isPending && <Loader size="xs" />}
+        {here === undefined && <Loader size="xs" />}
         {here === false && <Text size="sm" c="dimmed">{t("training.gone")}</Text>}
       </div>
       {here && (

@@ -1,15 +1,17 @@
 /** Owns the translate tab. */
-import { ActionIcon, Button, Group, Loader, Select, Text, Textarea, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Group, Loader, Text, Textarea, Tooltip } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
+import { askedAgain } from "@/shared/api/lists";
 import { speak, useVoices, voiceFor } from "@/shared/api/speech";
 import { AudioPlayer } from "@/shared/components/AudioPlayer";
 import { CopyButton } from "@/shared/components/CopyButton";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
+import { ListSelect } from "@/shared/components/ListSelect";
 import { Page } from "@/shared/components/Page";
 import { languageName } from "@/shared/format";
 import { sourcesOf, targetsOf, type Direction, type Directions } from "./directions";
@@ -25,7 +27,7 @@ export default function TranslateTab() {
   const [text, setText] = useState("");
   const [source, setSource] = useState(AUTO);
   const [target, setTarget] = useState(i18n.language === "en" ? "pt" : "en");
-  const pairs = useQuery({ queryKey: ["translation-languages"], queryFn: () => api<Directions>("/v1/translations/languages") });
+  const pairs = useQuery({ queryKey: ["translation-languages"], queryFn: () => api<Directions>("/v1/translations/languages"), refetchInterval: ({ state: { status, dataUpdateCount } }) => askedAgain({ status, dataUpdateCount, data: undefined }, {}) });
   const known = pairs.data ?? {};
   const translate = useMutation({
     mutationFn: async (body: { text: string; source: string; target: string }) =>
@@ -33,6 +35,7 @@ export default function TranslateTab() {
   });
   const options = (codes: string[]) =>
     codes.map((code) => ({ value: code, label: languageName(code, i18n.language) })).sort((a, b) => a.label.localeCompare(b.label, i18n.language));
+  const sources = sourcesOf(known);
   const targets = targetsOf(known, source === AUTO ? null : source);
   const result = translate.data;
   const run = (input = text, from = source, to = target) => { if (input.trim()) translate.mutate({ text: input, source: from, target: to }); };
@@ -54,14 +57,13 @@ export default function TranslateTab() {
   };
   return (
     <Page title={t("tabs.translate")} text={t("translate.text")}>
-      {pairs.error && <ErrorNotice error={pairs.error} onRetry={() => void pairs.refetch()} />}
       <div className="translate-bar">
-        <Select label={t("translate.from")} searchable allowDeselect={false} value={source} onChange={chooseSource}
-          data={[{ value: AUTO, label: t("translate.detect") }, ...options(sourcesOf(known))]} />
+        <ListSelect from={pairs} count={sources.length} label={t("translate.from")} searchable allowDeselect={false} value={source} onChange={chooseSource}
+          data={[{ value: AUTO, label: t("translate.detect") }, ...options(sources)]} />
         <Tooltip label={t("translate.swap")}>
           <ActionIcon variant="default" size={36} onClick={swap} aria-label={t("translate.swap")}><Icon name="swap" /></ActionIcon>
         </Tooltip>
-        <Select label={t("translate.to")} searchable allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? target)}
+        <ListSelect from={pairs} count={sources.length} label={t("translate.to")} searchable allowDeselect={false} value={target} onChange={(value) => setTarget(value ?? target)}
           data={options(targets.length > 0 ? targets : [target])} />
       </div>
       <div className="columns">

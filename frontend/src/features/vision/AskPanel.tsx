@@ -1,8 +1,9 @@
 /** Owns questions about the picture and the writing in it, for installed models that can. */
-import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Loader, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
+import { errorOf, presenceOf } from "@/shared/api/lists";
 import { CopyButton } from "@/shared/components/CopyButton";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
@@ -20,11 +21,14 @@ interface Props {
 
 export function AskPanel({ source, choosing, abilities }: Props & { abilities: Abilities }) {
   const { t } = useTranslation();
+  const presence = presenceOf(choosing.list, Number(abilities.question) + Number(abilities.ocr), "vision");
   return (
     <Stack gap="lg">
       {abilities.question && <Question source={source} choosing={choosing} />}
       {abilities.ocr && <Writing source={source} choosing={choosing} />}
-      {!abilities.question && !abilities.ocr && <Text size="sm" c="dimmed">{t("vision.askHint")}</Text>}
+      {presence === "loading" && <Loader size="sm" aria-label={t("common.loading")} />}
+      {presence === "failed" && <ErrorNotice error={errorOf(choosing.list, "vision")} onRetry={() => void choosing.list.refetch()} />}
+      {presence === "none" && <Text size="sm" c="dimmed">{t("vision.askHint")}</Text>}
     </Stack>
   );
 }

@@ -1,5 +1,6 @@
 /** Owns which installed model looks at a picture, for each way of looking; remembered in this browser. */
 import { useState } from "react";
+import type { Listing } from "@/shared/api/lists";
 import { taskOf, tasksOf, useModels } from "@/shared/api/models";
 import type { Model } from "@/shared/api/types";
 import { load, save } from "@/shared/storage";
@@ -20,6 +21,7 @@ export function chosenFor(models: Model[] | undefined, task: VisionTask, choices
 }
 
 export interface Choosing {
+  list: Listing<Model>;
   models: Model[] | undefined;
   /** What is chosen; null: svc-vision chooses. */
   chosen: (task: VisionTask) => string | null;
@@ -31,7 +33,8 @@ export interface Choosing {
 const KEPT = "vision-models";
 
 export function useChoosing(): Choosing {
-  const models = useModels().data;
+  const list = useModels();
+  const models = list.data;
   const [choices, setChoices] = useState<Choices>(() => load<Choices>(KEPT, {}));
   const chosen = (task: VisionTask) => chosenFor(models, task, choices);
   const choose = (task: VisionTask, id: string | null) => {
@@ -43,5 +46,5 @@ export function useChoosing(): Choosing {
     const model = chosen(task);
     return model ? { model } : {};
   };
-  return { models, chosen, choose, field };
+  return { list, models, chosen, choose, field };
 }

@@ -1,10 +1,11 @@
 /** Owns following a job of any service: live events, reconnection, the final record. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, isAbort, request } from "./client";
 import { ApiError, asApiError } from "./errors";
+import { useList, type Listing, type Told } from "./lists";
 import { readSse } from "./sse";
-import type { Job, JobProgress, List } from "./types";
+import type { Job, JobProgress } from "./types";
 
 const FINAL = new Set(["completed", "failed", "cancelled"]);
 const RECONNECT_MS = 1500;
@@ -54,13 +55,13 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-export function useJobs(options: { active?: boolean; intervalMs?: number } = {}) {
-  return useQuery({
-    queryKey: ["jobs"],
-    queryFn: async () => (await api<List<Job>>("/v1/jobs")).data ?? [],
-    enabled: options.active ?? true,
-    refetchInterval: options.intervalMs ?? false,
-  });
+export function useJobs({ active, intervalMs }: { active?: boolean; intervalMs?: number } = {}): Listing<Job> {
+  return useList<Job>("jobs", "/v1/jobs", { enabled: active, intervalMs });
+}
+
+/** Show a job that was just begun before the list tells of it. */
+export function noteJob(queries: QueryClient, job: Job): void {
+  queries.setQueryData<Told<Job>>(["jobs"], (told) => ({ ...told, data: [job, ...(told?.data ?? []).filter((one) => one.id !== job.id)] }));
 }
 
 /** Follow one job; the list of jobs is refreshed when it is over. */

@@ -1,25 +1,10 @@
 /** Owns the list of models as the page sees it. */
-import { useQuery } from "@tanstack/react-query";
-import { api } from "./client";
-import type { List, Model } from "./types";
+import { useList, type Listing } from "./lists";
+import type { Model } from "./types";
 
 /** Asked for again while there is none: services that start, or are slow, have none to tell yet. */
-export function useModels() {
-  return useQuery({
-    queryKey: ["models"],
-    queryFn: async () => (await api<List<Model>>("/v1/models")).data ?? [],
-    refetchInterval: ({ state }) => (state.data?.length === 0 ? 1500 : false),
-  });
-}
-
-/** The chat models; asked for again while there is none: a service that starts, or is slow, has none to tell yet. */
-export function useChatModels(): Model[] {
-  const query = useQuery({
-    queryKey: ["models"],
-    queryFn: async () => (await api<List<Model>>("/v1/models")).data ?? [],
-    refetchInterval: ({ state }) => (modelsFor(state.data, "chat").length > 0 ? false : 1500),
-  });
-  return modelsFor(query.data, "chat");
+export function useModels(): Listing<Model> {
+  return useList<Model>("models", "/v1/models", { until: (all) => all.length > 0 });
 }
 
 /** Real models of a task; aliases are names for other people's clients and not offered here, nor is what a training kept on its way. */

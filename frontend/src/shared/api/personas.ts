@@ -1,7 +1,7 @@
 /** Owns the personas of svc-chat as the page sees them. */
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api } from "./client";
-import type { List } from "./types";
+import { useList, type Listing } from "./lists";
 
 export interface Persona {
   id: string;
@@ -12,8 +12,8 @@ export interface Persona {
 
 export type PersonaDraft = Pick<Persona, "name" | "description" | "instructions">;
 
-export function usePersonas() {
-  return useQuery({ queryKey: ["personas"], queryFn: async () => (await api<List<Persona>>("/v1/personas")).data ?? [] });
+export function usePersonas(): Listing<Persona> {
+  return useList<Persona>("personas", "/v1/personas");
 }
 
 export function usePersonaChanges() {

@@ -1,7 +1,6 @@
 /** Owns turning text into audio and the voices there are. */
-import { useQuery } from "@tanstack/react-query";
-import { api, request } from "./client";
-import type { List } from "./types";
+import { request } from "./client";
+import { useList, type Listing } from "./lists";
 
 export interface Voice {
   id: string;
@@ -18,8 +17,9 @@ export interface SpeechRequest {
   response_format?: string;
 }
 
-export function useVoices() {
-  return useQuery({ queryKey: ["voices"], queryFn: async () => (await api<List<Voice>>("/v1/audio/voices")).data ?? [] });
+/** Asked for again while there is none: a service without a voice does not run. */
+export function useVoices(): Listing<Voice> {
+  return useList<Voice>("voices", "/v1/audio/voices", { until: (all) => all.length > 0 });
 }
 
 export async function speak(body: SpeechRequest): Promise<Blob> {

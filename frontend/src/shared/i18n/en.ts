@@ -12,7 +12,7 @@ export const en: Dictionary = {
   },
   common: {
     copy: "Copy", copied: "Copied", close: "Close", cancel: "Cancel", delete: "Delete", download: "Download", reset: "Restore defaults",
-    retry: "Try again", retryIn: "trying again in {{count}} s", audio: "Audio", automatic: "automatic",
+    retry: "Try again", retryIn: "trying again in {{count}} s", audio: "Audio", automatic: "automatic", loading: "Loading…", notLoaded: "Did not load", none: "Nothing to choose",
     builtin: "built-in model",
     builtinHint: "A small model that comes with the project: it works offline and knows only a world of shapes and colours. See larger models.",
   },

@@ -10,7 +10,7 @@ export const ptBR = {
   },
   common: {
     copy: "Copiar", copied: "Copiado", close: "Fechar", cancel: "Cancelar", delete: "Apagar", download: "Baixar", reset: "Restaurar padrões",
-    retry: "Tentar de novo", retryIn: "nova tentativa em {{count}} s", audio: "Áudio", automatic: "automático",
+    retry: "Tentar de novo", retryIn: "nova tentativa em {{count}} s", audio: "Áudio", automatic: "automático", loading: "Carregando…", notLoaded: "Não carregou", none: "Nada para escolher",
     builtin: "modelo embutido",
     builtinHint: "Um modelo pequeno que vem com o projeto: funciona sem internet e conhece só um mundo de formas e cores. Veja modelos maiores.",
   },

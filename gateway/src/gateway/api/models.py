@@ -41,15 +41,17 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/models")
     async def list_models(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
-        """List the installed models of all services."""
-        return {"object": "list", "data": await parts.catalogue.models(caller)}
+        """List the installed models of all services; `missing` names services that could not be asked."""
+        told = await parts.catalogue.models(caller)
+        return {"object": "list", "data": told.entries, "missing": told.missing}
 
     @routes.get("/catalogue")
     async def list_catalogue(
         wanted: Annotated[CatalogueSearch, Query()], caller: Identity = Depends(identity_of)
     ) -> dict[str, Any]:
-        """Search the public models of all services."""
-        return {"object": "list", "data": wanted.keep(await parts.catalogue.public_models(caller))}
+        """Search the public models of all services; `missing` names services that could not be asked."""
+        told = await parts.catalogue.public_models(caller)
+        return {"object": "list", "data": wanted.keep(told.entries), "missing": told.missing}
 
     @routes.post("/models/install")
     async def install(asked: Install, response: Response, caller: Identity = Depends(identity_of)) -> Any:

@@ -54,11 +54,11 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/models")
     async def model_names(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
         """List the names of all installed models and aliases."""
-        return {"models": [entry["id"] for entry in await parts.catalogue.models(caller)]}
+        return {"models": [entry["id"] for entry in (await parts.catalogue.models(caller)).entries]}
 
     @routes.get("/models/detailed")
     async def model_details(caller: Identity = Depends(identity_of)) -> dict[str, Any]:
         """List all installed models with task, licence and size."""
-        return {"models": await parts.catalogue.models(caller)}
+        return {"models": (await parts.catalogue.models(caller)).entries}
 
     return routes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.engine.calls import Calls, RelayedError, gather
@@ -24,6 +25,14 @@ Key = tuple[str, str, str, str, frozenset[str]]
 """Service, path, and whom it was told: account, role and scopes. Not the token, which is another one every minute."""
 
 
+@dataclass(frozen=True)
+class Merged:
+    """The entries of all services that answered, and the names of those that could not be asked."""
+
+    entries: list[dict[str, Any]]
+    missing: list[str]
+
+
 class Catalogue:
     """Asks all services in parallel and merges what they say."""
 
@@ -32,11 +41,11 @@ class Catalogue:
         self._kept: OrderedDict[Key, tuple[float, Any]] = OrderedDict()
         """The last lists and when they came, oldest first; none is older than `_KEEP_S` after a newer one came."""
 
-    async def models(self, caller: Identity) -> list[dict[str, Any]]:
+    async def models(self, caller: Identity) -> Merged:
         """Return the entries of every service's `/v1/models`, each with its `service`."""
         return await self._merged("/v1/models", caller)
 
-    async def public_models(self, caller: Identity) -> list[dict[str, Any]]:
+    async def public_models(self, caller: Identity) -> Merged:
         """Return the entries of every service's `/v1/catalogue`."""
         return await self._merged("/v1/catalogue", caller)
 
@@ -46,7 +55,7 @@ class Catalogue:
         Raises:
             ModelNotFound: no service that answers has it; the message says what is there.
         """
-        entries = await self.models(caller)
+        entries = (await self.models(caller)).entries
         for entry in entries:
             if entry.get("id") == model_id:
                 return entry
@@ -58,8 +67,8 @@ class Catalogue:
 
     async def service_of(self, model_id: str, caller: Identity) -> str:
         """Return the service (as in upstream settings) that has a model, installed or in the catalogue."""
-        for entries in (await self.models(caller), await self.public_models(caller)):
-            for entry in entries:
+        for told in (await self.models(caller), await self.public_models(caller)):
+            for entry in told.entries:
                 if entry.get("id") == model_id:
                     return str(entry["service"]).removeprefix("svc-")
         raise ModelNotFound(f"No service that answers has a model '{model_id[:100]}'.", param="model")
@@ -83,18 +92,20 @@ class Catalogue:
         missing = [service for service, entries in found.items() if not isinstance(entries, list)]
         return sorted(jobs, key=lambda job: str(job.get("created_at", "")), reverse=True), missing
 
-    async def _merged(self, path: str, caller: Identity) -> list[dict[str, Any]]:
+    async def _merged(self, path: str, caller: Identity) -> Merged:
         async def ask(service: str) -> list[dict[str, Any]]:
             body = await self._calls.json(
                 service, "GET", path, token=caller.token, timeout_s=BUDGET_S, most_bytes=_LIST_BYTES
             )
             return _entries(body)
 
-        merged: list[dict[str, Any]] = []
+        merged = Merged([], [])
         for service, found in (await gather(SERVICES, ask, BUDGET_S)).items():
             key = (service, path, caller.user_id, caller.role, caller.scopes)
             entries = self._fresh_or_kept(key, found)
-            merged += [entry | {"service": f"svc-{service}"} for entry in entries or ()]
+            merged.entries.extend(entry | {"service": f"svc-{service}"} for entry in entries or ())
+            if entries is None:
+                merged.missing.append(service)
         return merged
 
     def _fresh_or_kept(self, key: Key, found: Any) -> Any:
