@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import time
@@ -261,8 +262,12 @@ class Index:
 
     def __init__(self) -> None:
         self.away, self.forgotten = True, []
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+        self.go.set()
 
     async def forget(self, file_id: str, bearer: dict[str, str]) -> None:
+        self.asked.set()
+        await self.go.wait()
         if self.away:
             raise NotReady("away")
         self.forgotten.append((file_id, bearer))
@@ -284,6 +289,23 @@ async def test_what_was_indexed_is_deleted_there_first(tmp_path: Path) -> None:
     index.away = False
     await service.delete("ana", indexed.id, {"Authorization": "Bearer x"})
     assert index.forgotten == [(indexed.id, {"Authorization": "Bearer x"})]
+
+
+async def test_what_is_no_longer_found_is_deleted_though_the_caller_waits_no_more(tmp_path: Path) -> None:
+    index = Index()
+    index.away = False
+    index.go.clear()
+    service = kept(tmp_path, index)
+    file = await service.add("ana", b"x", "a", "assistants")
+    await service.content("ana", file.id, for_index=True)
+    deleting = asyncio.create_task(service.delete("ana", file.id, {}))
+    await index.asked.wait()
+    deleting.cancel()
+    await asyncio.sleep(0)
+    index.go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await deleting
+    assert (await service.list("ana", Page(), None)).rows == () and len(index.forgotten) == 1
 
 
 def test_the_client_s_own_check_of_a_missing_purpose(client: TestClient) -> None:

@@ -40,8 +40,13 @@ class Search:
         self.made.append((list(file_ids), dict(options)))
         return f"vs_{len(self.made)}"
 
-    async def add_file(self, store_id: str, file_id: str, bearer: Bearer) -> None:
+    async def add_file(self, store_id: str, file_id: str, bearer: Bearer) -> bool:
+        new = (store_id, file_id) not in self.made
         self.made.append((store_id, file_id))
+        return new
+
+    async def remove_file(self, store_id: str, file_id: str, bearer: Bearer) -> None:
+        self.deleted.append(f"{store_id}/{file_id}")
 
     async def delete_store(self, store_id: str, bearer: Bearer) -> None:
         self.deleted.append(store_id)

@@ -51,6 +51,26 @@ async def test_svc_rag_is_asked_in_its_own_words() -> None:
     await rag.close()
 
 
+async def test_svc_rag_tells_which_files_a_store_had_before() -> None:
+    there, seen = {"f 1"}, []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url.raw_path.decode()}")
+        if request.method == "POST":
+            there.add(json.loads(request.content)["file_id"])
+        elif request.url.path.rsplit("/", 1)[1] not in there:
+            return httpx.Response(404, json={"error": {"message": "gone"}})
+        return httpx.Response(200, json={})
+
+    rag = RagService("http://rag/", httpx.AsyncClient(transport=httpx.MockTransport(answer)))
+    assert not await rag.add_file("vs_1", "f 1", {})
+    assert await rag.add_file("vs_1", "f 2", {}) and there == {"f 1", "f 2"}
+    for file_id in ("f 2", "f 3"):
+        await rag.remove_file("vs_1", file_id, {})
+    assert seen[-2:] == [f"DELETE /v1/vector_stores/vs_1/files/f%20{number}" for number in (2, 3)]
+    await rag.close()
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [

@@ -38,9 +38,12 @@ def router(assistants: AssistantService) -> APIRouter:
         return shown(await assistants.get(caller.user_id, assistant_id))
 
     @routes.post("/{assistant_id}")
-    async def change(assistant_id: str, body: AssistantChange, caller: Caller) -> dict[str, Any]:
+    async def change(
+        assistant_id: str, body: AssistantChange, request: Request, caller: Caller
+    ) -> dict[str, Any]:
         """Change the fields that are sent."""
-        return shown(await assistants.change(caller.user_id, assistant_id, body.fields(), caller.bearer))
+        changing = assistants.change(caller.user_id, assistant_id, body.fields(), caller.bearer)
+        return shown(await unless_disconnected(request, changing))
 
     @routes.delete("/{assistant_id}")
     async def delete(assistant_id: str, caller: Caller) -> dict[str, Any]:

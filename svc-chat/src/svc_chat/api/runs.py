@@ -47,7 +47,8 @@ def router(runs: RunService) -> APIRouter:
     ) -> Response:
         """Run an assistant on a thread."""
         _check(include)
-        run = await runs.create(body.to_domain(caller.bearer), caller.user_id, thread_id)
+        creating = runs.create(body.to_domain(caller.bearer), caller.user_id, thread_id)
+        run = await unless_disconnected(request, creating)
         return await _told(request, run, bool(body.stream))
 
     @routes.get("/{thread_id}/runs")

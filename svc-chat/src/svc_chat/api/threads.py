@@ -40,9 +40,10 @@ def router(threads: ThreadService, runs: RunService) -> APIRouter:
         return shown(await threads.get(caller.user_id, thread_id))
 
     @routes.post("/{thread_id}")
-    async def change(thread_id: str, body: ThreadFields, caller: Caller) -> dict[str, Any]:
+    async def change(thread_id: str, body: ThreadFields, request: Request, caller: Caller) -> dict[str, Any]:
         """Change the metadata or the files of its tools."""
-        return shown(await threads.change(caller.user_id, thread_id, body.fields(), caller.bearer))
+        changing = threads.change(caller.user_id, thread_id, body.fields(), caller.bearer)
+        return shown(await unless_disconnected(request, changing))
 
     @routes.delete("/{thread_id}")
     async def delete(thread_id: str, caller: Caller) -> dict[str, Any]:
@@ -56,9 +57,12 @@ def router(threads: ThreadService, runs: RunService) -> APIRouter:
 
 def _add_messages(routes: APIRouter, threads: ThreadService) -> None:
     @routes.post("/{thread_id}/messages")
-    async def add_message(thread_id: str, body: MessageBody, caller: Caller) -> dict[str, Any]:
+    async def add_message(
+        thread_id: str, body: MessageBody, request: Request, caller: Caller
+    ) -> dict[str, Any]:
         """Add a message at the end."""
-        return shown(await threads.add_message(caller.user_id, thread_id, body.fields(), caller.bearer))
+        adding = threads.add_message(caller.user_id, thread_id, body.fields(), caller.bearer)
+        return shown(await unless_disconnected(request, adding))
 
     @routes.get("/{thread_id}/messages")
     async def list_messages(

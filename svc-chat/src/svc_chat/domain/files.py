@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servicekit.errors import BadRequest
+from servicekit.uninterrupted import uninterrupted
 from svc_chat.engine.history import Listing, Page
 from svc_chat.engine.kept_files import FileContents, FileIndex, FileRecord, Incoming, KeptFile
 from svc_chat.errors import FileQuotaReached, FileTooLarge, TooManyUploads
@@ -102,9 +103,14 @@ class FileService:
             ServiceError: the index has it and cannot be asked now; then nothing is removed.
         """
         file = await self.get(owner, file_id)
-        if self._index is not None and file.indexed_at is not None:
-            await self._index.forget(file_id, dict(bearer))
-        await asyncio.to_thread(self._remove, file_id)
+        index = self._index if file.indexed_at is not None else None
+
+        async def gone() -> None:
+            if index is not None:
+                await index.forget(file_id, dict(bearer))
+            await asyncio.to_thread(self._remove, file_id)
+
+        await uninterrupted(gone())  # what is no longer found is no longer there
 
     def sweep(self) -> int:
         """Remove what has expired, and content that no record names; return how many. Blocks."""
@@ -147,12 +153,8 @@ class Receiving:
             raise BadRequest("The file is empty. Send one with content.", param="file")
         if purpose == "batch":
             life_s = life_s or BATCH_LIFE_S
-        work = asyncio.ensure_future(asyncio.to_thread(self._keep, shown(filename), purpose, life_s))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:  # the thread goes on: what it did is known only when it has ended
-            await asyncio.wait({work})
-            raise
+        # the thread goes on, whoever leaves: what it did is known only when it has ended
+        return await uninterrupted(asyncio.to_thread(self._keep, shown(filename), purpose, life_s))
 
     def _keep(self, filename: str, purpose: str, life_s: int | None) -> KeptFile:
         now = time.time()

@@ -41,8 +41,7 @@ class RagService:
                 "max_num_results": limit,
                 "ranking_options": {"score_threshold": threshold},
             }
-            path = f"/v1/vector_stores/{quote(store_id, safe='')}/search"
-            answer = await self._ask("POST", path, bearer, json=body)
+            answer = await self._ask("POST", f"{_store(store_id)}/search", bearer, json=body)
             found += [_passage(hit) for hit in answer["data"]]
         return sorted(found, key=lambda passage: -passage.score)[:limit]
 
@@ -54,21 +53,31 @@ class RagService:
         body = {"file_ids": list(file_ids), **{name: value for name, value in wanted.items() if value}}
         return str((await self._ask("POST", "/v1/vector_stores", bearer, json=body))["id"])
 
-    async def add_file(self, store_id: str, file_id: str, bearer: Mapping[str, str]) -> None:
+    async def add_file(self, store_id: str, file_id: str, bearer: Mapping[str, str]) -> bool:
         """Add a file to a store; see FileSearch."""
-        path = f"/v1/vector_stores/{quote(store_id, safe='')}/files"
-        await self._ask("POST", path, bearer, json={"file_id": file_id})
+        new = False
+        try:
+            await self._ask("GET", _file(store_id, file_id), bearer)
+        except NotFound:
+            new = True
+        await self._ask("POST", f"{_store(store_id)}/files", bearer, json={"file_id": file_id})
+        return new
+
+    async def remove_file(self, store_id: str, file_id: str, bearer: Mapping[str, str]) -> None:
+        """Take a file out of a store; see FileSearch."""
+        with contextlib.suppress(NotFound):
+            await self._ask("DELETE", _file(store_id, file_id), bearer)
 
     async def delete_store(self, store_id: str, bearer: Mapping[str, str]) -> None:
         """Remove a store; see FileSearch."""
         with contextlib.suppress(NotFound):
-            await self._ask("DELETE", f"/v1/vector_stores/{quote(store_id, safe='')}", bearer)
+            await self._ask("DELETE", _store(store_id), bearer)
 
     async def _read(self, store_id: str, bearer: Mapping[str, str]) -> None:
         """Wait until the files of a store are read, as OpenAI does, but not for ever."""
         until = asyncio.get_running_loop().time() + READING_S
         while True:
-            store = await self._ask("GET", f"/v1/vector_stores/{quote(store_id, safe='')}", bearer)
+            store = await self._ask("GET", _store(store_id), bearer)
             late = asyncio.get_running_loop().time() > until
             if late or not store["file_counts"]["in_progress"]:
                 return
@@ -97,6 +106,14 @@ class RagService:
             return answer.json()
         except ValueError as error:
             raise UpstreamFailed("svc-rag gave an answer that cannot be used.") from error
+
+
+def _store(store_id: str) -> str:
+    return f"/v1/vector_stores/{quote(store_id, safe='')}"
+
+
+def _file(store_id: str, file_id: str) -> str:
+    return f"{_store(store_id)}/files/{quote(file_id, safe='')}"
 
 
 def _message(answer: httpx.Response) -> str:

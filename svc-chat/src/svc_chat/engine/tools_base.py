@@ -46,8 +46,12 @@ class FileSearch(Protocol):
         """Make a vector store of some files and return its id; `options` as OpenAI has them. Raises ServiceError."""
         ...
 
-    async def add_file(self, store_id: str, file_id: str, bearer: Bearer) -> None:
-        """Add a file to a store; raises ServiceError."""
+    async def add_file(self, store_id: str, file_id: str, bearer: Bearer) -> bool:
+        """Add a file to a store; False if it was there before. Raises ServiceError."""
+        ...
+
+    async def remove_file(self, store_id: str, file_id: str, bearer: Bearer) -> None:
+        """Take a file out of a store; one that is not there is fine. Raises ServiceError."""
         ...
 
     async def delete_store(self, store_id: str, bearer: Bearer) -> None:

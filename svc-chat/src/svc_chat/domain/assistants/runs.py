@@ -89,10 +89,11 @@ class RunService:
         assistant = await asyncio.to_thread(self._assistants.get, owner, new.assistant_id)
         await self._admit(owner)
         await self._check_free(owner, thread_id)
-        thread, extra = await self._threads_api.with_files(owner, thread_id, new.messages, new.bearer)
-        before = [*await asyncio.to_thread(self._threads.all_messages, owner, thread_id), *extra]
-        stored = await self._stored(new, owner, assistant, thread, before)
-        return await uninterrupted(self._writer.add(stored, extra, Grant(new.bearer), None))
+        adding = self._threads_api.adding(owner, thread_id, new.messages, new.bearer)
+        async with adding as (thread, extra, made):
+            before = [*await asyncio.to_thread(self._threads.all_messages, owner, thread_id), *extra]
+            stored = await self._stored(new, owner, assistant, thread, before)
+            return await made.keep(self._writer.add(stored, extra, Grant(new.bearer), None))
 
     async def create_with_thread(self, new: NewRun, owner: str) -> AssistantRun:
         """Begin a run on a thread that is made for it."""
@@ -147,7 +148,7 @@ class RunService:
         whole = await asyncio.to_thread(self._runs.whole, run_id)
         run = None
         if whole.run.status == "requires_action":
-            run = await self._writer.go_on(whole, outputs, Grant(bearer))
+            run = await uninterrupted(self._writer.go_on(whole, outputs, Grant(bearer)))
         if run is None:
             raise BadRequest("The run does not wait for tool outputs any more. GET it to see its status.")
         return run

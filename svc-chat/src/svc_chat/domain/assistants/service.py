@@ -106,7 +106,7 @@ class Resources:
     ) -> dict[str, Any]:
         """Return the thread with files made findable that its messages bring along; raises NotFound, NotReady.
 
-        A store that it makes is remembered in `made`.
+        A store that it makes, and files that it adds to one, are remembered in `made`.
         """
         wanted = []
         for attachment in attachments:
@@ -115,17 +115,14 @@ class Resources:
                 wanted.append(attachment["file_id"])
         if not wanted:
             return dict(thread)
-        resources = dict(thread["tool_resources"])
-        ids = list(resources.get("file_search", {}).get("vector_store_ids", ()))
+        ids = _stores(thread)
         if ids:
             for file_id in wanted:
-                await self.searcher().add_file(ids[0], file_id, bearer)
+                await self._add_file(ids[0], file_id, bearer, made)
             return dict(thread)
         expires = {"anchor": "last_active_at", "days": ATTACHED_DAYS}
         store_id = await self._make_store(wanted, {"expires_after": expires}, bearer, made)
-        resources["file_search"] = {"vector_store_ids": [store_id]}
-        own = [*thread.get("_own_stores", ()), store_id]
-        return {**thread, "tool_resources": resources, "_own_stores": own}
+        return _with_stores(thread, [store_id], ())
 
     async def forget(self, thread: Body, bearer: Bearer) -> None:
         """Remove what was made for a thread alone; raises ServiceError, and then the thread is to stay."""
@@ -151,6 +148,15 @@ class Resources:
             return store_id
 
         return await uninterrupted(made_known())  # a store that is asked for is made, whoever leaves
+
+    async def _add_file(self, store_id: str, file_id: str, bearer: Bearer, made: Made) -> None:
+        searcher = self.searcher()
+
+        async def made_known() -> None:
+            if await searcher.add_file(store_id, file_id, bearer):
+                made.takes_back(lambda: searcher.remove_file(store_id, file_id, bearer))
+
+        await uninterrupted(made_known())
 
     def searcher(self) -> FileSearch:
         """Return who searches; raises NotReady when nobody does."""
@@ -270,30 +276,47 @@ class ThreadService:
         """Remove one with its messages and runs, and with what was made for it alone; `end_runs` stops its run."""
         thread = await self.get(owner, thread_id)
         await end_runs(owner, thread_id)
-        await self._resources.forget(thread, bearer)
-        await asyncio.to_thread(self._store.delete, owner, thread_id)
+
+        async def gone() -> None:
+            await self._resources.forget(thread, bearer)
+            await asyncio.to_thread(self._store.delete, owner, thread_id)
+
+        await uninterrupted(gone())  # a thread without the stores that it names is of no use
 
     async def add_message(
         self, owner: str, thread_id: str, fields: Mapping[str, Any], bearer: Bearer
     ) -> Body:
         """Add a message at the end; raises ThreadLocked."""
-        _, (message,) = await self.with_files(owner, thread_id, [fields], bearer)
-        await asyncio.to_thread(self._store.add_message, owner, thread_id, message)
-        return message
+        async with self.adding(owner, thread_id, [fields], bearer) as (_, (message,), made):
+            await made.keep(asyncio.to_thread(self._store.add_message, owner, thread_id, message))
+            return message
 
-    async def with_files(
+    @asynccontextmanager
+    async def adding(
         self, owner: str, thread_id: str, messages: Sequence[Mapping[str, Any]], bearer: Bearer
-    ) -> tuple[Body, list[dict[str, Any]]]:
-        """Return a thread where the files of new messages can be found, and the messages, which are not added yet."""
+    ) -> AsyncIterator[tuple[Body, list[dict[str, Any]], Made]]:
+        """Give a thread where the files of new messages can be found, and the messages, which are not added yet.
+
+        Unless they are, and that is kept, the thread is again as it was.
+        """
         thread = await self.get(owner, thread_id)
         made = [new_message(thread_id, message) for message in messages]
         await self._check_pictures(owner, made)
         attachments = [a for message in made for a in message["attachments"]]
         async with self._resources.making() as stores:
             changed = await self._resources.attach(owner, thread, attachments, bearer, stores)
-            if changed != thread:
-                await stores.keep(asyncio.to_thread(self._store.change, owner, thread_id, lambda _: changed))
-        return changed, made
+            new = [id_ for id_ in changed.get("_own_stores", ()) if id_ not in thread.get("_own_stores", ())]
+            if new:
+                stores.takes_back(lambda: self._change_stores(owner, thread_id, (), new))
+                await uninterrupted(self._change_stores(owner, thread_id, new, ()))
+            yield changed, made, stores
+
+    async def _change_stores(
+        self, owner: str, thread_id: str, new: Sequence[str], gone: Sequence[str]
+    ) -> None:
+        await asyncio.to_thread(
+            self._store.change, owner, thread_id, lambda body: _with_stores(body, new, gone)
+        )
 
     async def messages(
         self, owner: str, thread_id: str, page: Page, run_id: str | None = None
@@ -322,3 +345,17 @@ class ThreadService:
             for part in message["content"]:
                 if part["type"] == "image_file":
                     await self._resources.files.get(owner, part["image_file"]["file_id"])
+
+
+def _stores(thread: Body) -> list[str]:
+    return list(thread["tool_resources"].get("file_search", {}).get("vector_store_ids", ()))
+
+
+def _with_stores(thread: Body, new: Sequence[str], gone: Sequence[str]) -> dict[str, Any]:
+    """Return a thread that has other stores of its own besides those that its caller named."""
+    ids = [id_ for id_ in (*_stores(thread), *new) if id_ not in gone]
+    own = [id_ for id_ in (*thread.get("_own_stores", ()), *new) if id_ not in gone]
+    resources = {name: kept for name, kept in thread["tool_resources"].items() if name != "file_search"}
+    if ids:
+        resources["file_search"] = {"vector_store_ids": ids}
+    return {**thread, "tool_resources": resources, "_own_stores": own}
