@@ -281,13 +281,16 @@ class VectorStoreService:
                 self._stores.delete_file(store_id, new.file_id)
                 raise
             return self._fail(file, _code(error), error.message)
+        except Exception:  # a full disk, say: it would be in progress until the next start
+            self._remove(file)
+            raise
         self._begin(file)
         return self.file(owner, store_id, new.file_id)
 
     def _begin(self, file: StoreFile) -> None:
         try:
             job_id = self._submit(file.document_id, file.store_id)
-        except ServiceError:  # too many wait: nothing was acknowledged, so nothing stays
+        except Exception:  # too many wait, say: nothing was acknowledged, so nothing stays
             self._remove(file)
             raise
         self._library.record.update(file.document_id, job_id=job_id)

@@ -90,9 +90,9 @@ class FolderFiles:
         return self._root / document_id
 
     def _write(self, target: Path, source: BinaryIO, max_bytes: int | None) -> int:
-        target.parent.mkdir(parents=True, exist_ok=True)
         size = 0
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with atomic.drafting(target) as file:
                 while block := source.read(_BLOCK_BYTES):
                     size += len(block)

@@ -7,6 +7,7 @@ the process are set before any parser is imported. Knows nothing about the servi
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from servicekit.children import end_with_parent
 
 OUT_OF_MEMORY = 12
+NO_ROOM = 28
+"""Exit status when the disk is full; as the others, `errno`'s number for it."""
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +36,12 @@ def main(argv: list[str]) -> int:
         answer = _answer(task, Path(source), media_type, limits_by_name)
     except MemoryError:
         return OUT_OF_MEMORY
-    Path(target).write_text(json.dumps(answer), encoding="utf-8")
+    try:
+        Path(target).write_text(json.dumps(answer), encoding="utf-8")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return NO_ROOM
     return 0
 
 

@@ -12,12 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from servicekit.atomic import DRAFT_STALE_S
 from servicekit.children import lifeline
+from servicekit.errors import NotReady
 from servicekit.retention import Removed
 from svc_rag.engine.base import Page, ParsedDocument
 from svc_rag.engine.parsers import media_types
@@ -34,7 +37,8 @@ _ERRORS = {
     for cls in (DocumentEncrypted, DocumentTooComplex, DocumentUnreadable, DocumentUnsupported)
 }
 _PREFIX = "oficina-parse-"
-_OUT_OF_MEMORY = 12
+_RESULT = "parsed.json"
+_OUT_OF_MEMORY, _NO_ROOM = 12, 28
 _PROBED = (media_types.PDF, media_types.DOCX, media_types.PPTX, media_types.XLSX)
 
 
@@ -72,8 +76,8 @@ class IsolatedParser:
         return {"leftovers": found}
 
     def _ask(self, task: str, path: Path, media_type: str) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
-            target = Path(folder) / "parsed.json"
+        with _working_folder() as folder:
+            target = folder / _RESULT
             self._run(task, path.resolve(), target, media_type)
             found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
         if "error" in found:
@@ -104,9 +108,27 @@ class IsolatedParser:
             ) from exc
         if done.returncode == 0 and target.exists():
             return
+        if done.returncode == _NO_ROOM:
+            raise _no_room()
         if done.returncode == _OUT_OF_MEMORY or done.returncode < 0:
             raise DocumentTooComplex(
                 f"Reading the file takes more than {self._limits.memory_bytes // 2**20} MiB; split it.",
                 param="file",
             )
         raise DocumentUnreadable("The file cannot be read; it may be damaged.", param="file")
+
+
+@contextmanager
+def _working_folder() -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
+    except OSError as error:
+        raise _no_room() from error
+    with folder as name:
+        yield Path(name)
+
+
+def _no_room() -> NotReady:
+    return NotReady(
+        "The file cannot be read now: the folder for temporary files has no room. Free some disk space and try again."
+    )
