@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from svc_code.engine.base import Limits
+from svc_code.engine.host import BubblewrapHost
 from svc_code.engine.pipe import Pipe
+from svc_code.engine.run import Run
 from svc_code.engine.sandbox import PipedSandbox
+from svc_code.engine.usage import Used
+from svc_code.errors import SandboxOff
 from svc_code.inside import frames
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
@@ -48,6 +54,12 @@ async def started(idle_cpu_s: float) -> AsyncIterator[Started]:
         theirs.close()
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 (polled with a deadline)
+            await asyncio.sleep(0.001)
+
+
 async def test_one_that_does_not_restart_when_it_should_is_ended_whole() -> None:
     # whatever it does while nothing runs is too much: it is told to restart, and ends instead of answering
     async with started(idle_cpu_s=-1.0) as it:
@@ -72,3 +84,60 @@ async def test_who_closes_what_is_being_closed_waits_for_its_end() -> None:
         first.cancel()
         await it.sandbox.close()
         assert it.process.returncode is not None and it.places.qsize() == 1
+
+
+async def test_a_place_is_given_back_once_where_a_sandbox_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began, told = asyncio.Event(), asyncio.Event()
+
+    async def spawned(host: BubblewrapHost, slot: int, channel: socket.socket, info: int) -> Any:
+        process = await asyncio.create_subprocess_exec("sleep", "600")
+        began.set()
+        os.write(info, b'{"child-pid": %d}' % process.pid)
+        return process
+
+    async def last_words(process: asyncio.subprocess.Process) -> str:
+        await told.wait()
+        return ""
+
+    monkeypatch.setattr(BubblewrapHost, "_spawned", spawned)
+    monkeypatch.setattr("svc_code.engine.host._last_words", last_words)
+    monkeypatch.setattr("svc_code.engine.host.SLOTS", 1)
+    host = BubblewrapHost("sleep", Limits(60.0, 60.0, 512, 64, 100, 32, 10_000))
+    host._prepared = True
+    starting = asyncio.create_task(host.start())  # its pipe has no other end
+    await began.wait()
+    await until(lambda: bool(host._free_slots))
+    host._free_slots.pop()  # another sandbox starts
+    told.set()
+    with pytest.raises(SandboxOff):
+        await starting
+    assert host._free_slots == set()
+
+
+class Waiting:
+    """A pipe whose questions are answered when somebody says so."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, asyncio.Future[Any]] = {}
+
+    def ask(self, op: str, payload: bytes = b"", on_event: Any = None, **fields: Any) -> asyncio.Future[Any]:
+        self.asked[op] = asyncio.get_running_loop().create_future()
+        return self.asked[op]
+
+
+async def test_code_that_is_being_stopped_is_stopped_however_often_its_caller_gives_up() -> None:
+    pipe: Any = Waiting()
+    run = Run(pipe, Limits(60.0, 60.0, 512, 64, 100, 32, 10_000), None, Used())
+    running = asyncio.create_task(run.finish("while True: pass", 600.0))
+    await until(lambda: "execute" in pipe.asked)
+    running.cancel()  # the caller leaves
+    await until(lambda: "interrupt" in pipe.asked)
+    running.cancel()  # and the time of its call is over
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not running.done(), "the code runs"
+    pipe.asked["execute"].set_result(({}, b""))
+    with pytest.raises(asyncio.CancelledError):
+        await running

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from servicekit import sse
 from servicekit.auth import Identity, identity_of
@@ -109,28 +110,48 @@ async def _streamed(
         coming.put_nowait(sse.event({"stream": stream, "text": text}, name="output"))
 
     task = asyncio.create_task(sessions.execute(owner, id, code, timeout_s, on_output))
-    await asyncio.wait({task}, timeout=AT_ONCE_S)
+    try:
+        await asyncio.wait({task}, timeout=AT_ONCE_S)
+    except asyncio.CancelledError:
+        await _stopped(task)
+        raise
     if task.done():
         task.result()
-    return StreamingResponse(_events(task, coming), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+    return _Stream(task, coming)
+
+
+class _Stream(StreamingResponse):
+    """Tells what an execution gives; whoever stops reading stops the code, also before the first word."""
+
+    def __init__(self, task: asyncio.Task[Ended], coming: asyncio.Queue[bytes]):
+        super().__init__(_events(task, coming), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+        self._task = task
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await _stopped(self._task)
+
+
+async def _stopped(task: asyncio.Task[Ended]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _events(task: asyncio.Task[Ended], coming: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:
-    """Give output as it comes, then `done` or `error`; whoever stops reading stops the code."""
-    try:
-        while not task.done() or not coming.empty():
-            getting = asyncio.ensure_future(coming.get())
-            await asyncio.wait({task, getting}, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
-            if getting.done():
-                yield getting.result()
-                continue
-            getting.cancel()
-            if not task.done():
-                yield sse.KEEP_ALIVE
+    """Give output as it comes, then `done` or `error`."""
+    while not task.done() or not coming.empty():
+        getting = asyncio.ensure_future(coming.get())
         try:
-            yield sse.event(execution_as_dict(*task.result()), name="done")
-        except ServiceError as error:
-            yield sse.event(error.body(), name="error")
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait({task, getting}, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            came = getting.done() or not getting.cancel()
+        if came:
+            yield getting.result()
+        elif not task.done():
+            yield sse.KEEP_ALIVE
+    try:
+        yield sse.event(execution_as_dict(*task.result()), name="done")
+    except ServiceError as error:
+        yield sse.event(error.body(), name="error")

@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -84,10 +85,14 @@ class BubblewrapHost:
         if self._problem not in (None, REFUSED):
             raise SandboxOff(f"Code is not run here: {self._problem}.")
         slot = self._free_slots.pop()
+        place = (
+            contextlib.ExitStack()
+        )  # given back once: who closes it a second time may find it taken by another
+        place.callback(self._free_slots.add, slot)
         try:
-            sandbox = await asyncio.wait_for(self._started(slot), START_TIMEOUT_S)
+            sandbox = await asyncio.wait_for(self._started(slot, place.close), START_TIMEOUT_S)
         except BaseException as exc:
-            self._free_slots.add(slot)
+            place.close()
             if isinstance(exc, (SandboxLost, TimeoutError, OSError)):
                 self._problem = REFUSED
                 raise SandboxOff(f"Code is not run here: {self._problem}.") from exc
@@ -95,7 +100,7 @@ class BubblewrapHost:
         self._problem = None
         return sandbox
 
-    async def _started(self, slot: int) -> PipedSandbox:
+    async def _started(self, slot: int, give_back: Callable[[], None]) -> PipedSandbox:
         ours, theirs = socket.socketpair()
         read_info, write_info = os.pipe()
         try:
@@ -113,9 +118,7 @@ class BubblewrapHost:
         try:
             pid = await asyncio.to_thread(_child_pid, read_info)
             reader, writer = await asyncio.open_connection(sock=ours)
-            sandbox = PipedSandbox(
-                process, pid, Pipe(reader, writer), self._limits, lambda: self._free_slots.add(slot)
-            )
+            sandbox = PipedSandbox(process, pid, Pipe(reader, writer), self._limits, give_back)
             await _until_ready(sandbox)
             return sandbox
         except BaseException:

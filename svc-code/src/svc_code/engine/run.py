@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import Any, cast
 
+from servicekit.uninterrupted import uninterrupted
 from svc_code.engine import claims
 from svc_code.engine.base import Chart, Execution, Limits, OnOutput, Stopped, Stream, Usage
 from svc_code.engine.pipe import Pipe
@@ -57,7 +58,8 @@ class Run:
             why: Stopped = self.stop.result() if self.stop.done() else "timeout"
             return await self._stopped(answer, why)
         except asyncio.CancelledError:
-            await self._stopped(answer, "interrupted")
+            # whoever leaves, and whose time is over then: the next code must not find this one running
+            await uninterrupted(self._stopped(answer, "interrupted"))
             raise
 
     async def _stopped(self, answer: asyncio.Future[Any], why: Stopped) -> Execution:
