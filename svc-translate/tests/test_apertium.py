@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import uvloop
 
@@ -58,6 +59,25 @@ async def test_a_program_that_hangs_is_killed(tmp_path: Path) -> None:
         await engine.translate(MODEL_ID, EN_PT, ["one"])
     assert time.monotonic() - started < 50
     assert engine.queue() == {"running": 0, "waiting": 0}
+
+
+async def test_what_a_program_that_ended_left_running_is_killed_too(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    script = f"sleep 300 & echo $! > {left}.new; mv {left}.new {left}; exit 0"
+    engine = ApertiumEngine(binary=program(tmp_path, script), modes=MODES, timeout_s=2)
+    with pytest.raises(DeadlineExceeded):
+        await engine.translate(MODEL_ID, Pair("en", "es"), ["hello"])
+    pid, deadline = int(left.read_text()), time.monotonic() + 30
+    while runs(pid):  # noqa: ASYNC110 - polls what the kernel does
+        assert time.monotonic() < deadline, "it runs on"
+        await asyncio.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_a_program_that_fails_is_said_so(tmp_path: Path) -> None:

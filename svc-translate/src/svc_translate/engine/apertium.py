@@ -134,12 +134,13 @@ class ApertiumEngine:
             )
         try:
             out, _ = await asyncio.wait_for(process.communicate(), self._timeout_s)
-        except TimeoutError as exc:
+        except BaseException as exc:
+            await _end(process)
+            if not isinstance(exc, TimeoutError):
+                raise
             raise DeadlineExceeded(
                 f"Apertium took longer than {self._timeout_s:g} s. Send a shorter text."
             ) from exc
-        finally:
-            await _end(process)
         made = out.decode("utf-8", "replace").rstrip("\n")
         if process.returncode != 0 or not made.strip():
             raise UpstreamFailed(
@@ -149,10 +150,12 @@ class ApertiumEngine:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the process and its whole pipe (it leads its own group) if it still runs, and reap it."""
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it ended in between
-        await process.wait()
+    """Kill the process and its whole pipe (it leads its own group), and reap it.
+
+    Its parts may run on when it has ended itself, and hold what it writes to open.
+    """
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # all of it has ended
+    await process.wait()
