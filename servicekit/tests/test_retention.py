@@ -64,6 +64,30 @@ def test_a_sweep_that_fails_is_logged_and_stops_no_other(caplog: pytest.LogCaptu
     assert [record.getMessage() for record in caplog.records] == ["not swept"]
 
 
+class ForeignError(Exception):
+    """What some library raises, of no class that is known here."""
+
+
+def test_an_error_of_any_class_ends_neither_the_sweep_nor_the_thread(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    swept = threading.Semaphore(0)
+
+    def failing() -> dict[str, Removed]:
+        swept.release()
+        raise ForeignError("refused: /home/ana")
+
+    sweeper = Sweeper(failing, lambda: {"media": Removed(1, 1)}, every_s=0.01)
+    sweeper.start()
+    try:
+        assert all(swept.acquire(timeout=30) for _ in range(3))
+    finally:
+        sweeper.stop()
+    assert sweeper.removed()["media"].items >= 2
+    assert {record.getMessage() for record in caplog.records} == {"not swept"}
+    assert all("/home" not in str(record.__dict__.get("fields")) for record in caplog.records)
+
+
 def test_it_sweeps_at_the_start_and_again_until_it_is_stopped() -> None:
     swept = threading.Semaphore(0)
 

@@ -6,16 +6,12 @@ Owns the hourly thread. What is removed, and by which rule, is a sweep's: a func
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from servicekit.errors import ServiceError
 from servicekit.logs import log_event
 
 DAY_S = 86_400.0
@@ -81,7 +77,9 @@ class Sweeper:
         for sweep in self._sweeps:
             try:
                 found = sweep()
-            except (OSError, RuntimeError, SQLAlchemyError, sqlite3.Error, ServiceError) as exc:
+            except (
+                Exception
+            ) as exc:  # a library's own too: without this thread nothing would be removed any more
                 log_event(log, "not swept", level=logging.WARNING, reason=type(exc).__name__)
                 continue
             for kind, removed in found.items():
