@@ -240,3 +240,20 @@ def test_every_change_of_state_is_told() -> None:
         "ready",
         "unloaded",
     ]
+
+
+def test_a_version_that_cannot_be_told_is_a_failed_load_and_no_load_without_end() -> None:
+    there = [False]
+
+    def version() -> str:
+        if not there[0]:
+            raise FileNotFoundError("the file is being replaced")
+        return "1"
+
+    slot = ModelSlot(lambda: "model", version=version)
+    with pytest.raises(NotReady):
+        slot.load()
+    assert slot.state == "failed"
+    there[0] = True
+    slot.load()
+    assert slot.loaded

@@ -227,9 +227,11 @@ class ModelSlot(Generic[T]):
         return self._load()
 
     def _load(self) -> T:
-        started, version = time.monotonic(), self._version()
-        self._told()
+        started = time.monotonic()
+        version: object = None
         try:
+            version = self._version()
+            self._told()
             self.admit()
             model = self._load_model()
             garbage.grew()
