@@ -29,10 +29,10 @@ ANA, BEN = {"Authorization": "Bearer ana"}, {"Authorization": "Bearer ben"}
 class TwoPeople:
     """Every bearer is a person."""
 
-    def authenticate(self, bearer: str | None) -> Identity:
+    def authenticate(self, bearer: str | None, signed: object = None) -> Identity:
         return Identity(bearer or "nobody", bearer or "nobody", "member", frozenset({"*"}))
 
-    async def authenticate_async(self, bearer: str | None) -> Identity:
+    async def authenticate_async(self, bearer: str | None, signed: object = None) -> Identity:
         return self.authenticate(bearer)
 
 
