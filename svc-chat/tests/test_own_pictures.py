@@ -97,30 +97,23 @@ def asking(url: str) -> list[Any]:
     return [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}]
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        PATH,
-        f"{PATH}?token=whatever",
-        f"http://testserver{PATH}",
-        f"http://testserver{PATH}?token=a.b.c",
-        f"HTTPS://TESTSERVER{PATH}",
-        f"{GATEWAY}{PATH}",
-        f"http://127.0.0.1:8003{PATH}?token=a.b.c",
-        f"http://localhost:8001{PATH}",
-    ],
-)
 def test_the_owners_picture_is_described_and_named_as_it_was_sent(
-    serve: Callable[..., OpenAI], gateway: Gateway, eyes: FakeDescriber, url: str
+    serve: Callable[..., OpenAI], gateway: Gateway, eyes: FakeDescriber
 ) -> None:
     engine = FakeEngine("Nice.")
-    answer = serve(engine).chat.completions.create(model="fake-chat", messages=asking(url))
-    assert eyes.asked[0][0] == INLINED
-    (told,) = answer.image_descriptions  # type: ignore[attr-defined]
-    assert told["url"] == url
-    assert "[image: a picture called" in engine.requests[0].messages[0].content
-    (asked,) = gateway.asked
-    assert str(asked.url) == f"{GATEWAY}{PATH}"
+    ours = (
+        PATH, f"{PATH}?token=whatever", f"http://testserver{PATH}", f"http://testserver{PATH}?token=a.b.c",
+        f"HTTPS://TESTSERVER{PATH}", f"{GATEWAY}{PATH}", f"http://127.0.0.1:8003{PATH}?token=a.b.c",
+        f"http://localhost:8001{PATH}",
+    )  # fmt: skip
+    client = serve(engine)
+    for url in ours:
+        answer = client.chat.completions.create(model="fake-chat", messages=asking(url))
+        (told,) = answer.image_descriptions  # type: ignore[attr-defined]
+        assert told["url"] == url
+        assert "[image: a picture called" in engine.requests[-1].messages[0].content
+    assert [asked[0] for asked in eyes.asked] == [INLINED] * len(ours)
+    assert [str(asked.url) for asked in gateway.asked] == [f"{GATEWAY}{PATH}"] * len(ours)
 
 
 def test_a_model_that_sees_gets_the_picture_itself(serve: Callable[..., OpenAI]) -> None:
@@ -173,14 +166,11 @@ def test_addresses_of_others_are_fetched_as_ever(
     assert [asked[0] for asked in eyes.asked] == list(strangers) and gateway.asked == []
 
 
-@pytest.mark.parametrize(
-    "url", ["/media/", "/media/x", "/media/../v1/jobs", f"{PATH}/../../v1/jobs", "/media/img_1%2f..", "/media/" + "x" * 900]
-)  # fmt: skip
-def test_what_is_no_path_of_a_picture_leads_nowhere(
-    serve: Callable[..., OpenAI], gateway: Gateway, url: str
-) -> None:
-    with pytest.raises(openai.NotFoundError):
-        serve(FakeEngine()).chat.completions.create(model="fake-chat", messages=asking(url))
+def test_what_is_no_path_of_a_picture_leads_nowhere(serve: Callable[..., OpenAI], gateway: Gateway) -> None:
+    client = serve(FakeEngine())
+    for path in ("", "x", "../v1/jobs", f"{ID}/../../v1/jobs", "img_1%2f..", "x" * 900):
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model="fake-chat", messages=asking(f"/media/{path}"))
     assert gateway.asked == []
 
 
@@ -190,14 +180,15 @@ def test_a_sound_is_no_picture(serve: Callable[..., OpenAI]) -> None:
     assert raised.value.code == "url_wrong_type"
 
 
-@pytest.mark.parametrize(("status", "ours"), [(503, 503), (500, 503), (429, 429), (401, 502), (302, 502)])
 def test_where_it_cannot_be_read_now_the_answer_says_so(
-    serve: Callable[..., OpenAI], gateway: Gateway, status: int, ours: int
+    serve: Callable[..., OpenAI], gateway: Gateway
 ) -> None:
-    gateway.status = status
-    with pytest.raises(openai.APIStatusError) as raised:
-        serve(FakeEngine()).chat.completions.create(model="fake-chat", messages=asking(PATH))
-    assert (raised.value.status_code, raised.value.param) == (ours, "messages.0.content")
+    client = serve(FakeEngine())
+    for status, ours in ((503, 503), (500, 503), (429, 429), (401, 502), (302, 502)):
+        gateway.status = status
+        with pytest.raises(openai.APIStatusError) as raised:
+            client.chat.completions.create(model="fake-chat", messages=asking(PATH))
+        assert (raised.value.status_code, raised.value.param) == (ours, "messages.0.content")
 
 
 def test_responses_take_it_and_keep_the_address_as_it_was_sent(

@@ -62,6 +62,12 @@ class BadRequest(ServiceError):
     status, code, type = 400, "invalid_value", "invalid_request_error"
 
 
+class WrongTask(BadRequest):
+    """The model named does something else."""
+
+    code = "wrong_task"
+
+
 class InvalidBody(BadRequest):
     """The body cannot be read, or a field is missing or of the wrong type."""
 

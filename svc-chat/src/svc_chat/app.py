@@ -30,9 +30,18 @@ from svc_chat.api import (
     tuning,
 )
 from svc_chat.assistants import build_assistants
-from svc_chat.build import build_album, build_describer, build_engine, handles, share_memory, unlisted, watch
+from svc_chat.build import (
+    build_album,
+    build_describer,
+    build_engine,
+    build_neighbours,
+    handles,
+    share_memory,
+    unlisted,
+    watch,
+)
 from svc_chat.domain.service import ChatService
-from svc_chat.engine.base import Album, Describer, Engine
+from svc_chat.engine.base import Album, Describer, Engine, Neighbours
 from svc_chat.engine.database import open_database
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.records import SqlRecords
@@ -54,8 +63,9 @@ def create_app(
     trainer: Trainer | None = None,
     delegation: Delegation | None = None,
     album: Album | None = None,
+    neighbours: Neighbours | None = None,
 ) -> FastAPI:
-    """Return the app; tests pass a fake `engine`, `describer`, `album`, `tools` and an authenticator with keys of their own."""
+    """Return the app; tests pass fakes, and an authenticator with keys of their own."""
     settings = settings or Settings()
     settings.prepared()
     readiness = Readiness(settings.service)
@@ -67,6 +77,7 @@ def create_app(
     if isinstance(built, EngineGroup):
         readiness.on_drain(built.drain)
     describer, album = describer or build_describer(settings), album or build_album(settings)
+    neighbours = neighbours or build_neighbours(settings)
     service = ChatService(
         built,
         SqlRecords(database),
@@ -75,6 +86,7 @@ def create_app(
         max_tokens=settings.max_tokens,
         describer=describer,
         album=album,
+        neighbours=neighbours,
         visible=trained.visible,
     )
 
@@ -109,9 +121,9 @@ def create_app(
         await built.close()
         if describer is not None:
             await describer.close()
-        for neighbour in (album, rag, interpreter, delegating):
-            if neighbour is not None:
-                await neighbour.close()
+        for one in (album, neighbours, rag, interpreter, delegating):
+            if one is not None:
+                await one.close()
         database.dispose()
 
     app = FastAPI(

@@ -14,7 +14,8 @@ from servicekit.health import Readiness
 from servicekit.media import OwnMedia
 from servicekit.models import InstalledModel, Loadable, Memory, NoMemory
 from servicekit.tracing import pass_on
-from svc_chat.engine.base import Album, Describer, Engine
+from svc_chat.engine.base import Album, Describer, Engine, Neighbours
+from svc_chat.engine.gateway_models import GatewayModels
 from svc_chat.engine.gguf_header import GgufHeader
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.library import Adapter, ModelLibrary
@@ -139,6 +140,11 @@ def build_describer(settings: Settings) -> Describer | None:
 def build_album(settings: Settings) -> Album:
     """Return the pictures that this system keeps."""
     return OwnPictures(OwnMedia(settings.gateway_url, settings.allowed_hosts))
+
+
+def build_neighbours(settings: Settings) -> Neighbours:
+    """Return who knows the models of the other services."""
+    return GatewayModels(settings.gateway_url)
 
 
 async def watch(engine: Engine, readiness: Readiness, settings: Settings) -> asyncio.Task[None] | None:

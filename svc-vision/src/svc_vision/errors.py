@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.errors import BadRequest, InvalidBody, PayloadTooLarge
+from servicekit.errors import InvalidBody, PayloadTooLarge
 
 
 class MissingImage(InvalidBody):
@@ -21,9 +21,3 @@ class ImageTooLarge(PayloadTooLarge):
     """The file holds more bytes than are read."""
 
     code = "image_too_large"
-
-
-class WrongTask(BadRequest):
-    """The model named does something else."""
-
-    code = "wrong_task"

@@ -37,10 +37,10 @@ def router(service: ChatService) -> APIRouter:
         """Continue a text."""
         timeout_s = deadline(body.timeout_s)
         if body.stream:
-            return await streamed(request, _events(service, body, caller.user_id, timeout_s))
+            return await streamed(request, _events(service, body, caller, timeout_s))
 
         async def whole() -> dict[str, Any]:
-            prepared = await _prepared(service, body, caller.user_id, timeout_s)
+            prepared = await _prepared(service, body, caller, timeout_s)
             return _whole(body, prepared, await _answers(service, prepared))
 
         return await unless_disconnected(request, whole())
@@ -49,9 +49,10 @@ def router(service: ChatService) -> APIRouter:
 
 
 async def _prepared(
-    service: ChatService, body: CompletionRequest, owner: str, timeout_s: float | None
+    service: ChatService, body: CompletionRequest, caller: Identity, timeout_s: float | None
 ) -> list[Prepared]:
-    return [await service.prepare(replace(ask, timeout_s=timeout_s), owner) for ask in body.to_domain()]
+    asks = [replace(ask, timeout_s=timeout_s, bearer=caller.bearer) for ask in body.to_domain()]
+    return [await service.prepare(ask, caller.user_id) for ask in asks]
 
 
 async def _answers(service: ChatService, prepared: list[Prepared]) -> list[list[Answer]]:
@@ -111,9 +112,9 @@ class _Choice:
 
 
 async def _events(
-    service: ChatService, body: CompletionRequest, owner: str, timeout_s: float | None
+    service: ChatService, body: CompletionRequest, caller: Identity, timeout_s: float | None
 ) -> AsyncGenerator[bytes, None]:
-    prepared = await _prepared(service, body, owner, timeout_s)
+    prepared = await _prepared(service, body, caller, timeout_s)
     envelope = Envelope(prepared[0].model, "text_completion", with_usage=body.with_usage)
     number = len(prepared) * body.choices
     choices = [_Choice(body, body.prompt[index // body.choices], index) for index in range(number)]

@@ -40,7 +40,7 @@ def router(service: ChatService, default_max_tokens: int) -> APIRouter:
     @routes.post("/api/chat", response_model=None)
     async def api_chat(body: OllamaStyleChat, request: Request, caller: Caller) -> Response | Any:
         """Answer in lines of `{"response", "done"}`, or in one object when `stream` is false."""
-        ask = Ask(single_turn(body.message), model=body.model, sampling=sampling)
+        ask = Ask(single_turn(body.message), model=body.model, sampling=sampling, bearer=caller.bearer)
         prepared = await service.prepare(ask, caller.user_id)
         if body.stream:
             return await streamed(request, _lines(service, prepared), _error_line, "application/x-ndjson")

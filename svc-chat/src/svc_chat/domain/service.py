@@ -18,6 +18,7 @@ from svc_chat.domain.answers import Answer, Gathering, gathered
 from svc_chat.domain.callreader import CallReader
 from svc_chat.domain.conversation import with_persona
 from svc_chat.domain.marks import Unmarked, numbered
+from svc_chat.domain.other_tasks import wrong_task
 from svc_chat.domain.pictures import check_number, described, inlined
 from svc_chat.domain.table_calls import TableCalls
 from svc_chat.domain.tools import ToolPlan, plan
@@ -31,6 +32,7 @@ from svc_chat.engine.base import (
     Engine,
     GenerationRequest,
     Message,
+    Neighbours,
     Records,
     Sampling,
 )
@@ -92,11 +94,12 @@ class ChatService:
         max_tokens: int,
         describer: Describer | None = None,
         album: Album | None = None,
+        neighbours: Neighbours | None = None,
         visible: Callable[[str, str], bool] = lambda model_id, owner: True,
     ):
         self.engine, self.records = engine, records
         self._aliases, self._default, self._max_tokens = dict(aliases), default, max_tokens
-        self._describer, self._album = describer, album
+        self._describer, self._album, self._neighbours = describer, album, neighbours
         self.visible = visible
         """Tells of a model's id and a caller whether the model is there for him."""
         self.tokens = {"prompt": 0, "cached": 0, "completion": 0}
@@ -106,8 +109,15 @@ class ChatService:
         """List what `owner` may use."""
         return [model for model in await self.engine.models() if self.visible(model.id, owner)]
 
-    async def resolve(self, name: str | None, owner: str) -> InstalledModel:
-        """Return the model that `name` (or an alias, or nothing) means; raises ModelNotFound, NotReady."""
+    async def resolve(
+        self, name: str | None, owner: str, bearer: Mapping[str, str] | None = None
+    ) -> InstalledModel:
+        """Return the model that `name` (or an alias, or nothing) means.
+
+        Raises:
+            ModelNotFound: nobody has it. WrongTask: another service has it (asked with the caller's `bearer`).
+            NotReady: a server that may have it is away. NoModel: there is none at all.
+        """
         models = await self.models(owner)
         away = self.engine.away() if isinstance(self.engine, Elsewhere) else ()
         if not models and away:
@@ -120,6 +130,10 @@ class ChatService:
         try:
             return resolve(name, models, self._aliases, self._default or models[0].id)
         except ModelNotFound as error:
+            if bearer is not None and self._neighbours is not None:
+                other = await self._neighbours.find(str(name), bearer)
+                if other is not None:
+                    raise wrong_task(other, [model.id for model in models]) from error
             if not away:
                 raise
             raise NotReady(
@@ -130,7 +144,7 @@ class ChatService:
 
     async def prepare(self, ask: Ask, owner: str) -> Prepared:
         """Check an Ask before any work; raises BadRequest, NotFound, ModelNotFound, and what the describer raises."""
-        model = await self.resolve(ask.model, owner)
+        model = await self.resolve(ask.model, owner, ask.bearer)
         messages = ask.messages
         descriptions: tuple[Description, ...] = ()
         if ask.prompt is None:

@@ -215,6 +215,27 @@ class Describer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class OtherModel:
+    """A model that does not chat: what it does, and whether it is here or only in a catalogue."""
+
+    id: str
+    tasks: tuple[str, ...]
+    installed: bool
+
+
+class Neighbours(Protocol):
+    """What the other services run."""
+
+    async def find(self, name: str, bearer: Mapping[str, str]) -> OtherModel | None:
+        """Return the model of that name, None when there is none or nobody can tell. Never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
 class Album(Protocol):
     """The pictures that this system keeps itself: each is its owner's, and no stranger's rules hold for it."""
 

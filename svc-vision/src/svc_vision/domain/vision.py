@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from PIL.Image import Image
 
-from servicekit.errors import ModelNotFound, NoModel
+from servicekit.errors import ModelNotFound, NoModel, WrongTask
 from servicekit.timing import Timing
 from svc_vision.engine.base import (
     Classification,
@@ -23,7 +23,7 @@ from svc_vision.engine.base import (
     TextLine,
     VisionModel,
 )
-from svc_vision.errors import MissingQuestion, WrongTask
+from svc_vision.errors import MissingQuestion
 
 T = TypeVar("T")
 MIN_CLASS_SCORE = 0.1

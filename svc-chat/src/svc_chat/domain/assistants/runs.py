@@ -237,7 +237,7 @@ class RunService:
         files = await self._names(owner, _code_files(new, assistant, thread, before))
         last = body["truncation_strategy"]["last_messages"]
         read = list(before)[-last:] if last else before
-        model = await self._chat.resolve(body["model"], owner)
+        model = await self._chat.resolve(body["model"], owner, new.bearer)
         pictures = await picture_urls(self._files, owner, picture_files(read))
         sampling = Sampling(temperature=body["temperature"], top_p=body["top_p"], seed=random.getrandbits(31))
         asked = [text_of(message) for message in before if message["role"] == "user"]

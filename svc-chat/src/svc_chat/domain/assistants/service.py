@@ -208,7 +208,7 @@ class AssistantService:
     ) -> dict[str, Any]:
         kept = dict(fields)
         if "model" in kept:
-            await self._chat.resolve(kept["model"], owner)
+            await self._chat.resolve(kept["model"], owner, bearer)
         if "tool_resources" in kept:
             kept["tool_resources"] = await self._resources.resolved(
                 owner, kept["tool_resources"], bearer, made
