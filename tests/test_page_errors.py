@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from servicekit.models.obstacle import REASONS
+
 ROOT = Path(__file__).resolve().parents[1]
 UNSEEN = {"client_left"}
 """Told to nobody: who asked has gone."""
@@ -55,6 +57,13 @@ def test_every_error_of_a_service_has_a_sentence_on_the_page(language: str) -> N
     raised = {code for code in codes() if re.fullmatch(r"[a-z]+(_[a-z]+)+", code)} - UNSEEN
     assert len(raised) > 80, "the services' errors are found"
     assert raised - known == set()
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+def test_every_reason_why_a_model_does_not_run_has_a_sentence_on_the_page(language: str) -> None:
+    dictionary = (ROOT / f"frontend/src/shared/i18n/{language}.ts").read_text(encoding="utf-8")
+    told = dictionary.partition("\n    obstacle: {")[2].partition("\n    },")[0]
+    assert set(re.findall(r"\b(\w+): \"", told)) == set(REASONS) - {"other"}
 
 
 @pytest.mark.parametrize("language", ["pt-BR", "en"])

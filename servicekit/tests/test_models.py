@@ -182,6 +182,7 @@ def test_the_catalogue_says_what_fits(client: TestClient) -> None:
     row = client.get("/v1/catalogue").json()["data"][0]
     assert row["fits"] is True and row["service"] == "svc-x"
     assert row["runnable"] is False and "installs no models" in row["why_not"]
+    assert row["obstacle"] == {"of": "installs_nothing", "found": None, "runs": []}
 
 
 def test_the_catalogue_is_searched_and_a_wrong_parameter_refused(client: TestClient) -> None:

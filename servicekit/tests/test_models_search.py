@@ -10,6 +10,7 @@ import pytest
 from servicekit.errors import BadRequest
 from servicekit.hub.running import judge
 from servicekit.models import Catalogue, CatalogueEntry, CatalogueQuery, Machine
+from servicekit.models.obstacle import DoesNotRun
 
 MACHINE = Machine(memory_bytes=8 * 2**30, free_disk_bytes=8 * 2**30)
 ENTRIES = (
@@ -31,8 +32,12 @@ ENTRIES = (
 
 
 def runs(config: Mapping[str, Any], name: str) -> None:
+    if config.get("model_type") == "strange":
+        raise DoesNotRun(
+            f"'{name}' does not run here.", of="kind", found=config["model_type"], runs=("known", "other")
+        )
     if config.get("model_type") != "known":
-        raise BadRequest(f"'{name}' does not run here.")
+        raise BadRequest(f"'{name}' is odd.")
 
 
 def rows(wanted: CatalogueQuery | None = None) -> list[dict[str, Any]]:
@@ -80,6 +85,21 @@ def test_what_no_engine_runs_and_what_is_a_pickle_say_so() -> None:
     assert told["free-not"]["runnable"] is False and "does not run here" in told["free-not"]["why_not"]
     assert told["huge"]["runnable"] is False and "pickle" in told["huge"]["why_not"]
     assert told["small"]["runnable"] is True and told["small"]["why_not"] is None
+
+
+def test_why_nothing_runs_a_model_is_told_as_data_too() -> None:
+    told = {row["id"]: row["obstacle"] for row in rows()}
+    assert told["free-not"] == {"of": "kind", "found": "strange", "runs": ["known", "other"]}
+    assert told["huge"] == {"of": "pickle", "found": "model.bin", "runs": []}
+    assert told["small"] is None and told["own"] is None
+    odd = judge(runs)(CatalogueEntry("x", "chat", repo="a/x", config={"model_type": "odd"}))
+    assert odd is not None and odd.as_dict() == {"of": "other", "found": None, "runs": []}
+    packaged = judge(runs)(CatalogueEntry("x", "chat"))
+    assert packaged is not None and packaged.of == "not_on_a_hub"
+
+
+def test_what_a_model_says_of_itself_is_told_in_few_words() -> None:
+    assert len(DoesNotRun("No.", of="kind", found="x" * 10_000).obstacle.as_dict()["found"]) == 100
 
 
 def test_a_service_that_installs_nothing_runs_only_what_is_built_in() -> None:

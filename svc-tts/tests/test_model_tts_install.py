@@ -113,6 +113,7 @@ def test_the_catalogue_tells_which_of_its_models_run_here(client: Client) -> Non
     rows = {row["id"]: row for row in client.get("/v1/catalogue").json()["data"]}
     assert rows["mms-tts-por"]["runnable"] is True
     bark = rows["bark-small"]
+    assert bark["obstacle"] == {"of": "pickle", "found": "pytorch_model.bin", "runs": []}
     assert (bark["runnable"], "pickle" in bark["why_not"]) == (False, True), (
         "its publisher gives a pickle only"
     )

@@ -23,8 +23,10 @@ CATALOGUE = [
     entry("conversador", good_for={"pt-BR": "Conversa curta.", "en": "A short talk."}),
     entry("restrito", license="CC-BY-NC-4.0", noncommercial=True, languages=["en"], publisher="Maison"),
     entry(
-        "estranho", task="caption", quantization="fp32", runnable=False, why_not="'estranho' is a blip model."
+        "estranho", task="caption", quantization="fp32", runnable=False, why_not="'estranho' is a blip model.",
+        obstacle={"of": "kind", "found": "blip", "runs": ["vits", "bark", "kokoro"]},
     ),
+    entry("novo", task="detection", runnable=False, why_not="A new reason.", obstacle={"of": "new", "found": None, "runs": []}),
     entry(
         "enorme", fits=False, why_not="needs 900.0 GiB of memory",
         lack={"of": "memory", "needed_bytes": 900 * 10**9, "there_bytes": 7 * 10**9},
@@ -34,7 +36,7 @@ CATALOGUE = [
 
 @pytest.fixture
 def models_page(new_chat: NewPage, small: SmallStack) -> Page:
-    """The models tab with a catalogue of four."""
+    """The models tab with a catalogue of five."""
     page = new_chat()
     page.route("**/v1/catalogue", lambda route: route.fulfill(json={"data": CATALOGUE}))
     open_tab(page, small.site, "models")
@@ -43,7 +45,7 @@ def models_page(new_chat: NewPage, small: SmallStack) -> Page:
 
 
 def offered(page: Page) -> set[str]:
-    """Return which of the four are shown."""
+    """Return which of the five are shown."""
     there = (str(row["id"]) for row in CATALOGUE)
     return {name for name in there if page.locator(f"[data-model={name}]").count()}
 
@@ -75,7 +77,7 @@ def test_words_and_switches_narrow_it_too(models_page: Page) -> None:
     search.fill("")
     models_page.get_by_role("switch", name="Só com uso comercial").click()
     expect(models_page.locator("[data-model=restrito]")).to_have_count(0)
-    assert offered(models_page) == {"conversador", "estranho", "enorme"}
+    assert offered(models_page) == {"conversador", "estranho", "novo", "enorme"}
     models_page.get_by_role("switch", name="Roda e cabe aqui").click()
     expect(models_page.locator("[data-model=enorme]")).to_have_count(0)
     assert offered(models_page) == {"conversador"}
@@ -83,7 +85,8 @@ def test_words_and_switches_narrow_it_too(models_page: Page) -> None:
 
 def test_what_no_engine_runs_is_not_offered_and_says_why(models_page: Page) -> None:
     strange = models_page.locator("[data-model=estranho]")
-    expect(strange).to_contain_text("Não roda aqui. 'estranho' is a blip model.")
+    expect(strange).to_contain_text("Não roda aqui. É do tipo blip; aqui roda vits, bark ou kokoro.")
+    expect(models_page.locator("[data-model=novo]")).to_contain_text("Não roda aqui. A new reason.")
     expect(strange.get_by_role("button")).to_have_count(0)
     huge = models_page.locator("[data-model=enorme]")
     expect(huge).to_contain_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from servicekit.errors import BadRequest, Conflict, DeadlineExceeded, ServiceError
+from servicekit.models.obstacle import DoesNotRun
 
 
 class InvalidSize(BadRequest):
@@ -19,7 +20,7 @@ class MissingImage(BadRequest):
     code = "missing_image"
 
 
-class UnsupportedPipeline(BadRequest):
+class UnsupportedPipeline(DoesNotRun):
     """The repository or folder is of something that does not draw here."""
 
     code = "unsupported_pipeline"

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from servicekit import hub
-from servicekit.errors import BadRequest
 from servicekit.models import Catalogue, InstalledModel, ModelSlot, ServiceModels
+from servicekit.models.obstacle import DoesNotRun
 from svc_rag.domain.embedders import Embedders
 from svc_rag.engine.base import Embedder, Reranker
+from svc_rag.engine.bert import KINDS, OtherKind
 from svc_rag.engine.memory_need import memory_need
 from svc_rag.engine.slot_embedder import SlotEmbedder, SlotReranker
-from svc_rag.engine.text_model import ReadJson, TextModel, on_disk, read_model, task_of
+from svc_rag.engine.text_model import ReadJson, SeveralClasses, TextModel, on_disk, read_model, task_of
 from svc_rag.settings import Settings
 
 
@@ -65,25 +66,28 @@ def estimate(needs: hub.Needs) -> int:
 
 
 def runs(config: Mapping[str, Any], name: str) -> None:
-    """Raise BadRequest for a model of a catalogue that nothing here runs."""
+    """Raise DoesNotRun for a model of a catalogue that nothing here runs."""
     try:
         task_of(config)
     except ValueError as error:
-        raise _refused(name, str(error)) from error
+        raise _refused(name, error) from error
 
 
 def _readable(model_id: str, repo: str, model: hub.ShelfModel | None, read: ReadJson) -> TextModel:
     try:
         return read_model(model_id, repo, model.path if model else Path(), read)
     except ValueError as error:
-        raise _refused(model_id, str(error)) from error
+        raise _refused(model_id, error) from error
 
 
-def _refused(name: str, why: str) -> BadRequest:
-    return BadRequest(
+def _refused(name: str, why: str | ValueError) -> DoesNotRun:
+    kind = why.kind if isinstance(why, OtherKind) else None
+    return DoesNotRun(
         f"'{name[:100]}' {why}. Choose an embedder or reranker of BERT's family with safetensors, such as "
         "multilingual-e5-small.",
-        param="id",
+        of="kind" if kind else "several_classes" if isinstance(why, SeveralClasses) else "other",
+        found=kind,
+        runs=KINDS if kind else (),
     )
 
 

@@ -9,6 +9,7 @@ from servicekit import hub
 from servicekit.errors import BadRequest
 from servicekit.hub.errors import UnsafeModel
 from servicekit.models import Catalogue, ServiceModels
+from servicekit.models.obstacle import DoesNotRun
 from svc_translate.build import copies_of, entry_of
 from svc_translate.engine.base import Engine
 from svc_translate.engine.convert import converted, forget
@@ -68,7 +69,8 @@ def estimate(needs: hub.Needs) -> int:
     if WEIGHTS in names:
         if not is_translator(needs.head(WEIGHTS, 32)):
             raise UnsafeModel(
-                f"'{WEIGHTS}' of '{needs.listing.repo}' is not in CTranslate2's format. {_SAYS}", param="id"
+                f"'{WEIGHTS}' of '{needs.listing.repo}' is not in CTranslate2's format. {_SAYS}",
+                of="other",
             )
         return memory_need(needs)
     config = needs.json("config.json")
@@ -80,9 +82,12 @@ def estimate(needs: hub.Needs) -> int:
 
 
 def check_kind(config: Mapping[str, Any], name: str) -> None:
-    """Raise BadRequest if a model of that configuration does not translate here."""
+    """Raise DoesNotRun if a model of that configuration does not translate here."""
     kind = str(config.get("model_type"))
     if kind not in KINDS:
-        raise BadRequest(
-            f"'{name[:100]}' is a {kind[:40]} model, which does not translate here. {_SAYS}", param="id"
+        raise DoesNotRun(
+            f"'{name[:100]}' is a {kind[:40]} model, which does not translate here. {_SAYS}",
+            of="kind",
+            found=kind[:40],
+            runs=KINDS,
         )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from servicekit import hub
 from servicekit.errors import BadRequest
+from servicekit.models.obstacle import DoesNotRun
 from svc_tts.domain.service import SpeechService
 from svc_tts.engine.bark import PRESET_FILE, BarkEngine
 from svc_tts.engine.espeak_library import EspeakLibrary
@@ -88,19 +89,24 @@ def estimate(needs: hub.Needs) -> int:
 
 
 def kind_of(config: Mapping[str, Any], name: str) -> Kind:
-    """Return what speaks with a model of that configuration; raises BadRequest if nothing here does."""
+    """Return what speaks with a model of that configuration; raises DoesNotRun if nothing here does."""
     if "phoneme_id_map" in config or "phoneme_type" in config:
         reads = str(config.get("phoneme_type") or "espeak")
         if reads not in READS:
-            raise BadRequest(
+            raise DoesNotRun(
                 f"'{name[:100]}' reads {reads[:40]} phonemes; voices that read {' or '.join(READS)} speak here.",
-                param="id",
+                of="phonemes",
+                found=reads[:40],
+                runs=tuple(READS),
             )
         return "piper"
     kind = str(config.get("model_type"))
     if kind not in _KINDS:
-        raise BadRequest(
-            f"'{name[:100]}' is a {kind[:40]} model, which does not speak here. {_SPEAKS}", param="id"
+        raise DoesNotRun(
+            f"'{name[:100]}' is a {kind[:40]} model, which does not speak here. {_SPEAKS}",
+            of="kind",
+            found=kind[:40],
+            runs=(*_KINDS, "piper"),
         )
     return _KINDS[kind]
 

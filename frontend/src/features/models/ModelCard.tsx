@@ -3,7 +3,7 @@ import { Badge, Button, Group, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { formatBytes } from "@/shared/format";
-import { hindrance, isSmallWorld, lackText, type Entry, type useModelActions } from "./catalogue";
+import { hindrance, isSmallWorld, lackText, obstacleText, type Entry, type useModelActions } from "./catalogue";
 
 interface Props {
   entry: Entry;
@@ -34,7 +34,7 @@ export function ModelCard({ entry, taskName, actions }: Props) {
       <Text size="xs" c="dimmed">{facts.filter(Boolean).join(" · ")}</Text>
       {text && <Text size="sm" mt={6}>{text}</Text>}
       {isSmallWorld(entry) && <Text size="xs" c="dimmed" mt={6}>{t("models.builtinText")}</Text>}
-      {why && <Text size="xs" c={why === "fits" ? "red" : "dimmed"} mt={6} data-hindrance={why}>{t(why === "fits" ? "models.tooBig" : "models.notRunnable")} {why === "fits" && entry.lack ? lackText(entry.lack, t, i18n.language) : entry.why_not}</Text>}
+      {why && <Text size="xs" c={why === "fits" ? "red" : "dimmed"} mt={6} data-hindrance={why}>{t(why === "fits" ? "models.tooBig" : "models.notRunnable")} {why === "fits" && entry.lack ? lackText(entry.lack, t, i18n.language) : obstacleText(entry, t, (key) => i18n.exists(key), i18n.language)}</Text>}
       <Actions entry={entry} actions={actions} />
     </article>
   );

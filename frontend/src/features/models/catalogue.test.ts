@@ -1,5 +1,10 @@
-import { describe, expect, it } from "vitest";
-import { ALL, choices, hindrance, isSmallWorld, passes, type Entry } from "./catalogue";
+import i18next from "i18next";
+import { beforeAll, describe, expect, it } from "vitest";
+import { en } from "@/shared/i18n/en";
+import { ptBR } from "@/shared/i18n/pt-BR";
+import { ALL, choices, hindrance, isSmallWorld, obstacleText, passes, type Entry, type Obstacle } from "./catalogue";
+
+beforeAll(() => i18next.init({ lng: "en", resources: { "pt-BR": { translation: ptBR }, en: { translation: en } }, interpolation: { escapeValue: false } }));
 
 const entry = (more: Partial<Entry>): Entry => ({ id: "m", task: "chat", installed: false, ...more }) as Entry;
 const small = entry({
@@ -43,6 +48,15 @@ describe("the catalogue", () => {
     const builtin = (task: string) => isSmallWorld(entry({ task, builtin: true }));
     expect(["chat", "image", "caption", "translation", "speech", "embedding"].map(builtin)).toEqual([true, true, true, true, false, false]);
     expect(isSmallWorld(small)).toBe(false);
+  });
+
+  it("says why a model does not run in the reader's language, and in the service's words where the reason is new", () => {
+    const told = (obstacle: Obstacle | null, language: string) => obstacleText({ obstacle, why_not: "Because." }, i18next.getFixedT(language), (key) => i18next.exists(key), language);
+    const kind: Obstacle = { of: "kind", found: "blip", runs: ["vits", "bark", "$t(tabs.chat)"] };
+    expect(told(kind, "pt-BR")).toBe("É do tipo blip; aqui roda vits, bark ou $t(tabs.chat).");
+    expect(told(kind, "en")).toBe("It is of the kind blip; here runs vits, bark, or $t(tabs.chat).");
+    expect(told({ of: "pickle", found: "model.bin", runs: [] }, "pt-BR")).toContain("“model.bin” é um pickle");
+    expect([told({ of: "new" }, "en"), told(null, "en")]).toEqual(["Because.", "Because."]);
   });
 
   it("tells what does not run from what does not fit", () => {

@@ -14,6 +14,13 @@ export interface Lack {
   there_bytes: number;
 }
 
+/** Why no engine of a service runs a model: what the model is or holds, and what would run in its place. */
+export interface Obstacle {
+  of: string;
+  found?: string | null;
+  runs?: string[];
+}
+
 export interface Entry extends Model {
   installed: boolean;
   fits?: boolean | null;
@@ -21,6 +28,7 @@ export interface Entry extends Model {
   /** Whether an engine of its service runs it; the service says why not in `why_not`. */
   runnable?: boolean | null;
   why_not?: string | null;
+  obstacle?: Obstacle | null;
   noncommercial?: boolean;
   memory_bytes?: number | null;
   parameters?: number | string | null;
@@ -36,6 +44,14 @@ export interface Entry extends Model {
 /** What is missing, in the reader's language. */
 export function lackText({ of, needed_bytes, there_bytes }: Lack, t: TFunction, language: string): string {
   return t(`models.lack.${of}`, { needed: formatBytes(needed_bytes, language), there: formatBytes(there_bytes, language) });
+}
+
+/** Why an entry does not run, in the reader's language; the service's own words for a reason that is not known here. */
+export function obstacleText({ obstacle, why_not }: Pick<Entry, "obstacle" | "why_not">, t: TFunction, exists: (key: string) => boolean, language: string): string {
+  const key = `models.obstacle.${obstacle?.of}`;
+  if (!obstacle || !exists(key)) return why_not ?? "";
+  const runs = new Intl.ListFormat(language, { type: "disjunction" }).format(obstacle.runs ?? []);
+  return t(key, { found: obstacle.found ?? "?", runs });
 }
 
 /** Asked for again while there is nothing: services that start, or are slow, have nothing to tell yet. */

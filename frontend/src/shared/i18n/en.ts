@@ -208,6 +208,12 @@ export const en: Dictionary = {
     commercial: "Commercial use only", fitting: "Runs and fits here", installed: "Installed", available: "Catalogue", loaded: "loaded", noncommercial: "non-commercial",
     memory: "{{size}} of memory", builtinText: "Comes with the project; small, and limited to its world of shapes.", tooBig: "Does not fit this machine.", notRunnable: "Does not run here.",
     lack: { memory: "It needs {{needed}} of memory, and this machine can give {{there}}.", disk: "It needs {{needed}} on disk, and {{there}} are free." },
+    obstacle: {
+      installs_nothing: "The service installs no models.", not_on_a_hub: "It does not come from a hub but with the operating system's packages.",
+      pickle: "The file “{{found}}” is a pickle, which can run code when it is opened; prefer a repository with safetensors or GGUF.",
+      kind: "It is of the kind {{found}}; here runs {{runs}}.", own_code: "It needs code that comes with the model, and such code is never run here.",
+      phonemes: "It reads {{found}} phonemes; the voices that speak here read {{runs}}.", several_classes: "It sorts texts into several classes; a reranker gives one score.",
+    },
     installing: "Installing", pause: "Pause", any: "Another model of the hub", runAs: "Use it for", look: "See whether it fits", download: "{{size}} to fetch",
     fit: { fits: "fits this machine", tight: "fits, with little to spare", does_not_fit: "does not fit" },
     embedder: {

@@ -206,6 +206,12 @@ export const ptBR = {
     commercial: "Só com uso comercial", fitting: "Roda e cabe aqui", installed: "Instalados", available: "Catálogo", loaded: "carregado", noncommercial: "uso não comercial",
     memory: "{{size}} de memória", builtinText: "Vem com o projeto; pequeno e limitado ao seu mundo de formas.", tooBig: "Não cabe nesta máquina.", notRunnable: "Não roda aqui.",
     lack: { memory: "Precisa de {{needed}} de memória, e esta máquina pode dar {{there}}.", disk: "Precisa de {{needed}} em disco, e {{there}} estão livres." },
+    obstacle: {
+      installs_nothing: "O serviço não instala modelos.", not_on_a_hub: "Não vem de um hub, e sim dos pacotes do sistema operacional.",
+      pickle: "O arquivo “{{found}}” é um pickle, que pode executar código ao ser aberto; prefira um repositório com safetensors ou GGUF.",
+      kind: "É do tipo {{found}}; aqui roda {{runs}}.", own_code: "Precisa de código que vem com o modelo, e esse código nunca é executado aqui.",
+      phonemes: "Lê fonemas {{found}}; aqui falam as vozes que leem {{runs}}.", several_classes: "Separa textos em várias classes; um reordenador dá uma nota só.",
+    },
     installing: "Instalando", pause: "Pausar", any: "Outro modelo do hub", runAs: "Usar para", look: "Ver se cabe", download: "{{size}} para baixar",
     fit: { fits: "cabe nesta máquina", tight: "cabe, mas sobra pouco", does_not_fit: "não cabe" },
     embedder: {

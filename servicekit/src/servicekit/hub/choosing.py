@@ -175,6 +175,7 @@ def check_safe(named: Sequence[str]) -> None:
         raise UnsafeModel(
             f"'{unsafe[0][:100]}' is a pickle, which can run code when it is opened. "
             "Choose a repository with safetensors or GGUF.",
+            found=unsafe[0],
             param="id",
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from servicekit.errors import BadRequest, Forbidden, NotFound, ServiceError, UpstreamFailed
+from servicekit.errors import Forbidden, NotFound, ServiceError, UpstreamFailed
+from servicekit.models.obstacle import DoesNotRun
 
 
 class RepositoryNotFound(NotFound):
@@ -17,10 +18,11 @@ class RepositoryGated(Forbidden):
     code = "repository_gated"
 
 
-class UnsafeModel(BadRequest):
+class UnsafeModel(DoesNotRun):
     """The weights come only in formats that can run code when they are opened."""
 
     code = "unsafe_model"
+    reason = "pickle"
 
 
 class DoesNotFit(ServiceError):

@@ -6,6 +6,7 @@ from servicekit.errors import ServiceError
 from servicekit.hub.choosing import check_safe
 from servicekit.hub.plan import Runs
 from servicekit.models.catalogue import CatalogueEntry, Judge
+from servicekit.models.obstacle import DoesNotRun, Obstacle
 
 
 def judge(runs: Runs) -> Judge:
@@ -14,17 +15,19 @@ def judge(runs: Runs) -> Judge:
     An entry that says nothing of its configuration is given the benefit: a plan will look at the hub's.
     """
 
-    def why_not(entry: CatalogueEntry) -> str | None:
+    def why_not(entry: CatalogueEntry) -> Obstacle | None:
         if entry.builtin:
             return None
         if entry.repo is None:
-            return "is not fetched from a hub: it comes with the system's packages"
+            return Obstacle("not_on_a_hub", "is not fetched from a hub: it comes with the system's packages")
         try:
             check_safe(entry.files)
             if entry.config:
                 runs(entry.config, entry.id)
+        except DoesNotRun as error:
+            return error.obstacle
         except ServiceError as error:
-            return error.message
+            return Obstacle("other", error.message)
         return None
 
     return why_not

@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import yaml
 
+from servicekit.models.obstacle import Obstacle
+
 GIB = 1024**3
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 #: Part of the memory a model may take: the rest is for the system and the other services.
@@ -97,7 +99,7 @@ class CatalogueEntry:
         """Return what is missing on this machine, or None if the model fits."""
         return lack(self.memory_bytes, None if self.builtin else self.size_bytes, machine)
 
-    def as_dict(self, machine: Machine, cannot_run: str | None = None) -> dict[str, Any]:
+    def as_dict(self, machine: Machine, cannot_run: Obstacle | None = None) -> dict[str, Any]:
         """Give the API's entry; `cannot_run` says why nothing here runs the model."""
         missing = self.lack(machine)
         return {
@@ -120,17 +122,19 @@ class CatalogueEntry:
             "fits": missing is None,
             "lack": asdict(missing) if missing else None,
             "runnable": cannot_run is None,
-            "why_not": cannot_run or (str(missing) if missing else None),
+            "obstacle": cannot_run.as_dict() if cannot_run else None,
+            "why_not": str(cannot_run or missing or "") or None,
         }
 
 
-Judge = Callable[[CatalogueEntry], str | None]
+Judge = Callable[[CatalogueEntry], Obstacle | None]
 """Says why no engine of the service runs an entry, None if one does; asks nobody on the network."""
 
 
-def runs_nothing(entry: CatalogueEntry) -> str | None:
+def runs_nothing(entry: CatalogueEntry) -> Obstacle | None:
     """Judge for a service that installs nothing: what is not built in does not run."""
-    return None if entry.builtin else "this service installs no models from a hub"
+    nothing = Obstacle("installs_nothing", "this service installs no models from a hub")
+    return None if entry.builtin else nothing
 
 
 @dataclass

@@ -64,7 +64,9 @@ def check_class(index: Mapping[str, Any], name: str) -> str:
         shown = kind if isinstance(kind, str) else "pipeline of its own code"
         raise UnsupportedPipeline(
             f"'{name[:100]}' is a {shown[:60]}, which does not draw here. Choose a {_listed(SUPPORTED)}.",
-            param="id",
+            of="kind" if isinstance(kind, str) else "own_code",
+            found=kind[:60] if isinstance(kind, str) else None,
+            runs=tuple(SUPPORTED) if isinstance(kind, str) else (),
         )
     return kind
 
@@ -84,7 +86,7 @@ def check_pipeline(index: Mapping[str, Any], name: str) -> None:
             raise UnsupportedPipeline(
                 f"The component '{part}' of '{name[:100]}' is {shown[:80]}; only components of diffusers and "
                 "transformers run here, and no code that comes with a model. Choose another repository.",
-                param="id",
+                of="own_code",
             )
 
 

@@ -61,11 +61,19 @@ class Shape:
         return shape
 
 
+class OtherKind(ValueError):
+    """A network of a kind that does not run here."""
+
+    def __init__(self, kind: str):
+        self.kind = kind[:40]
+        super().__init__(f"is a {self.kind} model; {', '.join(KINDS)} run here")
+
+
 def check_kind(config: Mapping[str, Any]) -> None:
-    """Raise ValueError unless networks of this kind run here."""
+    """Raise OtherKind unless networks of this kind run here."""
     kind = str(config.get("model_type"))
     if kind not in KINDS:
-        raise ValueError(f"is a {kind[:40]} model; {', '.join(KINDS)} run here")
+        raise OtherKind(kind)
 
 
 class Bert:

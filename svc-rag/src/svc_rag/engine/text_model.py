@@ -34,6 +34,10 @@ _BY_NAME: tuple[tuple[re.Pattern[str], str, str], ...] = (
 """Families whose cards name prefixes that no file of theirs tells."""
 
 
+class SeveralClasses(ValueError):
+    """A network that sorts texts and is no reranker."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextModel:
     """A model on disk that `text_encoder` or `cross_encoder` runs."""
@@ -78,7 +82,7 @@ def task_of(config: Mapping[str, Any]) -> ModelTask:
     if not any(name.endswith("ForSequenceClassification") for name in names):
         return "embedding"
     if len(config.get("id2label") or {0: ""}) != 1:
-        raise ValueError("sorts texts into several classes, and a reranker gives one score")
+        raise SeveralClasses("sorts texts into several classes, and a reranker gives one score")
     return "rerank"
 
 

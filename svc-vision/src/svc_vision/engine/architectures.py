@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from servicekit.errors import BadRequest
+from servicekit.models.obstacle import DoesNotRun
 from svc_vision.engine.base import Task
 
 Kind = Literal["captioner", "blip", "florence", "conversing", "detector", "classifier"]
@@ -40,23 +40,26 @@ def architecture_of(config: Mapping[str, Any], name: str) -> Architecture:
     """Return what a model is.
 
     Raises:
-        BadRequest: it is none that runs here.
+        DoesNotRun: it is none that runs here.
     """
     told = config.get("architectures")
     names = [str(one) for one in told] if isinstance(told, list) else []
     found = next((a for a in ARCHITECTURES if any(one.endswith(a.ending) for one in names)), None)
     if found is None:
-        runs = ", ".join(f"...{a.ending}" if a.ending.startswith("For") else a.ending for a in ARCHITECTURES)
-        raise BadRequest(
-            f"'{name[:100]}' is a {', '.join(names)[:80] or 'model without a named architecture'}, which does not "
-            f"run here. These do: {runs}.",
-            param="id",
+        runs = tuple(f"...{a.ending}" if a.ending.startswith("For") else a.ending for a in ARCHITECTURES)
+        told = ", ".join(names)[:80]
+        raise DoesNotRun(
+            f"'{name[:100]}' is a {told or 'model without a named architecture'}, which does not run here. "
+            f"These do: {', '.join(runs)}.",
+            of="kind",
+            found=told or "?",
+            runs=runs,
         )
     if found.kind == "florence" and _part(config, "vision_config").get("model_type") == "davit":
-        raise BadRequest(
+        raise DoesNotRun(
             f"'{name[:100]}' is a Florence-2 as it was first published, with code of its own, which is never run. "
             "Take a conversion to the format of transformers, such as florence-community/Florence-2-base.",
-            param="id",
+            of="own_code",
         )
     return found
 
