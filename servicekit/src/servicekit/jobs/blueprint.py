@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -9,15 +10,18 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from servicekit import sse
 from servicekit.auth import Identity
-from servicekit.errors import BadRequest
+from servicekit.errors import BadRequest, TooBusy
 from servicekit.jobs.queue import HEARTBEAT_S, JobQueue
 
 POLL_S = 0.2
+FOLLOWERS = 16
+"""Streams of events at once: each holds one of the server's threads for as long as its job lasts."""
 
 
 def blueprint(queue: JobQueue) -> Blueprint:
     """Make the routes for `queue`; everybody sees their own jobs alone."""
     routes = Blueprint("jobs", __name__)
+    places = threading.BoundedSemaphore(FOLLOWERS)
 
     @routes.get("/v1/jobs")
     def list_jobs() -> Response:
@@ -38,7 +42,15 @@ def blueprint(queue: JobQueue) -> Blueprint:
         job = queue.get(job_id, caller)
         if job.final and after >= job.seq:
             return Response(status=204)
-        return Response(_stream(queue, job_id, caller, after), mimetype=sse.MEDIA_TYPE, headers=sse.HEADERS)
+        if not places.acquire(blocking=False):
+            raise TooBusy(
+                f"{FOLLOWERS} readers follow jobs of this service already. Look at it now and then: GET /v1/jobs/{job.id}.",
+                retry_after_s=2,
+            )
+        stream = _stream(queue, job_id, caller, after)
+        response = Response(stream, mimetype=sse.MEDIA_TYPE, headers=sse.HEADERS)
+        response.call_on_close(places.release)  # not by the stream, which may never begin
+        return response
 
     @routes.delete("/v1/jobs/<job_id>")
     def cancel_job(job_id: str) -> Response:
