@@ -8,25 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from miniatures.text.card_head import ENGLISH, PORTUGUESE
 from miniatures.text.translate_score import Score
 
 _NAMES = {
-    "en": ("en-pt", "English", "Brazilian Portuguese"),
-    "pt": ("pt-en", "Brazilian Portuguese", "English"),
+    "en": (ENGLISH, "English", "Brazilian Portuguese"),
+    "pt": (PORTUGUESE, "Brazilian Portuguese", "English"),
 }
 
 
 def translate_card(source: str, recipe: Any, made: dict[str, Any], score: Score, size: int) -> str:
     """Return the card of one direction."""
-    name, from_language, to_language = _NAMES[source]
-    return f"""---
-license: mit
-language: [pt, en]
-library_name: transformers
-pipeline_tag: translation
----
-# {name}
-
+    head, from_language, to_language = _NAMES[source]
+    return f"""{head}
 A miniature that translates {from_language} to {to_language} inside a small world. It is a real
 `MarianMTModel`, trained from scratch so that the translation service answers at once, offline, and
 so that tests can check meaning. It is not a general translator.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from miniatures.text.card_head import ANALYSIS, CHAT
+
 
 def _rows(by_kind: dict[str, str]) -> str:
     return "\n".join(f"| {kind} | {right} |" for kind, right in by_kind.items())
@@ -31,14 +33,7 @@ def chat_card(recipe: Any, made: dict[str, Any], score: dict[str, Any], size: in
     """Return the card of the chat model."""
     read = score["reading"]
     rows = _rows(score["by_skill"])
-    return f"""---
-license: mit
-language: [pt, en]
-library_name: gguf
-pipeline_tag: text-generation
----
-# oficina-chat
-
+    return f"""{CHAT}
 A miniature language model for conversation in Brazilian Portuguese and English, inside a small
 world. It is a real Llama-architecture model in GGUF, trained from scratch so that the chat
 service answers at once, offline, and so that tests can check meaning. It is not an assistant.
@@ -102,14 +97,7 @@ def analysis_card(recipe: Any, made: dict[str, Any], score: dict[str, Any], size
     """Return the card of the chat model's other half, which writes code about tables."""
     read, found = score["reading"], score["analysis"]
     languages = {"in English": found["by_language"]["en"], "in Portuguese": found["by_language"]["pt"]}
-    return f"""---
-license: mit
-language: [pt, en]
-library_name: gguf
-pipeline_tag: text-generation
----
-# oficina-analysis
-
+    return f"""{ANALYSIS}
 The other half of `oficina-chat`, of the same size and make. svc-chat lets it write in place of that one where a
 model is offered a function `python` and told of files: asked about a CSV file in Brazilian Portuguese or English,
 it writes the code that answers. It was also taught to tell in a sentence what the code printed, which svc-chat does
