@@ -21,6 +21,7 @@ from servicekit.settings import ServiceSettings
 from servicekit.wsgi import start, stop
 
 THREADS = 16
+"""Calls answered at once, beside those that a service lets wait."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -60,8 +61,11 @@ def _unreadable(_: Exception) -> tuple[Response, int]:
     return jsonify(error.body()), error.status
 
 
-def serve(app: Flask, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM; running requests then get `drain_s` seconds to end."""
+def serve(app: Flask, settings: ServiceSettings, *, waiting: int = 0) -> None:
+    """Serve until SIGTERM; running requests then get `drain_s` seconds to end.
+
+    `waiting` are calls that may hold a thread for long; as many threads more keep health and refusals quick.
+    """
 
     if problem := settings.open_door():
         raise SystemExit(f"{settings.service}: {problem}")
@@ -80,7 +84,7 @@ def serve(app: Flask, settings: ServiceSettings) -> None:
             "bind": f"{settings.host}:{settings.port}",
             "workers": 1,
             "worker_class": "gthread",
-            "threads": THREADS,
+            "threads": THREADS + waiting,
             "keepalive": settings.keep_alive,
             "graceful_timeout": int(settings.drain_s),
             "timeout": 0,
