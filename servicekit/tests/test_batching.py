@@ -43,10 +43,12 @@ def test_a_full_queue_refuses_and_a_client_that_left_frees_its_place() -> None:
     with pytest.raises(TooBusy):
         batcher.submit([3])
     left.cancel()
+    assert batcher.counts() == {"running": 1, "waiting": 1}
+    (came,) = batcher.submit([3])  # while the long one still runs
     go.set()
-    assert stayed.result(timeout=60).value == 2
+    assert (stayed.result(timeout=60).value, came.result(timeout=60).value) == (2, 3)
     batcher.close()
-    assert seen == [0, 2]
+    assert seen == [0, 2, 3]
 
 
 def test_a_batch_that_fails_fails_for_all_its_items_and_the_next_one_runs() -> None:

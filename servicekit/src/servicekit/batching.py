@@ -74,6 +74,8 @@ class Batcher(Generic[T, R]):
         with self._changed:
             if self._closed:
                 raise NotReady("The service is shutting down. Try again after the restart.")
+            if len(self._waiting) + len(entries) > self._queue_limit:
+                self._drop_cancelled()
             if self._waiting and len(self._waiting) + len(entries) > self._queue_limit:
                 raise TooBusy(
                     f"{len(self._waiting)} items are waiting and the queue holds {self._queue_limit}. "
@@ -89,6 +91,7 @@ class Batcher(Generic[T, R]):
     def counts(self) -> dict[str, int]:
         """Count items that are `running` and `waiting`."""
         with self._changed:
+            self._drop_cancelled()
             return {"running": self._running, "waiting": len(self._waiting)}
 
     def close(self) -> None:
@@ -103,6 +106,10 @@ class Batcher(Generic[T, R]):
             future.cancel()
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=5)
+
+    def _drop_cancelled(self) -> None:
+        """Let go of items whose clients left, caller holds the lock: the batch that runs may take long."""
+        self._waiting = deque(entry for entry in self._waiting if not entry[1].cancelled())
 
     def _loop(self) -> None:
         while (batch := self._gather()) is not None:
