@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,15 +100,16 @@ def look(logs: Path, run: Path, days: float, now: float) -> Removed:
     state = run / STATE
     known = _read(state)
     today, since = _day(now), str(known.get("day", _day(now)))
-    renamed = put_aside(logs, since) if since < today else []
-    if renamed:
-        _open_anew(run / "supervisord.pid")
     found = forget(logs, days, now, in_use=True)
     total = {
         "items": int(known.get("items", 0)) + found.items,
         "bytes": int(known.get("bytes", 0)) + found.bytes,
     }
+    # before logs are put aside: a disk too full for this would have them put aside anew at each round
     files.write(state, json.dumps({"day": today, **total}))
+    renamed = put_aside(logs, since) if since < today else []
+    if renamed:
+        _open_anew(run / "supervisord.pid")
     return Removed(found.items, found.bytes, len(renamed))
 
 
@@ -136,18 +138,29 @@ def _open_anew(pid_file: Path) -> None:
         pass  # supervisord is starting or gone; it opens the logs itself
 
 
-def _tell(removed: Removed) -> None:
+def _tell(level: str, message: str, **fields: object) -> None:
     event = {
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "level": "INFO",
-        "message": "swept",
+        "level": level,
+        "message": message,
         "service": "upkeep",
         "kind": "logs",
-        "removed": removed.items,
-        "freed_bytes": removed.bytes,
-        "put_aside": removed.put_aside,
+        **fields,
     }
-    print(json.dumps(event), flush=True)
+    with suppress(OSError):
+        print(json.dumps(event), flush=True)
+
+
+def _round(logs: Path, run: Path, days: float) -> None:
+    """Look once; a disk that is full now may not be in an hour, and ending would help nobody."""
+    try:
+        removed = look(logs, run, days, time.time())
+    except OSError as error:
+        _tell("WARNING", "not swept", reason=type(error).__name__, errno=error.errno)
+        return
+    if removed.items or removed.put_aside:
+        told = {"removed": removed.items, "freed_bytes": removed.bytes, "put_aside": removed.put_aside}
+        _tell("INFO", "swept", **told)
 
 
 def main() -> int:
@@ -159,9 +172,7 @@ def main() -> int:
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while True:
-        removed = look(asked.logs, asked.run, asked.days, time.time())
-        if removed.items or removed.put_aside:
-            _tell(removed)
+        _round(asked.logs, asked.run, asked.days)
         time.sleep(EVERY_S)
 
 

@@ -132,3 +132,35 @@ def until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_full_disk_is_outlived_and_frees_what_may_go(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.time()
+    old = log(layout, "svc-chat.log.1", 31, now)
+    log(layout, "svc-chat.log", 1, now)
+    (layout.run_dir / upkeep.STATE).write_text('{"day": "2000-01-01"}')
+    write, rounds = upkeep.files.write, []
+
+    def full(file: Path, text: str) -> Path:
+        if len(rounds) < 2:
+            raise OSError(28, "No space left on device", str(file))
+        return write(file, text)
+
+    def sleep(_: float) -> None:
+        rounds.append(sorted(file.name for file in layout.log_dir.iterdir()))
+        log(layout, "svc-chat.log", 0, now)
+        if len(rounds) == 4:
+            raise SystemExit(0)
+
+    monkeypatch.setattr(upkeep.files, "write", full)
+    monkeypatch.setattr(upkeep.time, "sleep", sleep)
+    monkeypatch.setattr(sys, "argv", ["upkeep", "--logs", str(layout.log_dir), "--run", str(layout.run_dir)])
+    with pytest.raises(SystemExit):
+        upkeep.main()
+    assert len(rounds) == 4 and not old.exists()
+    aside = [name for name in rounds[-1] if name != "svc-chat.log"]
+    assert aside == ["svc-chat.log.2000-01-01"], "put aside once, when it could be written down"
+    said = capsys.readouterr().out
+    assert "OSError" in said and str(layout.root) not in said
