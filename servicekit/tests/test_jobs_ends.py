@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
+from servicekit.errors import NotFound
 from servicekit.jobs import FINAL, Job, JobContext, JobQueue
 from servicekit.jobs import context as context_module
 from servicekit.jobs import queue as queue_module
@@ -58,6 +59,38 @@ async def test_an_end_that_cannot_be_written_is_written_later(
         assert time.monotonic() < deadline, (now, tried)
         await asyncio.sleep(0.01)
     assert now.status == status and set(tried) == {status}
+
+
+async def test_a_job_that_has_ended_points_to_no_preview(queue: JobQueue) -> None:
+    def draw(ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
+        ctx.progress(1, 2, "step 1", "/media/img_preview?step=1")
+        return {}
+
+    queue._handlers["draw"] = draw
+    job = queue.submit("draw", {}, "ana")
+    told = [event.body async for event in queue.events(job.id, "ana")]
+    assert "/media/img_preview?step=1" in [body["preview_url"] for body in told]
+    assert told[-1]["status"] == "completed" and told[-1]["preview_url"] is None
+    assert queue.get(job.id, "ana").preview_url is None
+
+
+async def test_a_service_without_a_sweeper_keeps_no_finished_job_for_ever(queue: JobQueue) -> None:
+    first = queue.submit("answer", {"n": 1}, "ana")
+    async with asyncio.timeout(60):
+        await queue.wait(first.id)
+        queue.keep_days = 7
+        second = queue.submit("answer", {"n": 2}, "ana")
+        await queue.wait(second.id)
+        assert queue.get(first.id, "ana").final, "it is younger than that"
+        queue.keep_days = -1
+        try:
+            third = queue.submit("answer", {"n": 3}, "ana")
+        finally:
+            queue.keep_days = None
+        assert (await queue.wait(third.id)).status == "completed"
+    for gone in (first, second):
+        with pytest.raises(NotFound):
+            queue.get(gone.id, "ana")
 
 
 async def test_a_result_that_no_database_takes_is_a_failure(

@@ -63,7 +63,10 @@ def editions(
 def queue_for(settings: ServiceSettings, installs: Installs) -> jobs.JobQueue:
     """Return a queue whose only work is installing, for a service without jobs of its own."""
     url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'installs.db'}"
-    return jobs.JobQueue(settings.service, url, {KIND: installs.run}, max_waiting=16, seldom=True)
+    return jobs.JobQueue(
+        settings.service, url, {KIND: installs.run}, max_waiting=16, seldom=True,
+        keep_days=settings.media_retention_days,
+    )  # fmt: skip
 
 
 async def start(installs: Installs | None, queue: jobs.JobQueue | None) -> None:

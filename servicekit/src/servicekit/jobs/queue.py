@@ -53,6 +53,7 @@ class JobQueue:
             lane run one after the other.
         seldom: a service that hardly ever has a job starts the queue with the first one, or at once where an earlier
             process left a database: the queue's libraries take 50 MB of memory and a second.
+        keep_days: final jobs older than this go when one is submitted, in a service that has no sweeper.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class JobQueue:
         max_waiting: int = 64,
         lanes: Mapping[str, str] | None = None,
         seldom: bool = False,
+        keep_days: float | None = None,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9-]{3,30}", name):
             raise ValueError(f"the queue name {name!r} must be 3 to 30 of a-z, 0-9 and '-'")
@@ -78,7 +80,7 @@ class JobQueue:
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
         self._stopping = threading.Event()
-        self._seldom = seldom
+        self._seldom, self.keep_days = seldom, keep_days
         self._starting = threading.Lock()
         self._store: JobStore | None = None
         self._runtime: DbosRuntime | None = None
@@ -140,6 +142,8 @@ class JobQueue:
         with self._starting:
             if self._asleep():
                 self._start()
+        if self.keep_days is not None:
+            self.sweep(self.keep_days)
         fingerprint = _hash(kind, json.dumps(payload, sort_keys=True))
         job_id = f"job_{self.name}_{uuid.uuid4().hex}"
         if idempotency_key is not None:
@@ -325,7 +329,7 @@ class JobQueue:
 
         while True:
             try:
-                self._record(job_id, **changes)
+                self._record(job_id, preview_url=None, **changes)  # previews go with the work
                 return
             except (OperationalError, InterfaceError) as error:  # the database is away, locked or full
                 reason = type(error).__name__
