@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from svc_chat.app import create_app
+from svc_chat.engine.store_responses import SqlResponses
 from svc_chat.engine.store_runs import SqlRuns
 from svc_chat.engine.store_threads import SqlAssistants, SqlThreads
 from svc_chat.engine.tools_base import Bearer
@@ -154,16 +155,18 @@ class Pause:
 
     begun: asyncio.Event
     go: threading.Event
+    asked: list[Any]
 
     @classmethod
     def of(cls, monkeypatch: pytest.MonkeyPatch, store: type, name: str) -> Pause:
         pause, loop, call = (
-            cls(asyncio.Event(), threading.Event()),
+            cls(asyncio.Event(), threading.Event(), []),
             asyncio.get_running_loop(),
             getattr(store, name),
         )
 
         def slowly(*asked: Any) -> Any:
+            pause.asked.extend(asked)
             done = call(*asked)
             loop.call_soon_threadsafe(pause.begun.set)
             assert pause.go.wait(60)
@@ -315,3 +318,15 @@ async def test_a_thread_whose_removal_has_begun_is_removed_whole_though_the_time
     with pytest.raises(asyncio.CancelledError):
         await removing
     assert house.search.deleted == ["vs_1"] and await house.there("threads") == []
+
+
+async def test_an_answer_in_the_background_that_is_just_being_kept_is_written_to_its_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = Pause.of(monkeypatch, SqlResponses, "add")
+    body = {"model": "gpt-4o", "input": "x", "background": True}
+    await pause.outlast(asyncio.create_task(house.left("/v1/responses", body, pause.begun)))
+    path = f"/responses/{pause.asked[1].id}"
+    async with asyncio.timeout(60):
+        while (await house.http.get(path)).json()["status"] != "completed":  # noqa: ASYNC110 (polled)
+            await asyncio.sleep(0.05)

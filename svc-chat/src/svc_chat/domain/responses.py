@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from servicekit.errors import BadRequest, ServiceError
+from servicekit.uninterrupted import uninterrupted
 from svc_chat.domain.ask_json import to_json
 from svc_chat.domain.draft import Draft
 from svc_chat.domain.items import kept, new_id, turns, with_ids
@@ -219,14 +220,17 @@ class ResponseService:
         except TimeoutError:
             pass
         except ServiceError as error:
-            await asyncio.to_thread(self._responses.withdraw, run.id)
-            run.close()
+            await uninterrupted(self._withdraw(run))
             raise _about_input(error) from error
         except asyncio.CancelledError:
             self._writer.announce(run)
             raise
         run.announced = True
         return run
+
+    async def _withdraw(self, run: Run) -> None:
+        await asyncio.to_thread(self._responses.withdraw, run.id)
+        run.close()
 
     def _left(self, adding: asyncio.Future[Run]) -> None:
         if not adding.cancelled() and adding.exception() is None:
@@ -237,7 +241,7 @@ class ResponseService:
             waiting = await asyncio.to_thread(self._responses.waiting, stored.owner)
             if waiting >= self._background_max:
                 raise BackgroundFull(waiting, self._background_max)
-            return await self._writer.add(stored, prepared)
+            return await uninterrupted(self._writer.add(stored, prepared))
 
     async def _prepared(self, new: NewResponse, items: Sequence[Item], owner: str) -> Prepared:
         messages = turns(items)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from servicekit.errors import BadRequest
 from svc_chat.engine.backend import Backend, Grammar
@@ -50,6 +54,31 @@ def sequences_of(
         )
         for index in range(request.choices)
     ]
+
+
+async def taken_in(taking: Coroutine[Any, Any, list[Sequence]]) -> list[Sequence]:
+    """Wait for `sequences_of` in its thread, also when nobody wants them any more: it reads with the model.
+
+    Who is cancelled, however often, leaves when the thread has ended; what it made is freed.
+    """
+    reading = asyncio.create_task(taking)
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        while not reading.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({reading})
+        if not reading.cancelled() and reading.exception() is None:
+            forget(reading.result())
+        raise
+
+
+def forget(sequences: list[Sequence]) -> None:
+    """Free what sequences hold beside their places."""
+    for sequence in sequences:
+        if sequence.grammar is not None:
+            sequence.grammar.close()
+            sequence.grammar = None
 
 
 def _grammar(backend: Backend, request: GenerationRequest) -> Grammar | None:

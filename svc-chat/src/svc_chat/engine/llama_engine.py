@@ -7,11 +7,13 @@ who is in memory, `library.py` which files there are.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
+from servicekit.aside import aside
 from servicekit.models import InstalledModel, Loadable, Memory
 from svc_chat.engine.base import Delta, GenerationRequest
 from svc_chat.engine.library import ModelLibrary
@@ -108,6 +110,9 @@ class LlamaEngine:
             return None
         known = (file.adapter_path, file.version)
         if known not in self._tried:
-            await asyncio.to_thread(self._prober.check, file.path, file.adapter_path)
+            check = functools.partial(self._prober.check, file.path, file.adapter_path)
+            await aside(
+                check, "adapter-trial"
+            )  # it takes minutes, and all others wait for the pool's threads
             self._tried.add(known)
         return str(file.adapter_path)

@@ -20,7 +20,7 @@ from servicekit.logs import log_event
 from svc_chat.engine.backend import Backend, Batch, Decoded
 from svc_chat.engine.base import Delta, FinishReason, GenerationRequest
 from svc_chat.engine.choosing import advance, choose_tokens, last_delta
-from svc_chat.engine.intake import sequences_of
+from svc_chat.engine.intake import forget, sequences_of, taken_in
 from svc_chat.engine.outbox import Outbox
 from svc_chat.engine.scheduler import Limits, Piece, newest, plan
 from svc_chat.engine.sequence import Item, Sequence
@@ -74,10 +74,11 @@ class EngineLoop:
         """
         self._book(request.choices)
         inbox: asyncio.Queue[Item] = asyncio.Queue()
+        taking = asyncio.to_thread(
+            sequences_of, request, self.backend, inbox.put_nowait, self._timeout_s, adapter, load_s
+        )
         try:
-            sequences = await asyncio.to_thread(
-                sequences_of, request, self.backend, inbox.put_nowait, self._timeout_s, adapter, load_s
-            )
+            sequences = await taken_in(taking)
         except BaseException:
             self._unbook(request.choices)
             raise
@@ -125,6 +126,7 @@ class EngineLoop:
         with self._wake:
             if self._closed:
                 self._unbook(len(sequences))
+                forget(sequences)
                 raise NotReady("The model is being unloaded. Try again.")
             self._arrived.extend(sequences)
             self._wake.notify()
@@ -182,17 +184,19 @@ class EngineLoop:
 
     def _give_places(self) -> None:
         put_back: list[Sequence] = []
-        while self._waiting and len(self._running) < self.limits.running:
-            sequence = self._waiting.popleft()
-            place = self.slots.place(sequence)
-            if place is Place.TAKEN:
-                sequence.started_at = sequence.started_at or time.perf_counter()
-                self._running.append(sequence)
-                continue
-            put_back.append(sequence)
-            if place is Place.FULL:
-                break
-        self._waiting.extendleft(reversed(put_back))
+        try:
+            while self._waiting and len(self._running) < self.limits.running:
+                sequence = self._waiting.popleft()
+                self._running.append(sequence)  # whatever happens now, it is told of
+                place = self.slots.place(sequence)
+                if place is Place.TAKEN:
+                    sequence.started_at = sequence.started_at or time.perf_counter()
+                    continue
+                put_back.append(self._running.pop())
+                if place is Place.FULL:
+                    break
+        finally:
+            self._waiting.extendleft(reversed(put_back))
         if self._waiting and not self._running:
             # the whole memory is free for the first in line: without a place now it never gets one
             log.error("an answer found no place in an empty memory")
@@ -240,8 +244,8 @@ class EngineLoop:
             self._finish(sequence, "length")
             return
         log_event(log, "answer put off", running=len(self._running), free_cells=self.slots.ledger.free)
-        self._running.remove(sequence)
         self.slots.put_off(sequence)
+        self._running.remove(sequence)
         self._waiting.appendleft(sequence)
 
     def _write(self, pieces: list[Piece]) -> None:
@@ -292,9 +296,7 @@ class EngineLoop:
 
     def _free(self, sequence: Sequence) -> None:
         self.slots.leave(sequence)
-        if sequence.grammar is not None:
-            sequence.grammar.close()
-            sequence.grammar = None
+        forget([sequence])
         self._unbook(1)
 
 

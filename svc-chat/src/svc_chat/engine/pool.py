@@ -207,9 +207,16 @@ class ModelPool(Generic[T]):
             return job
         free = self._make_room(entry, [entry] if loaded else [])
         entry.job, entry.promised_bytes = job, entry.file.memory_bytes
-        threading.Thread(
+        work = threading.Thread(
             target=self._run, args=(entry, job, free), name=f"load-{entry.slot.name}", daemon=True
-        ).start()
+        )
+        try:
+            work.start()
+        except RuntimeError as error:  # the system gives no more threads: who is out already goes in this one
+            entry.job = None
+            for leave in free:
+                leave()
+            raise NotReady("This machine has no thread left to load a model. Try again.") from error
         return job
 
     def _make_room(self, entry: Entry[T], leaving: list[Entry[T]]) -> list[Callable[[], object]]:
@@ -284,4 +291,7 @@ class ModelPool(Generic[T]):
 
 def _start(free: list[Callable[[], object]]) -> None:
     for leave in free:
-        threading.Thread(target=leave, name="unload", daemon=True).start()
+        try:
+            threading.Thread(target=leave, name="unload", daemon=True).start()
+        except RuntimeError:  # the system gives no more threads
+            leave()

@@ -82,6 +82,8 @@ class Prober:
         if fingerprint in self._good:
             return
         with self._lock:  # one trial at a time: each takes as much memory as the model
+            if fingerprint in self._good:
+                return
             self._try(path, adapter, sum(header.file_bytes for header in headers.values()))
             self._good = [*self._good[-REMEMBERED + 1 :], fingerprint]
             _write(self._store, self._good)

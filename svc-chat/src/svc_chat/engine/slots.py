@@ -144,9 +144,12 @@ class Slots:
                 self._forget(slot, spill=False)
 
     def clear(self) -> None:
-        """Forget every idle prefix."""
-        for slot in list(self._idle):
-            self._forget(slot, spill=False)
+        """Forget every idle prefix; a slot that an error left between two steps is free again, too."""
+        self._idle.clear()
+        self._free = [s for s in range(self._backend.sequences - 1, -1, -1) if s not in self._active]
+        for slot in self._free:
+            self._backend.truncate(slot, 0)
+            self.ledger.truncate(slot, 0)
 
     def _best(self, tokens: NDArray[np.int32], adapter: str | None) -> tuple[int | None, int]:
         """Return the slot that holds most of the beginning of `tokens`, and how many tokens that is.

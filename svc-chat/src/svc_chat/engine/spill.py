@@ -40,10 +40,13 @@ class SpillStore:
         return self._max_bytes > 0 and self.bytes + tokens * self._token_bytes <= self._max_bytes
 
     def put(self, prefix: Prefix, save: Callable[[], bytes]) -> bool:
-        """Keep what `save` returns, and tell whether it is kept; `save` is not called where nothing may be."""
+        """Keep what `save` returns, and tell whether it is kept; `save` is not called where nothing may be, and may fail."""
         if self._max_bytes <= 0:
             return False
-        state = save()
+        try:
+            state = save()
+        except MemoryError:  # there is less room than the limit promised: what is not kept is read again
+            return False
         self._token_bytes = len(state) / max(1, len(prefix.tokens))
         if not state or len(state) > self._max_bytes:
             return False
