@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from servicekit.errors import Conflict, Forbidden, ModelNotFound
+from servicekit.errors import Conflict, Forbidden, ModelNotFound, NotReady
 from servicekit.hub.choosing import RepoFile
 from servicekit.hub.errors import DoesNotFit, HashMismatch, HubUnreachable
 from servicekit.hub.plan import Plan, Planner
@@ -120,20 +121,21 @@ class Installs:
 
     def run(self, context: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
         """Carry a plan out: the handler of jobs of `KIND`. Goes on where an earlier run stopped."""
-        model_id, repo, commit = payload["id"], payload["repo"], payload["commit"]
+        model_id, commit = payload["id"], payload["commit"]
         files = tuple(RepoFile(**file) for file in payload["files"])
-        folder = self.shelf.parts(model_id)
         total = sum(file.size for file in files)
         meter = _Meter(context, model_id, total)
-        for file in files:
-            self._check_room(model_id, total)
-            meter.at(file.name)
-            self._bring(context, repo, commit, file, model_id, meter)
-            meter.done_with(file)
+        with _written(model_id):
+            folder = self.shelf.parts(model_id)
+            for file in files:
+                self._check_room(model_id, total)
+                meter.at(file.name)
+                self._bring(context, payload["repo"], commit, file, model_id, meter)
+                meter.done_with(file)
         context.check_cancelled()
         meter.made_ready()
         model = ShelfModel(
-            id=model_id, path=folder, repo=repo, commit=commit, files=files, license=payload.get("license"),
+            id=model_id, path=folder, repo=payload["repo"], commit=commit, files=files, license=payload.get("license"),
             languages=tuple(payload.get("languages") or ()), task=payload.get("task"),
         )  # fmt: skip
         self._put_up(model)
@@ -141,9 +143,16 @@ class Installs:
         return {"model": model_id, "size_bytes": total}
 
     def _put_up(self, model: ShelfModel) -> None:
-        if self.shelf.get(model.id) is not None:
+        older = self.shelf.get(model.id)
+        if older is not None:
             self._leaving(model.id)  # an older commit makes room for the newer
-        self.shelf.publish(model)
+        try:
+            with _written(model.id):
+                self.shelf.publish(model)
+        except NotReady:
+            if older is not None and self.shelf.get(model.id) is not None:
+                self._arrive(older)
+            raise
         placed = self.shelf.get(model.id)
         assert placed is not None
         self._commits[model.id] = model.commit
@@ -196,6 +205,18 @@ class Installs:
                 "again: what was fetched is kept.",
                 param="id",
             )
+
+
+@contextmanager
+def _written(model_id: str) -> Iterator[None]:
+    """Tell of a folder that cannot be written as that."""
+    try:
+        yield
+    except OSError as error:
+        raise NotReady(
+            f"'{model_id[:100]}' cannot be written to the disk ({type(error).__name__}). Free some disk space, or let the "
+            "service write its folder of models, and install it again: what was fetched is kept."
+        ) from error
 
 
 class _Meter:

@@ -28,6 +28,7 @@ STRETCH_BYTES = 256 * 1024
 slow line nothing would be told for many seconds."""
 PART = ".part"
 """Ending of a file that is not whole yet."""
+_OURS = (errno.EIO, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OnBytes = Callable[[int], None]
 
@@ -224,6 +225,8 @@ def _translated(repo: str) -> Iterator[None]:
                 f"The disk is full: '{shown}' finds no room. Free some and install it again: what was fetched is kept.",
                 param="id",
             ) from error
+        if getattr(error, "filename", None) is not None or getattr(error, "errno", None) in _OURS:
+            raise  # of a file here, not of the line
         status = getattr(getattr(error, "response", None), "status_code", None)
         why = (
             f"It answered {status}."
