@@ -98,6 +98,17 @@ class KeysNotKept(NotReady):
         )
 
 
+class BodyStalled(BadRequest):
+    """The client stopped in the middle of its body."""
+
+    status, code = 408, "body_timeout"
+
+    def __init__(self, silence_s: float):
+        super().__init__(
+            f"Nothing of the body came for {silence_s:g} s, so the call was given up. Send it again, all of it."
+        )
+
+
 class BadHost(BadRequest):
     """The Host header names a site that this is not."""
 

@@ -15,6 +15,7 @@ import orjson
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.domain.headers import API_SECURITY, SHARED_SECURITY, page_security
+from gateway.errors import BodyStalled
 from servicekit.asgi import request_id_for
 from servicekit.deadline import Deadline
 from servicekit.errors import PayloadTooLarge, ServiceError
@@ -23,6 +24,8 @@ SMALL_BODY = 64 * 1024
 WHOLE = "oficina.whole"
 """ASGI extension: `http.response.start` may bring the whole answer in `body`; no other message follows."""
 _WATCH_AFTER_S = 0.05
+BODY_SILENCE_S = 60.0
+"""Seconds without a byte after which the rest of a body is not waited for: who is gone without a word sends no end."""
 Headers = list[tuple[bytes, bytes]]
 _READ = frozenset(
     {
@@ -134,10 +137,10 @@ class Exchange:
         """Yield the body as it comes, after what came `first`; then watch for the client leaving.
 
         Raises:
-            ClientGone: it left in the middle. PayloadTooLarge: the body grew over the limit.
+            ClientGone: it left in the middle. PayloadTooLarge: the body grew over the limit. BodyStalled: it stopped.
         """
         while True:
-            message, first = first or await self.receive(), None
+            message, first = first or await self._more(), None
             if message["type"] == "http.disconnect":
                 self._leave()
                 raise ClientGone
@@ -146,6 +149,15 @@ class Exchange:
             if not message.get("more_body"):
                 break
         self.watch()
+
+    async def _more(self) -> Message:
+        """Receive more of a body that comes in parts, within a time: it holds a place at a service."""
+        try:
+            async with asyncio.timeout(BODY_SILENCE_S):
+                return await self.receive()
+        except TimeoutError as error:
+            self.refused = BodyStalled(BODY_SILENCE_S)
+            raise self.refused from error
 
     async def read(self) -> bytes:
         """Return the whole body."""
