@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from svc_chat.engine import llama_backend
 from svc_chat.engine.base import GenerationRequest, Message, Sampling
 from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.llama_backend import LlamaBackend
@@ -115,3 +116,22 @@ def test_a_broken_file_is_refused_and_the_process_lives(tmp_path: Path, content:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelBroken):
         LlamaBackend(tmp_path / "none.gguf", context_tokens=64, cache_bytes=1 << 20, threads=1)
+
+
+def test_a_model_of_which_a_part_cannot_be_loaded_leaves_nothing_in_memory(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed = []
+    for name in ("llama_free", "llama_model_free"):
+        free = getattr(llama_backend.api, name)
+        monkeypatch.setattr(
+            llama_backend.api, name, lambda it, name=name, free=free: (freed.append(name), free(it))
+        )
+
+    def broken(*_: object, **__: object) -> None:
+        raise ModelBroken("the template")
+
+    monkeypatch.setattr(llama_backend, "ChatTemplate", broken)
+    with pytest.raises(ModelBroken, match="template"):
+        LlamaBackend(model_path, context_tokens=64, cache_bytes=1 << 20, threads=1)
+    assert freed == ["llama_free", "llama_model_free"]

@@ -212,9 +212,13 @@ def start_loop(path: Path, settings: Settings, progress: Callable[[float], bool]
     limits = Limits(
         running=settings.parallel, waiting=settings.max_waiting, batch_tokens=backend.batch_tokens
     )
-    return EngineLoop(
-        backend, limits, timeout_s=settings.request_timeout_s, spill_bytes=settings.spill_mb << 20
-    )
+    try:
+        return EngineLoop(
+            backend, limits, timeout_s=settings.request_timeout_s, spill_bytes=settings.spill_mb << 20
+        )
+    except BaseException:  # such as a machine that has no thread left to give
+        backend.close()
+        raise
 
 
 def _client(timeout_s: float) -> httpx.AsyncClient:

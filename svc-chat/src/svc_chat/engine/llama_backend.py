@@ -71,8 +71,6 @@ class LlamaBackend:
         _start_library()
         self.sequences, self.batch_tokens = sequences, batch_tokens
         self._name = path.stem
-        self._model = _load_model(path, offload, progress)
-        self._vocab = api.llama_model_get_vocab(self._model)
         params = api.llama_context_default_params()
         params.n_ctx = cells_for(header, context_tokens, cache_bytes)
         params.n_batch = params.n_ubatch = batch_tokens
@@ -82,24 +80,32 @@ class LlamaBackend:
         params.n_threads = params.n_threads_batch = 1 if path.stat().st_size < SMALL_MODEL_BYTES else threads
         params.kv_unified = True
         params.no_perf = True
-        self._context = api.llama_init_from_model(self._model, params)
-        if not self._context:
-            api.llama_model_free(self._model)
-            raise ModelBroken(f"There is not enough memory for the model '{self._name}' and its context.")
-        self.cells = int(api.llama_n_ctx(self._context))
-        self.context_tokens = min(context_tokens, header.context_tokens, self.cells)
-        self._memory = api.llama_get_memory(self._context)
-        self._vocabulary = int(api.llama_vocab_n_tokens(self._vocab))
-        self._batch = _NativeBatch(batch_tokens)
         self._adapters: dict[str, Any] = {}
         self._adapter: str | None = None
         self._pieces: dict[int, bytes] = {}
         self._rows = 0
-        self._abort = _AbortFlag(self._context)
-        self.template = self._read_template()
+        with contextlib.ExitStack() as held:  # what is loaded goes again if the rest fails
+            self._load(_load_model(path, offload, progress), params, held)
+            self._held = held.pop_all()
+        self.context_tokens = min(context_tokens, header.context_tokens, self.cells)
         log_event(
             log, "model in memory", model=self._name, context_tokens=self.context_tokens, cells=self.cells
         )
+
+    def _load(self, model: Any, params: Any, held: contextlib.ExitStack) -> None:
+        held.callback(api.llama_model_free, model)
+        self._model, self._vocab = model, api.llama_model_get_vocab(model)
+        self._vocabulary = int(api.llama_vocab_n_tokens(self._vocab))
+        self._context = api.llama_init_from_model(model, params)
+        if not self._context:
+            raise ModelBroken(f"There is not enough memory for the model '{self._name}' and its context.")
+        held.callback(api.llama_free, self._context)
+        self.cells = int(api.llama_n_ctx(self._context))
+        self._memory = api.llama_get_memory(self._context)
+        self._batch = _NativeBatch(self.batch_tokens)
+        held.callback(self._batch.close)
+        self._abort = _AbortFlag(self._context)
+        self.template = self._read_template()
 
     def prompt_tokens(self, request: GenerationRequest) -> list[int]:
         if request.prompt is not None:
@@ -182,9 +188,7 @@ class LlamaBackend:
     def close(self) -> None:
         for adapter in self._adapters.values():
             api.llama_adapter_lora_free(adapter)
-        self._batch.close()
-        api.llama_free(self._context)
-        api.llama_model_free(self._model)
+        self._held.close()
 
     def _tokenize(self, text: str, *, special: bool, bos: bool) -> list[int]:
         raw = text.encode()

@@ -5,11 +5,13 @@ A tool that fails tells the model so, and the run goes on. Knows no HTTP.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from servicekit.errors import ServiceError
+from servicekit.uninterrupted import uninterrupted
 from svc_chat.domain.analysis import PYTHON
 from svc_chat.domain.assistants.citations import SANDBOX, sources, window
 from svc_chat.domain.assistants.filenames import told_apart
@@ -98,7 +100,8 @@ class ToolBox:
         inputs = await self._inputs(run)
         code, session = call["code_interpreter"]["input"], run.stored.thread_id
         result = await self._interpreter.run(session, code, inputs, run.bearer)
-        kept = [(made, await self._kept(run.stored.owner, made)) for made in result.files]
+        files = [made for made in result.files if made.content]  # what is empty cannot be kept
+        kept = await self._all_kept(run, files)
         text = _cut(result.text)
         if result.timed_out:
             text += "\nThe code took too long and was ended."
@@ -117,6 +120,18 @@ class ToolBox:
         found = {id_: await self._files.content(run.stored.owner, id_) for id_ in ids}
         names = told_apart({id_: file.filename for id_, (file, _) in found.items()})
         return [InputFile(id_, names[id_], path) for id_, (_, path) in found.items()]
+
+    async def _all_kept(self, run: AssistantRun, files: Sequence[OutputFile]) -> list[tuple[OutputFile, str]]:
+        """Keep all files that code made, each with its id, or none."""
+        kept: list[tuple[OutputFile, str]] = []
+        try:
+            for made in files:
+                kept.append((made, await self._kept(run.stored.owner, made)))
+        except (Exception, asyncio.CancelledError):
+            for _, file_id in kept:
+                await uninterrupted(self._files.delete(run.stored.owner, file_id, run.bearer))
+            raise
+        return kept
 
     async def _kept(self, owner: str, made: OutputFile) -> str:
         return (await self._files.add(owner, made.content, made.name, "assistants_output")).id
