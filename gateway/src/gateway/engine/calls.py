@@ -28,9 +28,9 @@ class RelayedError(ServiceError):
         error = body.get("error") if isinstance(body.get("error"), dict) else {}
         assert isinstance(error, dict)
         plain = from_status(status, f"svc-{service} answered {status}.")
-        after_s = (
-            float(retry_after) if retry_after.isascii() and retry_after.isdigit() else plain.retry_after_s
-        )
+        after_s = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+        if after_s is None and status != 503:  # a 503 without it says that waiting does not help
+            after_s = plain.retry_after_s
         super().__init__(
             str(error.get("message") or plain.message), param=error.get("param"), retry_after_s=after_s
         )
