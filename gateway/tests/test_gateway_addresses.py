@@ -165,6 +165,9 @@ async def test_strangers_do_not_use_up_what_the_owner_may_call(fake, tmp_path, s
         statuses = [await status_of(gateway, url) for _ in range(6)]
         assert statuses == [200] * 5 + [429]
         assert await status_of(gateway, "/auth/me", **gateway.auth) == 200
+        login = {"username": "owner", "password": PASSWORD}
+        async with gateway.post("/auth/login", json=login, headers=NOBODY) as answer:
+            assert answer.status == 200
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ class Gate:
         signed = signed_path(x.method, x.path, x.scope["query_string"])
         if signed is None:
             return None
-        self._limiter.take("open", x.client)  # strangers read it, and must not use up what its owner may call
+        # Strangers read it: they use up neither what its owner may call, nor the logins from their address.
+        self._limiter.take("open", f"media {x.client}")
         try:
             reader = await self._resolver.by_address(signed)
         except Unauthorized:
