@@ -93,6 +93,34 @@ async def test_a_service_without_a_sweeper_keeps_no_finished_job_for_ever(queue:
             queue.get(gone.id, "ana")
 
 
+async def test_work_goes_on_although_its_progress_cannot_be_written(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(ctx: JobContext, payload: dict[str, Any]) -> dict[str, Any]:
+        ctx.loading()
+        for step in (1, 2, 3):
+            ctx.progress(step, 3)
+        ctx.rest("waiting")
+        return {"counted": 3}
+
+    write, failed = queue._opened().record, []
+
+    def record(job_id: str, only_if: str | None = None, **changes: Any) -> Job | None:
+        lost = changes.get("status") not in FINAL and (len(failed) < 2 or changes["message"] != "Started")
+        if lost:
+            failed.append(changes)
+            raise OperationalError("UPDATE jobs", {}, Exception("database is locked"))
+        return write(job_id, only_if, **changes)
+
+    queue._handlers["count"] = count
+    monkeypatch.setattr(queue._opened(), "record", record)
+    monkeypatch.setattr(queue_module, "WRITE_AGAIN_S", 0.01)
+    job = queue.submit("count", {}, "ana")
+    async with asyncio.timeout(60):
+        assert (await queue.wait(job.id)).result == {"counted": 3}
+    assert len(failed) >= 5 and failed[0]["message"] == failed[1]["message"] == "Started"
+
+
 async def test_a_result_that_no_database_takes_is_a_failure(
     queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ Handler = Callable[[JobContext, dict[str, Any]], dict[str, Any]]
 #: A reader hears at least this often of a job that is not final (the promise is 2 s).
 HEARTBEAT_S = 1.5
 WRITE_AGAIN_S = 2.0
-"""Seconds after which the end of a job is written again that the database did not take: its disk may be full."""
+"""Seconds after which what the database did not take is written again: its disk may be full."""
 log = logging.getLogger(__name__)
 
 
@@ -279,28 +279,28 @@ class JobQueue:
             if job.cancel_requested:
                 raise JobCancelled(job_id)
             started = job.started_at or time.time()
-            begun = self._record(
+            begun = self._surely(
                 job_id, status="running", message="Started", started_at=started, first_step_at=None
             )
             if begun is None:
                 return
             context = JobContext(
                 begun,
-                record=self._record,
+                record=self._tell,
                 run_step=self._running_runtime().run_step,
                 cancelled=cancelled,
                 stopping=self._stopping,
             )
             result = self._handlers[job.kind](context, job.payload)
-            self._end(job_id, status="completed", message="Done", result=result)
+            self._surely(job_id, status="completed", message="Done", result=result)
         except JobCancelled:
-            self._end(job_id, status="cancelled", message="Cancelled")
+            self._surely(job_id, status="cancelled", message="Cancelled")
         except Exception as exc:
             self._fail(job_id, exc)
         except BaseException:
             # DBOS's own "cancelled" is none of Exception, as is our JobInterrupted.
             if cancelled.is_set():
-                self._end(job_id, status="cancelled", message="Cancelled")
+                self._surely(job_id, status="cancelled", message="Cancelled")
             raise
         finally:
             with self._lock:
@@ -317,25 +317,31 @@ class JobQueue:
             error = InternalError("The job failed by an internal error. The service's log says why.").body()[
                 "error"
             ]
-        self._end(job_id, status="failed", message=error["message"], error=error)
+        self._surely(job_id, status="failed", message=error["message"], error=error)
         log_event(log, "job failed", level=logging.WARNING, job_id=job_id, code=error.get("code"))
 
-    def _end(self, job_id: str, **changes: Any) -> None:
-        """Write the end of a job, however long that takes: without it the job would count as running for ever.
+    def _surely(self, job_id: str, **changes: Any) -> Job | None:
+        """Write the beginning or the end of a job, however long that takes: it would count as running for ever.
 
         Raises JobInterrupted when the process stops first; the next start runs the job again.
         """
-        from sqlalchemy.exc import InterfaceError, OperationalError
-
         while True:
             try:
-                self._record(job_id, preview_url=None, **changes)  # previews go with the work
-                return
-            except (OperationalError, InterfaceError) as error:  # the database is away, locked or full
-                reason = type(error).__name__
-                log_event(log, "job's end not written", level=logging.ERROR, job_id=job_id, reason=reason)
+                return self._record(job_id, preview_url=None, **changes)  # previews go with the work
+            except _away() as error:
+                reason, status = type(error).__name__, changes["status"]
+                log_event(
+                    log, "job not written", level=logging.ERROR, job_id=job_id, status=status, reason=reason
+                )
                 if self._stopping.wait(WRITE_AGAIN_S):
                     raise JobInterrupted(job_id) from error
+
+    def _tell(self, job_id: str, **changes: Any) -> Job | None:
+        """Write how far a job is, or go on without: work does not fail because it cannot be told of."""
+        try:
+            return self._record(job_id, **changes)
+        except _away():
+            return None
 
     def _record(self, job_id: str, **changes: Any) -> Job | None:
         job = self._opened().record(job_id, **changes)
@@ -376,6 +382,13 @@ class JobQueue:
         if self._runtime is None:
             raise RuntimeError("the JobQueue is not started")
         return self._runtime
+
+
+def _away() -> tuple[type[Exception], ...]:
+    """Return what is raised while the database is away, locked or full; imported as late as the rest of it."""
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    return InterfaceError, OperationalError
 
 
 def _hash(*parts: str) -> str:
