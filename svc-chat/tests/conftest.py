@@ -233,14 +233,14 @@ def write_adapter() -> Callable[..., Path]:
     return _write_adapter
 
 
-def _write_adapter(path: Path, *, architecture: str = "llama", width: int = 64) -> Path:
+def _write_adapter(path: Path, *, architecture: str = "llama", width: int = 64, seed: int = 0) -> Path:
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 64.0)
     for name in ("blk.0.attn_q", "blk.1.attn_v", "blk.1.ffn_up"):
         rows = 128 if name.endswith("up") else width
-        random = np.random.default_rng(rows)
+        random = np.random.default_rng(rows + seed)
         for part, shape in (("lora_a", (2, width)), ("lora_b", (rows, 2))):
             writer.add_tensor(f"{name}.weight.{part}", random.standard_normal(shape).astype(np.float32))
     writer.write_header_to_file()

@@ -25,7 +25,7 @@ from svc_chat.engine.scheduler import Limits
 from svc_chat.engine.sequence import Sequence
 from svc_chat.engine.slots import Slots
 from svc_chat.engine.spill import Prefix, SpillStore
-from svc_chat.errors import GenerationFailed
+from svc_chat.errors import GenerationFailed, ModelBroken
 
 from .test_engine_loop import ask, expected, quiet, settle, written
 
@@ -124,6 +124,32 @@ async def test_an_answer_that_cannot_be_put_off_ends(monkeypatch: pytest.MonkeyP
 
     found = await failing_once(loop, monkeypatch, "put_off", leave)
     assert sum(isinstance(answer, GenerationFailed) for answer in found) >= 1
+    await asyncio.to_thread(loop.close)
+
+
+class Lacking(FakeBackend):
+    """Has no file of one adapter."""
+
+    def use_adapter(self, adapter: str | None) -> None:
+        if adapter == "gone":
+            raise ModelBroken("The adapter is gone.")
+        super().use_adapter(adapter)
+
+
+async def test_an_adapter_that_is_gone_ends_the_answers_that_need_it_alone() -> None:
+    go = threading.Event()
+    loop = EngineLoop(Lacking(before_decode=lambda: go.wait(60)), LIMITS)
+    asked = [written(loop, ask("hello"), adapter) for adapter in (None, "gone", "gone", "there")]
+    tasks = [asyncio.create_task(one) for one in asked]
+    async with asyncio.timeout(60):
+        while sum(loop.queue().values()) < 4:  # noqa: ASYNC110 (polled with a deadline)
+            await asyncio.sleep(0.001)
+        go.set()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in found] == [str, ModelBroken, ModelBroken, str]
+    assert found[0] == expected("hello", 20) and found[3] == expected("hello", 20, "there")
+    await quiet(loop)
+    settle(loop)
     await asyncio.to_thread(loop.close)
 
 

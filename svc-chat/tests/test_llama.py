@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from svc_chat.engine import llama_backend
+from svc_chat.engine.backend import Batch, Decoded
 from svc_chat.engine.base import GenerationRequest, Message, Sampling
 from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.llama_backend import LlamaBackend
@@ -135,3 +136,33 @@ def test_a_model_of_which_a_part_cannot_be_loaded_leaves_nothing_in_memory(
     with pytest.raises(ModelBroken, match="template"):
         LlamaBackend(model_path, context_tokens=64, cache_bytes=1 << 20, threads=1)
     assert freed == ["llama_free", "llama_model_free"]
+
+
+def test_of_many_adapters_a_few_stay_in_memory_and_all_can_be_used(
+    tmp_path: Path, model_path: Path, write_adapter: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama_backend, "ADAPTERS_KEPT", 2)
+    names = [None, *(str(write_adapter(tmp_path / f"{n}.gguf", seed=n)) for n in range(1, 5))]
+
+    def last_row(backend: LlamaBackend, adapter: str | None) -> list[float]:
+        backend.use_adapter(adapter)
+        backend.truncate(0, 0)
+        batch = Batch()
+        batch.add(0, 0, [5, 40, 77, 30, 20], last_row=True)
+        assert backend.decode(batch) is Decoded.DONE
+        return [float(number) for number in backend.logits()[0]]
+
+    def fresh() -> LlamaBackend:
+        return LlamaBackend(model_path, context_tokens=64, cache_bytes=1 << 20, threads=1, sequences=1)
+
+    alone = {}
+    for name in names:
+        backend = fresh()
+        alone[name] = last_row(backend, name)
+        backend.close()
+    assert len({tuple(row) for row in alone.values()}) == 5, "each one changes something"
+    backend = fresh()
+    for name in (*names, *names, *names[::-1], names[1], names[2], names[1]):
+        assert last_row(backend, name) == alone[name]
+        assert len(backend._adapters) <= 2
+    backend.close()

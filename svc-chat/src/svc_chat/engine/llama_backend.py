@@ -32,6 +32,8 @@ SMALL_MODEL_BYTES = 64 * 1024 * 1024
 """Below this a second thread waits longer than it works. Measured 2026-11-21 on two busy cores with a 0.4 MB
 model: about 0.5 s a token with two threads, 0.3 ms with one."""
 MAX_GRAMMAR_CHARS = 200_000
+ADAPTERS_KEPT = 8
+"""Adapters that stay beside a model. Trained ones come and go: each would stay until the model itself is freed."""
 log = logging.getLogger(__name__)
 _starting = threading.Lock()
 _log_sink = api.llama_log_callback(lambda level, text, data: None)
@@ -151,7 +153,8 @@ class LlamaBackend:
         if adapter is None:
             api.llama_set_adapters_lora(self._context, None, 0, None)
         else:
-            loaded = self._adapters.get(adapter) or api.llama_adapter_lora_init(self._model, adapter.encode())
+            loaded = self._adapters.pop(adapter, None)  # what was used last stands last
+            loaded = loaded or api.llama_adapter_lora_init(self._model, adapter.encode())
             if not loaded:
                 raise ModelBroken(
                     f"The adapter '{Path(adapter).stem}' does not fit the model '{self._name}'."
@@ -159,6 +162,8 @@ class LlamaBackend:
             self._adapters[adapter] = loaded
             adapters = (api.llama_adapter_lora_p_ctypes * 1)(loaded)
             api.llama_set_adapters_lora(self._context, adapters, 1, (ctypes.c_float * 1)(1.0))
+            while len(self._adapters) > ADAPTERS_KEPT:
+                api.llama_adapter_lora_free(self._adapters.pop(next(iter(self._adapters))))
         self._adapter = adapter
 
     def arm(self) -> None:

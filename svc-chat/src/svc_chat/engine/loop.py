@@ -212,7 +212,13 @@ class EngineLoop:
             assert sequence.slot is not None
             tokens = sequence.tokens[sequence.read : sequence.read + piece.count]
             batch.add(sequence.slot, sequence.read, tokens, last_row=piece.completes)
-        self.backend.use_adapter(pieces[0].sequence.adapter)
+        try:
+            self.backend.use_adapter(pieces[0].sequence.adapter)
+        except ServiceError as error:  # such as a file that is gone: the others do not need it
+            for piece in pieces:
+                self._running.remove(piece.sequence)
+                self._fail(piece.sequence, error)
+            return
         outcome = self._decode(pieces, batch)
         if outcome is Decoded.NO_ROOM:
             self._put_off_newest()
