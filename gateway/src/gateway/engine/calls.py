@@ -168,9 +168,12 @@ async def gather(
     tasks = {service: asyncio.ensure_future(ask(service)) for service in services}
     if not tasks:
         return {}
-    _, late = await asyncio.wait(tasks.values(), timeout=budget_s)
-    for task in late:
-        task.cancel()
+    try:
+        await asyncio.wait(tasks.values(), timeout=budget_s)
+    finally:  # also when whoever asked has left
+        late = {task for task in tasks.values() if not task.done()}
+        for task in late:
+            task.cancel()
     return {
         service: TimeoutError() if task in late else task.exception() or task.result()
         for service, task in tasks.items()
