@@ -141,7 +141,8 @@ def test_a_full_disk_is_outlived_and_frees_what_may_go(
     old = log(layout, "svc-chat.log.1", 31, now)
     log(layout, "svc-chat.log", 1, now)
     (layout.run_dir / upkeep.STATE).write_text('{"day": "2000-01-01"}')
-    write, rounds = upkeep.files.write, []
+    rounds: list[list[str]] = []
+    write = upkeep.files.write
 
     def full(file: Path, text: str) -> Path:
         if len(rounds) < 2:
