@@ -40,8 +40,6 @@ _OFFSETS = range(11_000, 24_000, 1000)
 
 
 def _free_offset() -> int:
-    if os.environ.get("OFICINA_STACK_DATA"):
-        return _GIVEN_OFFSET
     first = os.getpid() % len(_OFFSETS)
     for offset in (*_OFFSETS[first:], *_OFFSETS[:first]):
         if not any(_listening(port + offset) for port in PORTS.values()):
@@ -54,9 +52,6 @@ def _listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-PORT_OFFSET = _free_offset()
-
-
 @dataclass(frozen=True)
 class Stack:
     """A running stack: where it answers and with what key."""
@@ -67,6 +62,7 @@ class Stack:
     username: str = ""
     password: str = ""
     data_dir: Path | None = None
+    port_offset: int = _GIVEN_OFFSET
     run: tuple[str, ...] = field(default=())
     """The command line that started it, without the command; empty: it was running already."""
 
@@ -85,10 +81,11 @@ class Stack:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start everything as `make up` does, with empty data; stop it at the end."""
     if running := os.environ.get("OFICINA_STACK_DATA"):
-        yield _started(Path(running), (sys.executable, "-m", "deploy.run"))
+        yield _started(Path(running), _GIVEN_OFFSET, (sys.executable, "-m", "deploy.run"))
         return
     data_dir = tmp_path_factory.mktemp("stack")
-    run = (sys.executable, "-m", "deploy.run", "--port-offset", str(PORT_OFFSET), "--data-dir", str(data_dir))
+    offset = _free_offset()
+    run = (sys.executable, "-m", "deploy.run", "--port-offset", str(offset), "--data-dir", str(data_dir))
     limit = ("--timeout", str(START_TIMEOUT_S))
     environment = {
         **os.environ,
@@ -108,12 +105,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         if started.returncode != 0:
             pytest.fail(f"the stack did not start:\n{started.stdout[-3000:]}\n{started.stderr[-3000:]}")
-        yield _started(data_dir, run)
+        yield _started(data_dir, offset, run)
     finally:
         subprocess.run((*run, "down"), cwd=ROOT, capture_output=True, timeout=300, check=False)
 
 
-def _started(data_dir: Path, run: tuple[str, ...]) -> Stack:
+def _started(data_dir: Path, offset: int, run: tuple[str, ...]) -> Stack:
     first = json.loads((data_dir / "gateway" / "first-start.json").read_text(encoding="utf-8"))
-    urls = {name: f"http://127.0.0.1:{port + PORT_OFFSET}" for name, port in PORTS.items()}
-    return Stack(urls, first["api_key"], first["link"], first["username"], first["password"], data_dir, run)
+    urls = {name: f"http://127.0.0.1:{port + offset}" for name, port in PORTS.items()}
+    return Stack(
+        urls, first["api_key"], first["link"], first["username"], first["password"], data_dir, offset, run
+    )

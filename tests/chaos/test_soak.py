@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.conftest import PORT_OFFSET, PORTS, Stack
+from tests.conftest import PORTS, Stack
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))
 WARM_PART = 1 / 3
@@ -60,9 +60,9 @@ class Seen:
         return round(statistics.median(look[2] for look in self.looks[-tenth:]) - first)
 
 
-def processes() -> dict[str, psutil.Process]:
+def processes(stack: Stack) -> dict[str, psutil.Process]:
     """Return the process that listens on each service's port."""
-    names = {port + PORT_OFFSET: name for name, port in PORTS.items()}
+    names = {port + stack.port_offset: name for name, port in PORTS.items()}
     found = {}
     for connection in psutil.net_connections("tcp"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port in names and connection.pid:
@@ -168,7 +168,7 @@ EVERYDAY: tuple[Call, ...] = (
 
 
 async def test_half_an_hour_of_everyday_calls_leaves_every_process_as_it_was(stack: Stack, capsys) -> None:
-    found, seen, answered = processes(), {}, Counter()
+    found, seen, answered = processes(stack), {}, Counter()
     assert set(PORTS) <= set(found)
     headers = {"Authorization": f"Bearer {stack.api_key}"}
     timeout = aiohttp.ClientTimeout(total=60)

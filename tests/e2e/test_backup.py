@@ -18,7 +18,7 @@ import pytest
 from deploy import services
 from deploy.backup import archive, contents
 from deploy.layout import ROOT, Layout
-from tests.conftest import PORT_OFFSET, Stack
+from tests.conftest import Stack
 from tests.e2e.conftest import finished_job, until
 
 pytestmark = pytest.mark.e2e
@@ -107,9 +107,9 @@ def rows(file: Path, query: str) -> list[tuple]:
 
 
 @contextmanager
-def processes(data_dir: Path, *names: str) -> Iterator[dict[str, str]]:
+def processes(data_dir: Path, port_offset: int, *names: str) -> Iterator[dict[str, str]]:
     """Start some services of a data folder on ports of their own; give their URLs once they answer."""
-    layout = Layout(ROOT, data_dir, PORT_OFFSET + 500, {**os.environ, "REDIS_URL": "redis://127.0.0.1:1/0"})
+    layout = Layout(ROOT, data_dir, port_offset, {**os.environ, "REDIS_URL": "redis://127.0.0.1:1/0"})
     chosen = [service for service in services.ALL if service.name in names]
     with ExitStack() as stack:
         for service in chosen:
@@ -172,7 +172,7 @@ def test_login_key_answers_and_documents_of_the_old_stack_are_there(
     stack: Stack, restored: tuple[Path, Load, archive.Manifest]
 ) -> None:
     data, before, _ = restored
-    with processes(data, "gateway", "svc-chat", "svc-rag") as urls:
+    with processes(data, stack.port_offset + 500, "gateway", "svc-chat", "svc-rag") as urls:
         account = {"username": stack.username, "password": stack.password}
         assert httpx.post(f"{urls['gateway']}/auth/login", json=account, timeout=60).status_code == 200
         headers = {"Authorization": f"Bearer {stack.api_key}"}

@@ -11,7 +11,7 @@ import pytest
 
 from deploy import supervisor
 from deploy.layout import load
-from tests.conftest import PORT_OFFSET, Stack
+from tests.conftest import Stack
 from tests.e2e.conftest import finished_job, until
 
 pytestmark = pytest.mark.e2e
@@ -24,7 +24,7 @@ def kill(stack: Stack, name: str, signal_number: int = signal.SIGKILL) -> int:
     """Send a signal to one process of the stack; return its number."""
     if stack.data_dir is None:
         pytest.skip("the stack was started by somebody else: its processes are not ours to kill")
-    layout = load(str(stack.data_dir), PORT_OFFSET)
+    layout = load(str(stack.data_dir), stack.port_offset)
     pid = next(int(str(p["pid"])) for p in supervisor.processes(layout) if p["name"] == name)
     os.kill(pid, signal_number)
     return pid

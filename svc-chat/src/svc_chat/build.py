@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -33,6 +34,8 @@ from svc_chat.engine.scheduler import Limits
 from svc_chat.engine.vision_service import VisionService
 from svc_chat.other_servers import OtherServer
 from svc_chat.settings import Settings
+
+log = logging.getLogger(__name__)
 
 SEQUENCES = 48
 """Conversations that a model's memory may hold, those that rest included."""
@@ -172,6 +175,10 @@ async def _load_default(engine: Engine, readiness: Readiness, settings: Settings
             return
         except ServiceError as error:
             readiness.set(status="not_ready", reason=error.message)
+        except Exception as error:
+            log.error("model could not be loaded", exc_info=error)
+            told = f"{default} could not be loaded ({type(error).__name__}); the log says why"
+            readiness.set(status="not_ready", reason=told)
         await asyncio.sleep(FAILED_RETRY_S if default is not None else RESCAN_S)
 
 
