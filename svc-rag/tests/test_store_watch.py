@@ -68,6 +68,28 @@ def test_what_fails_when_the_store_is_back_is_done_again():
         watch.stop()
 
 
+def test_what_fails_each_time_is_logged_once_and_never_told_to_be_well(caplog):
+    told, seen = [], set()
+
+    def back() -> None:
+        told.append(None)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    watch = StoreWatch(Failing(), back)
+    watch.start()
+    try:
+
+        def tried() -> bool:
+            seen.add(watch.reason())
+            return len(told) >= 20
+
+        until(tried)
+    finally:
+        watch.stop()
+    assert None not in seen
+    assert len([record for record in caplog.records if "not usable" in record.getMessage()]) == 1
+
+
 def test_the_reason_names_the_kind_of_trouble_and_no_path():
     class Never(Failing):
         def connect(self) -> None:

@@ -64,7 +64,7 @@ async def test_a_program_that_hangs_is_killed(tmp_path: Path) -> None:
 async def test_what_a_program_that_ended_left_running_is_killed_too(tmp_path: Path) -> None:
     left = tmp_path / "left"
     script = f"sleep 300 & echo $! > {left}.new; mv {left}.new {left}; exit 0"
-    engine = ApertiumEngine(binary=program(tmp_path, script), modes=MODES, timeout_s=2)
+    engine = ApertiumEngine(binary=program(tmp_path, script), modes=MODES, timeout_s=5)
     with pytest.raises(DeadlineExceeded):
         await engine.translate(MODEL_ID, Pair("en", "es"), ["hello"])
     pid, deadline = int(left.read_text()), time.monotonic() + 30

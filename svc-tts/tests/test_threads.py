@@ -53,17 +53,22 @@ def url(tmp_path: Path):
         stderr=subprocess.DEVNULL,
     )
     base, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
-    while True:
-        try:
-            if httpx.get(f"{base}/readyz", timeout=5).status_code == 200:
-                break
-        except httpx.HTTPError:
+    try:
+        while not answers(base):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
-    yield base
-    (tmp_path / "go").touch()
-    process.terminate()
-    process.wait(60)
+        yield base
+    finally:
+        (tmp_path / "go").touch()
+        process.terminate()
+        process.wait(60)
+
+
+def answers(base: str) -> bool:
+    try:
+        return httpx.get(f"{base}/readyz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def test_a_full_queue_refuses_at_once_and_the_service_says_that_it_is_well(url: str, tmp_path: Path) -> None:

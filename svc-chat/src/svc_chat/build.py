@@ -163,8 +163,9 @@ async def watch(engine: Engine, readiness: Readiness, settings: Settings) -> asy
 async def _load_default(engine: Engine, readiness: Readiness, settings: Settings) -> None:
     """Try until the default model is loaded; its file may come, or be mended, later."""
     while True:
-        default = await _default(engine, readiness, settings)
+        default = None
         try:
+            default = await _default(engine, readiness, settings)
             if isinstance(engine, LocalAndRemote) and default in engine.handles():
                 await engine.local.warm(default or "")
             if default is not None:
@@ -177,7 +178,7 @@ async def _load_default(engine: Engine, readiness: Readiness, settings: Settings
             readiness.set(status="not_ready", reason=error.message)
         except Exception as error:
             log.error("model could not be loaded", exc_info=error)
-            told = f"{default} could not be loaded ({type(error).__name__}); the log says why"
+            told = f"{default or 'models'} could not be loaded ({type(error).__name__}); the log says why"
             readiness.set(status="not_ready", reason=told)
         await asyncio.sleep(FAILED_RETRY_S if default is not None else RESCAN_S)
 

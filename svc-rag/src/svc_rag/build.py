@@ -136,6 +136,7 @@ class StoreWatch:
         self._store, self._back = store, back
         self._told_back, self._tell_at = False, 0.0
         self._reason: str | None = "store not ready: connecting"
+        self._logged: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-watch", daemon=True)
 
@@ -164,17 +165,18 @@ class StoreWatch:
     def _broken(self, error: Exception) -> None:
         """Take in trouble that may pass, such as a full disk or a locked file; whatever it is, the watch goes on."""
         reason = f"store not ready: it cannot be read or written ({type(error).__name__}); is the disk full?"
-        if reason != self._reason:
+        if reason != self._logged:
             log.error("search store not usable", exc_info=error)
-        self._reason, self._told_back = reason, False
+        self._reason = self._logged = reason
+        self._told_back = False
 
     def _run(self) -> None:
         while True:
             try:
                 self._store.connect()
                 self._store.check()
-                self._reason = None
                 self._tell_back()
+                self._reason = self._logged = None
             except ServiceError as error:
                 self._reason, self._told_back = f"store not ready: {error.message}", False
             except Exception as error:

@@ -20,6 +20,8 @@ from servicekit.media.store import no_such
 from servicekit.signed import MEDIA, is_item
 from servicekit.tracing import pass_on
 
+_MAX_CHARS = 2048
+"""Of an address of ours, with its token."""
 _TIMEOUT = httpx.Timeout(30.0, connect=2.0)
 
 
@@ -41,6 +43,8 @@ class OwnMedia:
         Ours are `/media/…` alone, and below the origin that the caller sees, the gateway's, or one of the `hosts`
         (each service has a port of its own). A token in the address is left out: the caller's credentials count.
         """
+        if len(url) > _MAX_CHARS:  # a picture that stands in the URL itself, say, which urlsplit would keep
+            return None
         try:
             parts = urlsplit(url)
             host = parts.netloc.lower()

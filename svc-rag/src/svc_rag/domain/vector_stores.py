@@ -282,7 +282,7 @@ class VectorStoreService:
                 raise
             return self._fail(file, _code(error), error.message)
         except Exception:  # a full disk, say: it would be in progress until the next start
-            self._remove(file)
+            self._take_back(file)
             raise
         self._begin(file)
         return self.file(owner, store_id, new.file_id)
@@ -291,7 +291,7 @@ class VectorStoreService:
         try:
             job_id = self._submit(file.document_id, file.store_id)
         except Exception:  # too many wait, say: nothing was acknowledged, so nothing stays
-            self._remove(file)
+            self._take_back(file)
             raise
         self._library.record.update(file.document_id, job_id=job_id)
 
@@ -302,6 +302,13 @@ class VectorStoreService:
     def _clear(self, store_id: str) -> None:
         for file in self._stores.files(store_id):
             self._remove(file)
+
+    def _take_back(self, file: StoreFile) -> None:
+        """Remove what could not be begun; the caller is told why that was, whatever else fails."""
+        try:
+            self._remove(file)
+        except Exception:
+            log.exception("a file that could not be begun stays in its store until the next start")
 
     def _remove(self, file: StoreFile) -> None:
         self._stop(file)
