@@ -287,6 +287,14 @@ async def test_any_steps_text_may_be_given_to_start_from_there(gateway):
     assert not gateway.fake.calls("/v1/vision/captions") and len(gateway.fake.calls("/v1/translations")) == 1
 
 
+async def test_an_address_is_short_and_a_picture_is_none(gateway):
+    asked = {"image_url": "http://example.org/" + "a" * 5000}
+    async with gateway.post(DESCRIBE, json=asked) as answer:
+        error = (await answer.json())["error"]
+        assert answer.status == 400 and error["param"] == "image_url"
+    assert "5019 characters, 4096 at most" in error["message"] and "data URL" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("more", "status"),
     [

@@ -23,6 +23,7 @@ from servicekit.asgi import from_validation
 from servicekit.auth import Identity, identity_of
 from servicekit.disconnect import unless_disconnected
 from servicekit.errors import BadRequest, Forbidden, InvalidBody, NotFound, PayloadTooLarge, UnsupportedMedia
+from servicekit.fetch.client import MAX_URL_CHARS
 from servicekit.scopes import SCOPES
 
 _MAX_IMAGE = 20 * 1024 * 1024
@@ -78,6 +79,12 @@ def router(parts: Parts) -> APIRouter:
             return None
         if asked.image_url.startswith("data:"):
             return _inline(asked.image_url, "image_url")
+        if len(asked.image_url) > MAX_URL_CHARS:
+            raise BadRequest(
+                f"'image_url' has {len(asked.image_url)} characters, {MAX_URL_CHARS} at most are read. "
+                "A picture itself is sent as a data URL or in 'image'.",
+                param="image_url",
+            )
         url = urlsplit(asked.image_url)
         own = ("", request.headers.get("host"), urlsplit(parts.settings.public_url).netloc)
         if url.path.startswith("/media/") and url.netloc in own:
