@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
+from aiohttp import web
 
 from gateway.api.gate import SESSION_COOKIE
 from servicekit.contract import forged_tokens
@@ -92,9 +93,11 @@ async def test_a_service_asks_about_it_with_the_path_it_is_for(gateway):
         body = {"token": token_of(url), "path": path}
         async with gateway.post("/auth/introspect", json=body, headers=NOBODY) as answer:
             assert answer.status == status, path
-            claims = (await answer.json()).get("claims", {})
-            assert claims.get("name") == ("owner" if status == 200 else None)
-            assert "admitted" not in claims
+            told = await answer.json()
+        if status == 200:  # strangers can ask as well
+            async with gateway.get("/auth/me") as answer:
+                owner = (await answer.json())["id"]
+            assert told == {"active": True, "claims": {"sub": owner}}
 
 
 async def test_forged_addresses_open_nothing(gateway):
@@ -132,6 +135,36 @@ async def test_it_ends_with_its_time_and_its_owner_goes_on_reading(fake, tmp_pat
         async with gateway.get(f"{PATH}?token={late}", headers=NOBODY) as answer:
             assert answer.status == 401 and "expired" in (await answer.json())["error"]["message"]
         assert await status_of(gateway, f"{PATH}?token={late}", **gateway.auth) == 200
+        assert len(fake.calls(PATH)) == 1  # what opens nothing any more goes no further either
+
+
+async def test_who_reads_by_address_keeps_nothing_that_outlives_it(gateway):
+    async def picture(_: web.Request) -> web.Response:
+        return web.Response(body=b"PNG", headers={"Cache-Control": "private, max-age=86400"})
+
+    gateway.fake.routes[PATH] = picture
+    (url,) = await opened(gateway)
+    for target, headers, kept in (
+        (url, NOBODY, "private, no-store"),
+        (PATH, gateway.auth, "private, max-age=86400"),
+    ):
+        async with gateway.get(target, headers=headers) as answer:
+            assert answer.headers.getall("Cache-Control") == [kept]
+
+
+async def test_what_was_delegated_signs_after_the_call_and_ends_with_the_key(gateway):
+    async with gateway.post("/auth/keys", json={"name": "k", "scopes": ["images"]}) as answer:
+        made = await answer.json()
+    parts = gateway.parts
+    called, _ = parts.signer.sign(parts.credentials.find_key(made["key"]), "identity", 300)
+    bearer = {"Authorization": f"Bearer {called}"}
+    async with gateway.post("/auth/delegate", json={"seconds": 960}, headers=bearer) as answer:
+        delegated = await answer.json()
+    assert delegated["expires_in"] == 960
+    (url,) = await opened(gateway, key=delegated["token"])
+    assert await status_of(gateway, url) == 200
+    assert await status_of(gateway, f"/auth/keys/{made['id']}", "DELETE", **gateway.auth) == 204
+    assert await status_of(gateway, url) == 401
 
 
 async def test_it_ends_with_the_key_behind_it(gateway):
@@ -164,10 +197,24 @@ async def test_strangers_do_not_use_up_what_the_owner_may_call(fake, tmp_path, s
         (url,) = await opened(gateway)
         statuses = [await status_of(gateway, url) for _ in range(6)]
         assert statuses == [200] * 5 + [429]
+        assert await status_of(gateway, url, **gateway.auth) == 200  # nor what he reads with his credentials
+        assert await status_of(gateway, url, Authorization="Bearer ofi_wrong") == 401
         assert await status_of(gateway, "/auth/me", **gateway.auth) == 200
         login = {"username": "owner", "password": PASSWORD}
         async with gateway.post("/auth/login", json=login, headers=NOBODY) as answer:
             assert answer.status == 200
+
+
+async def test_what_was_drawn_is_signed_when_its_owner_has_no_calls_left(fake, tmp_path, still):
+    async with serve_gateway(fake, tmp_path, rate_limit="2/minute") as gateway:
+        statuses = [await status_of(gateway, "/auth/me", **gateway.auth) for _ in range(3)]
+        assert statuses == [200, 200, 429]
+        async with gateway.post("/auth/delegate", json={"seconds": 60}) as answer:
+            assert answer.status == 200
+        for _ in range(2):
+            await opened(gateway)
+        async with gateway.post("/auth/media", json={"paths": [PATH]}) as answer:
+            assert answer.status == 429  # not without end
 
 
 @pytest.mark.parametrize(

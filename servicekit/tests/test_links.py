@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -35,6 +37,33 @@ async def test_work_that_is_done_is_not_lost_when_the_gateway_signs_nothing(
     assert "media not signed" in caplog.text
 
 
+@pytest.mark.parametrize(("status", "body"), [(200, {}), (200, []), (503, {}), (401, {}), (0, {})])
+async def test_while_nothing_is_delegated_the_token_that_came_signs(
+    status: int, body: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gateway(_: httpx.Request) -> httpx.Response:
+        if status == 0:
+            raise httpx.ConnectError("away")
+        return httpx.Response(status, json=body)
+
+    links = Links("http://gateway", httpx.MockTransport(gateway))
+    with caplog.at_level(logging.WARNING):
+        assert await links.lasting(ANA, 900.0) == ANA
+    await links.close()
+    assert "signing not delegated" in caplog.text
+
+
+async def test_what_is_delegated_outlasts_the_work() -> None:
+    def gateway(request: httpx.Request) -> httpx.Response:
+        assert (request.url.path, request.headers["authorization"]) == ("/auth/delegate", "Bearer ofi_x")
+        assert json.loads(request.content)["seconds"] > 900
+        return httpx.Response(200, json={"token": "a.b.c", "expires_in": 960})
+
+    links = Links("http://gateway", httpx.MockTransport(gateway))
+    assert await links.lasting(ANA, 900.0) == replace(ANA, token="a.b.c")
+    await links.close()
+
+
 async def test_where_nobody_asks_for_credentials_there_is_nothing_to_sign() -> None:
     def gateway(_: httpx.Request) -> httpx.Response:
         raise AssertionError("asked")
@@ -42,6 +71,7 @@ async def test_where_nobody_asks_for_credentials_there_is_nothing_to_sign() -> N
     told = {"host": "127.0.0.1:8003", "x-forwarded-host": "localhost:8001", "x-forwarded-proto": "http"}
     public.enter("http", told, LOCAL_OWNER)
     links = Links("http://gateway", httpx.MockTransport(gateway))
+    assert await links.lasting(LOCAL_OWNER, 900.0) == LOCAL_OWNER
     assert await links.absolute(LOCAL_OWNER, PATHS[:1]) == [f"http://localhost:8001{PATHS[0]}"]
     await links.close()
 

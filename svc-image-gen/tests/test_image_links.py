@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import openai
@@ -12,6 +13,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from servicekit.contract import TestKeys, assert_error
+from servicekit.jobs import Job
+from svc_image_gen.api.orders import Orders
 
 
 @pytest.fixture
@@ -42,6 +45,9 @@ def test_the_address_opens_the_picture_without_credentials(stranger: TestClient,
     assert Image.open(io.BytesIO(answer.content)).format == "PNG"
     head = stranger.head(url)
     assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["cache-control"] == answer.headers["cache-control"] == "private, no-store"
+    own = stranger.get(path_of(url), headers=keys.headers())
+    assert own.headers["cache-control"] == "private, max-age=86400"
     assert head.headers["content-length"] == str(len(answer.content))
     part = stranger.get(url, headers={"Range": "bytes=1-3"})
     assert (part.status_code, part.content) == (206, b"PNG")
@@ -57,6 +63,22 @@ def test_edits_and_variations_answer_such_addresses_too(stranger: TestClient, ke
             answer.data and answer.data[0].url and answer.data[0].url.startswith("http://testserver/media/")
         )
         assert stranger.get(answer.data[0].url).status_code == 200
+
+
+def test_the_address_is_signed_though_the_drawing_outlived_the_token_of_its_call(
+    stranger: TestClient, keys: TestKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, result = keys.token(jti="short"), Orders.result
+
+    async def slowly(orders: Orders, job: Job) -> dict[str, Any]:
+        drawn = await result(orders, job)
+        keys.over.add(token)
+        return drawn
+
+    monkeypatch.setattr(Orders, "result", slowly)
+    ai = openai.OpenAI(api_key=token, base_url="http://testserver/v1", http_client=stranger)
+    url = (ai.images.generate(prompt="a star", response_format="url").data or [])[0].url
+    assert url and stranger.get(url).status_code == 200
 
 
 def test_the_older_call_keeps_its_path(stranger: TestClient, keys: TestKeys) -> None:

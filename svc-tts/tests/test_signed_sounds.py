@@ -21,6 +21,8 @@ def test_a_signed_address_opens_a_sound_and_nothing_else(tmp_path: Path) -> None
     token = keys.media_token(path)
     read = client.get(f"{path}?token={token}", headers={"Range": "bytes=0-3"})
     assert (read.status_code, read.content) == (206, b"RIFF")
+    assert read.headers["cache-control"] == "private, no-store"
+    assert client.get(path, headers=keys.headers("ana")).headers["cache-control"] == "private, max-age=86400"
     for wrong in (path, f"/media/{second}?token={token}", f"{path}?token={keys.media_token(path, exp=1)}",
                   f"/v1/audio/voices?token={token}", f"/audio/{first}.wav?token={token}"):  # fmt: skip
         assert_error(client.get(wrong), "invalid_credentials")

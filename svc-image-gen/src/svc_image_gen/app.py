@@ -67,7 +67,7 @@ def create_app(
     )
     install(app, settings, readiness=readiness, authenticator=authenticator, sweeper=sweeper)
     orders = Orders(queue, settings.sync_timeout_s)
-    answers = generations.Answers(store, links)
+    answers = generations.Answers(orders, store, links)
     app.include_router(generations.router(studio, orders, answers))
     app.include_router(redrawing.router(studio, orders, answers))
     app.include_router(simple.router(studio, orders))

@@ -114,21 +114,21 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post("/introspect")
     async def introspect(request: Request, asked: Presented) -> dict[str, Any]:
-        """Tell a service whose an API key or token is.
+        """Tell a service whose an API key or token is, or whose the medium that an address opens.
 
         No identity token goes out with the answer: services take those on their signature alone, so
         whoever holds one could go on for minutes after being suspended.
         """
         try:
-            if asked.path is None:
-                caller = await parts.resolver.by_bearer(asked.token)
-            else:
-                caller = await parts.resolver.by_address(SignedPath(asked.path, asked.token))
+            if asked.path is not None:  # strangers hold it: whose medium it is, and nothing else
+                reader = await parts.resolver.by_address(SignedPath(asked.path, asked.token))
+                return {"active": True, "claims": {"sub": reader.identity.user_id}}
+            caller = await parts.resolver.by_bearer(asked.token)
         except Unauthorized:
             parts.limiter.take("open", f"introspect {_address(request)}")
             raise
         claims = parts.signer.verify(caller.identity.token)
-        if asked.path is None and _claims(parts, asked.token).get("admitted"):
+        if _claims(parts, asked.token).get("admitted"):
             claims["admitted"] = True
         return {"active": True, "claims": claims}
 

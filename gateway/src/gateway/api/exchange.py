@@ -113,9 +113,9 @@ class Exchange:
         """Whether the request comes with a body."""
         return bool(self.declared_length) or b"transfer-encoding" in self.seen
 
-    def opened_by_address(self) -> None:
-        """Note that the address opens what is asked for; the permission in it goes no further."""
-        self.shared, self.target = True, self.target.partition("?")[0]
+    def drop_query(self) -> None:
+        """Let the query, in which a permission came, go no further."""
+        self.target = self.target.partition("?")[0]
 
     def check_length(self) -> None:
         """Refuse a declared length over the limit before a byte is read (PayloadTooLarge)."""

@@ -16,13 +16,15 @@ from gateway.engine.limiter import Limiter
 from gateway.engine.resolver import Caller, Resolver, csrf_of
 from gateway.errors import BadHost, BadOrigin, BadPath, CsrfMissing
 from servicekit.auth import LOCAL_OWNER, bearer_of
-from servicekit.errors import Forbidden, MethodNotAllowed, Unauthorized
+from servicekit.errors import Forbidden, MethodNotAllowed, TooBusy, Unauthorized
 from servicekit.signed import signed_path
 
 SESSION_COOKIE, CSRF_COOKIE = "oficina_session", "oficina_csrf"
 _EVERYBODY = Credential(
     "local", LOCAL_OWNER.user_id, LOCAL_OWNER.username, LOCAL_OWNER.role, tuple(LOCAL_OWNER.scopes)
 )
+_FOR_SERVICES = frozenset({"/auth/media", "/auth/delegate"})
+"""What services ask in the name of who called them: counted apart, so that work that was let in is not spoilt."""
 _NO_CREDENTIALS = "Send 'Authorization: Bearer <token or API key>', or log in."
 
 
@@ -72,7 +74,9 @@ class Gate:
         caller = await self._caller(x)
         if not caller.may(route.scope):
             raise Forbidden(f"This key lacks the scope '{route.scope}'. Make a key that has it.")
-        self._limiter.take("heavy" if route.heavy else "calls", caller.identity.user_id)
+        user = caller.identity.user_id
+        who = f"{x.path} {user}" if x.path in _FOR_SERVICES else user
+        self._limiter.take("heavy" if route.heavy else "calls", who)
         return caller
 
     async def _by_address(self, x: Exchange) -> Caller | None:
@@ -80,15 +84,16 @@ class Gate:
         signed = signed_path(x.method, x.path, x.scope["query_string"])
         if signed is None:
             return None
-        # Strangers read it: they use up neither what its owner may call, nor the logins from their address.
-        self._limiter.take("open", f"media {x.client}")
+        x.drop_query()
         try:
+            # Strangers read it: they use up neither what its owner may call, nor the logins from their address.
+            self._limiter.take("open", f"media {x.client}")
             reader = await self._resolver.by_address(signed)
-        except Unauthorized:
+        except (TooBusy, Unauthorized):
             if x.header(b"authorization") or session_cookie(x.header(b"cookie")):
                 return None
             raise
-        x.opened_by_address()
+        x.shared = True
         return reader
 
     async def _caller(self, x: Exchange) -> Caller:

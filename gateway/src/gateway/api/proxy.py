@@ -81,7 +81,7 @@ class Proxy:
 
 
 async def _relay(answer: Response, out: Out, own: Headers) -> None:
-    headers = to_client(answer.raw_headers) + own
+    headers = to_client(answer.raw_headers, own)
     if (answer.content_length or _WHOLE + 1) <= _WHOLE:
         await out.respond(answer.status, headers, await answer.read())
         return

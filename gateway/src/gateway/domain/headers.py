@@ -60,12 +60,18 @@ API_SECURITY = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 """Headers put on every other answer: what a service returns is never run as a page."""
+_NOT_KEPT = (b"cache-control", b"private, no-store")
 SHARED_SECURITY = [
-    (name, b"cross-origin" if name == b"cross-origin-resource-policy" else value)
-    for name, value in API_SECURITY
+    *(
+        (name, b"cross-origin" if name == b"cross-origin-resource-policy" else value)
+        for name, value in API_SECURITY
+    ),
+    _NOT_KEPT,
 ]
-"""The same for a medium that its address opens: whoever has that one may show it on a page of their own."""
+"""The same for a medium that its address opens: whoever has that one may show it on a page of their own, but their
+browser keeps nothing that it would show when the address has ended."""
 _NEVER_GIVEN = _NEVER_RETURNED.union(name for name, _ in (*PAGE_SECURITY, *API_SECURITY))
+_NEVER_SHARED = _NEVER_GIVEN.union(name for name, _ in SHARED_SECURITY)
 
 
 def page_security(path: str) -> list[tuple[bytes, bytes]]:
@@ -114,15 +120,16 @@ def to_service(
     return kept
 
 
-def to_client(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
-    """Return what the client gets of a service's headers; the gateway's own come after them."""
+def to_client(headers: RawHeaders, own: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return what the client gets: of a service's headers what is not the gateway's to say, and its `own`."""
     kept, connection = [], []
+    never = _NEVER_SHARED if _NOT_KEPT in own else _NEVER_GIVEN
     for raw, value in headers:
         name = raw.lower()
-        if name not in _NEVER_GIVEN:
+        if name not in never:
             kept.append((name, value))
         elif name == b"connection" and value not in _USUAL:
             connection.append(value)
     if connection and (dropped := _named_by_connection(connection)):
         kept = [pair for pair in kept if pair[0] not in dropped]
-    return kept
+    return kept + own

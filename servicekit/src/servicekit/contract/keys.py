@@ -30,6 +30,8 @@ class TestKeys:
         self._api_keys: dict[str, dict[str, Any]] = {}
         self.suspended: set[str] = set()
         """Users whose signed addresses do not count any more."""
+        self.over: set[str] = set()
+        """Tokens whose time is over for whoever asks this gateway to sign."""
 
     def token(self, user: str = "ana", role: str = "owner", **claims: Any) -> str:
         """Return an identity token for `user`, valid for a minute unless `claims` say otherwise."""
@@ -57,7 +59,13 @@ class TestKeys:
 
         def gateway(request: httpx.Request) -> httpx.Response:
             bearer = request.headers["authorization"].partition(" ")[2]
+            if bearer in self.over:
+                return httpx.Response(401, json={})
             known = self._api_keys.get(bearer) or jwt.decode(bearer, options={"verify_signature": False})
+            if request.url.path == "/auth/delegate":
+                seconds = json.loads(request.content)["seconds"]
+                token = self.token(known["sub"], typ="delegated", exp=int(time.time()) + seconds)
+                return httpx.Response(200, json={"token": token, "expires_in": seconds})
             paths = json.loads(request.content)["paths"]
             urls = [signed.with_token(path, self.media_token(path, known["sub"])) for path in paths]
             return httpx.Response(200, json={"urls": urls, "expires_in": 60})
@@ -70,7 +78,7 @@ class TestKeys:
 
     def _owner_of(self, media_token: str) -> dict[str, Any] | None:
         user = jwt.decode(media_token, options={"verify_signature": False})["cid"].removeprefix("key_")
-        return None if user in self.suspended else {"sub": user, "scopes": ["*"]}
+        return None if user in self.suspended else {"sub": user}
 
     def authenticator(self, settings: ServiceSettings) -> Authenticator:
         """Return an Authenticator whose gateway is this object."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from servicekit.auth import flask_identity
-from servicekit.media.api import SAFE_HEADERS, download_name
+from servicekit.media.api import download_name, headers_for
 from servicekit.media.store import MediaStore
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def blueprint(store: MediaStore) -> Blueprint:
     """Make `GET` and `DELETE /media/{id}` for `store` as a Flask blueprint."""
-    from flask import Blueprint, Response, send_file
+    from flask import Blueprint, Response, request, send_file
 
     routes = Blueprint("media", __name__)
 
@@ -24,7 +24,7 @@ def blueprint(store: MediaStore) -> Blueprint:
         response = send_file(
             item.path, mimetype=item.media_type, download_name=download_name(item), conditional=True
         )
-        response.headers.update(SAFE_HEADERS)
+        response.headers.update(headers_for(request.args))
         return response
 
     @routes.delete("/media/<item_id>")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from servicekit.auth import Identity, identity_of
+from servicekit.jobs import Job
 from servicekit.media import Links, MediaStore
 from svc_image_gen.api.orders import IdempotencyKey, Orders, accepted, wants_job
 from svc_image_gen.api.schemas import GenerationBody
@@ -32,22 +33,27 @@ def router(studio: Studio, orders: Orders, answers: Answers) -> APIRouter:
         job = await orders.place(spec, caller.user_id, idempotency_key)
         if wants_job(request):
             return accepted(job)
-        return await answers.told(caller, job.id, await orders.result(job), body.wants_base64)
+        return await answers.told(caller, job, body.wants_base64)
 
     return routes
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Tell what was drawn as OpenAI's calls do."""
+    """Wait for what is drawn and tell it as OpenAI's calls do."""
 
+    orders: Orders
     media: MediaStore
     links: Links
 
-    async def told(
-        self, caller: Identity, job_id: str, result: dict[str, Any], as_base64: bool
-    ) -> dict[str, Any]:
-        """Return the answer: the pictures themselves, or addresses that open them for an hour."""
+    async def told(self, caller: Identity, job: Job, as_base64: bool) -> dict[str, Any]:
+        """Return the answer: the pictures themselves, or addresses that open them for an hour.
+
+        Raises as `Orders.result`.
+        """
+        if not as_base64:
+            caller = await self.links.lasting(caller, self.orders.timeout_s)
+        result = await self.orders.result(job)
         pictures = result["pictures"]
         if as_base64:
             contents = [await self._base64(picture["id"], caller.user_id) for picture in pictures]
@@ -59,7 +65,7 @@ class Answers:
         data = [
             {name: picture[name] for name in _TOLD} | at for picture, at in zip(pictures, where, strict=True)
         ]
-        return told | {"data": data, "job_id": job_id}
+        return told | {"data": data, "job_id": job.id}
 
     async def _base64(self, picture_id: str, owner: str) -> str:
         content = await asyncio.to_thread(self.media.read, picture_id, owner)

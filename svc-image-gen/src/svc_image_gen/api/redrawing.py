@@ -32,7 +32,7 @@ def router(studio: Studio, orders: Orders, answers: Answers) -> APIRouter:
         job = await orders.place(spec, caller.user_id, key)
         if wants_job(request):
             return accepted(job)
-        return await answers.told(caller, job.id, await orders.result(job), body.wants_base64)
+        return await answers.told(caller, job, body.wants_base64)
 
     @routes.post("/v1/images/edits", response_model=None, openapi_extra=form_of(EditBody, "image", "mask"))
     async def edit(
