@@ -79,6 +79,22 @@ async def test_who_leaves_while_a_prompt_is_read_leaves_when_nobody_reads_it_wit
     await asyncio.to_thread(loop.close)
 
 
+def together(loop: EngineLoop, count: int) -> Callable[[list[Sequence]], None]:
+    """Return what lets the first `count` requests arrive in one turn of the loop, and later ones as they come."""
+    take, arrived = loop._take, list[list[Sequence]]()
+
+    def taken(sequences: list[Sequence]) -> None:
+        arrived.append(sequences)
+        if len(arrived) == count:
+            with loop._wake:
+                for some in arrived:
+                    take(some)
+        elif len(arrived) > count:
+            take(sequences)
+
+    return taken
+
+
 async def failing_once(
     loop: EngineLoop, monkeypatch: pytest.MonkeyPatch, name: str, fail: Callable[..., None]
 ) -> list[str | BaseException]:
@@ -93,6 +109,7 @@ async def failing_once(
         return call(slots, *asked)
 
     monkeypatch.setattr(Slots, name, once)
+    monkeypatch.setattr(loop, "_take", together(loop, 3))
     prompts = [f"question {number} of" for number in range(3)]
     async with asyncio.timeout(60):
         found = await asyncio.gather(*(written(loop, ask(p)) for p in prompts), return_exceptions=True)
