@@ -61,15 +61,24 @@ async def test_who_is_cancelled_learns_of_it_after_the_end(outcome: Any) -> None
     assert work.ended.is_set() and complaints == []
 
 
-async def test_who_is_cancelled_twice_waits_no_more_and_the_work_goes_on() -> None:
+async def test_who_is_cancelled_again_and_again_still_learns_of_it_after_the_end() -> None:
     work = Work("done")
     waiting = await begun(work)
-    for _ in range(2):
+    for _ in range(5):
         waiting.cancel()
         await asyncio.sleep(0)
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert not work.ended.is_set()
+        await asyncio.sleep(0)
+    assert not waiting.done()
     work.go.set()
     async with asyncio.timeout(60):
-        await work.ended.wait()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert work.ended.is_set()
+
+
+async def test_work_that_is_itself_cancelled_is_told_so() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await uninterrupted(cancelled())

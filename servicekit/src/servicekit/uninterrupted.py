@@ -13,13 +13,17 @@ async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     """Let `work` come to its end although whoever waits for it is cancelled meanwhile; that is raised after it.
 
     For calls and writes that happen anyway once they are begun, so that their outcome is known to who undoes them.
-    Cancelled a second time it is waited for no more, and still goes on.
+    However often it is cancelled, it waits: what undoes the work must not overtake it.
     """
     task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # nobody is left to be told
-        raise
+    left: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            left = error
+    if left is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # nobody is left to be told
+    raise left
