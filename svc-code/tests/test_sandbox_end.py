@@ -19,7 +19,7 @@ from svc_code.engine.pipe import Pipe
 from svc_code.engine.run import Run
 from svc_code.engine.sandbox import PipedSandbox
 from svc_code.engine.usage import Used
-from svc_code.errors import SandboxOff
+from svc_code.errors import SandboxLost, SandboxOff
 from svc_code.inside import frames
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
@@ -140,4 +140,22 @@ async def test_code_that_is_being_stopped_is_stopped_however_often_its_caller_gi
     assert not running.done(), "the code runs"
     pipe.asked["execute"].set_result(({}, b""))
     with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_sandbox_whose_code_does_not_stop_is_lost_however_often_its_caller_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for grace in ("INTERRUPT_GRACE_S", "RESTART_GRACE_S"):
+        monkeypatch.setattr(f"svc_code.engine.run.{grace}", 0.05)
+    pipe: Any = Waiting()
+    run = Run(pipe, Limits(60.0, 60.0, 512, 64, 100, 32, 10_000), None, Used())
+    running = asyncio.create_task(run.finish("while True: pass", 600.0))
+    await until(lambda: "execute" in pipe.asked)
+    running.cancel()
+    await until(lambda: "interrupt" in pipe.asked)
+    for _ in range(3):
+        running.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(SandboxLost):
         await running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import replace
 from typing import Any, cast
@@ -59,8 +60,23 @@ class Run:
             return await self._stopped(answer, why)
         except asyncio.CancelledError:
             # whoever leaves, and whose time is over then: the next code must not find this one running
-            await uninterrupted(self._stopped(answer, "interrupted"))
+            await self._stopped_for_nobody(answer)
             raise
+
+    async def _stopped_for_nobody(self, answer: asyncio.Future[Any]) -> None:
+        """Stop the code, however often that is cancelled. Raises: SandboxLost, which its sandbox must hear of."""
+        lost: list[SandboxLost] = []
+
+        async def stopped() -> None:
+            try:
+                await self._stopped(answer, "interrupted")
+            except SandboxLost as error:
+                lost.append(error)
+
+        with contextlib.suppress(asyncio.CancelledError):
+            await uninterrupted(stopped())
+        if lost:
+            raise lost[0]
 
     async def _stopped(self, answer: asyncio.Future[Any], why: Stopped) -> Execution:
         if why in ("timeout", "interrupted"):
