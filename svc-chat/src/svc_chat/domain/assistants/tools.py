@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from servicekit.errors import ServiceError
+from servicekit.logs import log_event
 from servicekit.uninterrupted import uninterrupted
 from svc_chat.domain.analysis import PYTHON
 from svc_chat.domain.assistants.citations import SANDBOX, sources, window
@@ -21,6 +23,7 @@ from svc_chat.domain.files import FileService
 from svc_chat.engine.threads import Body
 from svc_chat.engine.tools_base import CodeInterpreter, FileSearch, InputFile, OutputFile, Passage
 
+log = logging.getLogger(__name__)
 RESULTS_MAX = 5
 """Passages of one search unless the assistant says otherwise."""
 PASSAGES_CHARS = 8000
@@ -126,15 +129,25 @@ class ToolBox:
         kept: list[tuple[OutputFile, str]] = []
         try:
             for made in files:
-                kept.append((made, await self._kept(run.stored.owner, made)))
+                await uninterrupted(self._keep(run, made, kept))
         except (Exception, asyncio.CancelledError):
-            for _, file_id in kept:
-                await uninterrupted(self._files.delete(run.stored.owner, file_id, run.bearer))
+            await uninterrupted(self._removed(run, [file_id for _, file_id in kept]))
             raise
         return kept
 
-    async def _kept(self, owner: str, made: OutputFile) -> str:
-        return (await self._files.add(owner, made.content, made.name, "assistants_output")).id
+    async def _keep(self, run: AssistantRun, made: OutputFile, kept: list[tuple[OutputFile, str]]) -> None:
+        file = await self._files.add(run.stored.owner, made.content, made.name, "assistants_output")
+        kept.append((made, file.id))
+
+    async def _removed(self, run: AssistantRun, file_ids: Sequence[str]) -> None:
+        """Remove files again; why they are not kept counts, not what is left of them."""
+        for file_id in file_ids:
+            try:
+                await self._files.delete(run.stored.owner, file_id, run.bearer)
+            except ServiceError as error:
+                log_event(log, "not removed again", level=logging.WARNING, reason=error.code)
+            except Exception:
+                log.exception("not removed again")
 
 
 def _line(number: int, passage: Passage, query: str, *, small: bool) -> str:
