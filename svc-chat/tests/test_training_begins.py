@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from servicekit.errors import NotReady
 from svc_chat.domain.tuning.runner import TuningRunner
 from svc_chat.domain.tuning.service import TuningService
 from svc_chat.engine.database import open_database
@@ -27,8 +27,24 @@ from svc_chat.engine.tuning.store import SqlTuning
 
 from .test_training_joined import CHATML, planner
 
-CHANCE_S = 0.5
-"""That what must not happen gets for happening."""
+
+class Watched(asyncio.Lock):
+    """Counts who waits for it."""
+
+    waiting = 0
+
+    async def acquire(self) -> Literal[True]:
+        self.waiting += 1
+        try:
+            return await super().acquire()
+        finally:
+            self.waiting -= 1
+
+
+async def soon(waited: Awaitable[Any]) -> None:
+    """Wait for what comes, but not for ever."""
+    async with asyncio.timeout(60):
+        await waited
 
 
 class Door(FakeRoom):
@@ -54,10 +70,11 @@ class House:
     door: Door
     store: SqlTuning
     folder: Path
+    starting: Watched
 
     async def about_to_begin(self) -> TuningJob:
         _, job = await self.service.train("ana", "P: a\nR: b")
-        await self.door.waits.wait()
+        await soon(self.door.waits.wait())
         return job
 
     async def ended(self, job_id: str) -> TuningJob:
@@ -68,16 +85,16 @@ class House:
                 await self.runner.changed(0.05)
         return job
 
-    async def chance(self, happened: Callable[[], bool]) -> None:
-        """Wait for what happened where it may."""
-        end = time.monotonic() + CHANCE_S
-        while time.monotonic() < end and not await asyncio.to_thread(happened):
-            await self.runner.changed(0.01)
+    async def waits_or(self, happened: Callable[[], bool]) -> None:
+        """Wait until somebody waits for who is at it, or what must not happen before that has happened."""
+        async with asyncio.timeout(60):
+            while not self.starting.waiting and not await asyncio.to_thread(happened):
+                await self.runner.changed(0.01)
 
-    def chance_meanwhile(self, loop: asyncio.AbstractEventLoop, happened: Callable[[], bool]) -> None:
-        """Open the door, and do the same as `chance` in a thread."""
+    def waits_meanwhile_or(self, loop: asyncio.AbstractEventLoop, happened: Callable[[], bool]) -> None:
+        """Open the door, and do the same as `waits_or` in a thread."""
         loop.call_soon_threadsafe(self.door.opened.set)
-        asyncio.run_coroutine_threadsafe(self.chance(happened), loop).result()
+        asyncio.run_coroutine_threadsafe(self.waits_or(happened), loop).result()
 
     def folders(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
@@ -99,13 +116,14 @@ async def house(
     trainer.hold_at = 8
     trainer.go.clear()
     runner = TuningRunner(store, trainer, trained, folder, door)
+    runner.starting = starting = Watched()
     plans = planner(write_model(tmp_path / "tiny.gguf", template=CHATML))
     files: Any = None
     service = TuningService(
         store, runner, plans, files, trained, folder=folder, train_base="", most_waiting=9
     )
     await runner.start()
-    yield House(service, runner, trainer, door, store, folder)
+    yield House(service, runner, trainer, door, store, folder, starting)
     door.opened.set()
     trainer.go.set()
     await runner.close()
@@ -130,7 +148,7 @@ async def test_what_is_about_to_begin_waits_for_the_text_that_is_planned_into_it
 
     async def begins() -> None:
         house.door.opened.set()
-        await house.chance(lambda: bool(house.trainer.started))
+        await house.waits_or(lambda: bool(house.trainer.started))
 
     after_planning(monkeypatch, begins)
     _, second = await house.service.train("ana", "P: c\nR: d")
@@ -188,7 +206,7 @@ async def test_a_text_given_while_a_training_begins_is_taken_at_once(
         found = joinable(store, owner, kind)
         looks.append(found)
         if len(looks) == look:
-            house.chance_meanwhile(loop, lambda: bool(house.trainer.started))
+            house.waits_meanwhile_or(loop, lambda: bool(house.trainer.started))
         return found
 
     monkeypatch.setattr(SqlTuning, "joinable", slowly)
@@ -207,12 +225,12 @@ async def test_a_pause_that_comes_while_a_training_begins_takes_hold(
         found = record(store, job_id, *about, **changes)
         if changes.get("status") == "running":
             loop.call_soon_threadsafe(pausing.set)
-            house.chance_meanwhile(loop, lambda: store.get("ana", job_id).status == "paused")
+            house.waits_meanwhile_or(loop, lambda: store.get("ana", job_id).status == "paused")
         return found
 
     monkeypatch.setattr(SqlTuning, "record", slowly)
     house.door.opened.set()
-    await pausing.wait()
+    await soon(pausing.wait())
     assert (await house.service.pause("ana", first.id)).status == "paused"
     async with asyncio.timeout(60):
         while not house.trainer.started:
@@ -232,7 +250,7 @@ async def test_who_leaves_while_a_text_is_planned_has_given_it(
 
     after_planning(monkeypatch, waits)
     giving = asyncio.create_task(house.service.train("ana", "P: a\nR: b"))
-    await planned.wait()
+    await soon(planned.wait())
     giving.cancel()
     await asyncio.sleep(0)
     go.set()
@@ -252,3 +270,26 @@ async def test_what_joined_a_training_that_waits_long_is_no_leftover(house: Hous
         os.utime(folder, (1.0, 1.0))
     folders.tidy(house.store)
     assert plan.exists() and not lost.exists()
+
+
+async def test_what_joined_a_training_that_fails_before_it_begins_is_removed_with_it(house: House) -> None:
+    first = await house.about_to_begin()
+    _, joined = await house.service.train("ana", "P: c\nR: d")
+    assert (house.folder / joined.details[PLAN] / EXAMPLES_FILE).exists()
+    house.door.refusal = NotReady("It never fits.", retry_after_s=None)
+    assert (await house.ended(first.id)).status == "failed"
+    await house.runner.close()
+    assert house.folders() == sorted([first.id, "lock"])
+    assert list((house.folder / first.id).iterdir()) == []
+
+
+async def test_no_training_begins_while_the_service_stops(house: House) -> None:
+    first = await house.about_to_begin()
+    async with house.starting:
+        house.door.opened.set()
+        await house.waits_or(lambda: bool(house.trainer.started))
+        closing = asyncio.create_task(house.runner.close())
+        await asyncio.sleep(0)
+    await closing
+    assert house.trainer.started == []
+    assert house.store.get("ana", first.id).status == "queued"

@@ -20,7 +20,7 @@ from typing import IO, Any
 from servicekit.errors import ServiceError
 from servicekit.logs import log_event
 from servicekit.uninterrupted import uninterrupted
-from svc_chat.engine.tuning.base import Room, TrainedModel, Trainer, TuningJob, TuningStore
+from svc_chat.engine.tuning.base import PLAN, Room, TrainedModel, Trainer, TuningJob, TuningStore
 from svc_chat.engine.tuning.folders import TrainingFolders
 from svc_chat.engine.tuning.models import TrainedModels
 
@@ -182,6 +182,8 @@ class TuningRunner:
     async def _run(self, job: TuningJob) -> None:
         message = "Training started" if job.status == "queued" else "Training goes on after an interruption"
         async with self.starting:
+            if self._closing:  # it waits for the next start
+                return
             begun = await self._record(
                 job.id,
                 message,
@@ -342,7 +344,7 @@ class TuningRunner:
 
     async def _failed(self, job_id: str, code: str, message: str) -> None:
         error = {"code": code, "message": message, "param": None}
-        await self._record(
+        failed = await self._record(
             job_id,
             message,
             level="error",
@@ -353,6 +355,8 @@ class TuningRunner:
         )
         log_event(log, "training failed", level=logging.WARNING, job_id=job_id, code=code)
         await asyncio.to_thread(self._folders.keep_models_only, job_id)
+        if failed is not None:  # what joined it and was not taken in
+            await asyncio.to_thread(self._folders.remove, failed.details.get(PLAN))
 
     async def _record(self, job_id: str, message: str, **changes: Any) -> TuningJob | None:
         job = await asyncio.to_thread(self._store.record, job_id, message, **changes)
