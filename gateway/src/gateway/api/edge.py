@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,14 +24,16 @@ from gateway.api.proxy import Proxy
 from gateway.domain.routing import Kind, Route, decide, model_of
 from gateway.engine.catalogue import Catalogue
 from gateway.engine.resolver import Caller
+from gateway.settings import SERVICES
 from servicekit import deadline
-from servicekit.errors import InternalError, NotFound, ServiceError
+from servicekit.errors import BadRequest, InternalError, ModelNotFound, NotFound, ServiceError
 from servicekit.json_text import checked
 from servicekit.logs import RequestLog, request_id_var
 from servicekit.metrics import Metrics
 from servicekit.tracing import Tracing, trace_var
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_SERVICES = ", ".join(SERVICES)
 _NOWHERE = Route(Kind.UNKNOWN, "refused")
 log = logging.getLogger(__name__)
 
@@ -148,13 +151,29 @@ class Edge:
     async def _forward(self, x: Exchange, route: Route, caller: Caller) -> None:
         token, service = caller.identity.token, route.service
         if route.kind is Kind.MODEL:
-            service = await self._catalogue.service_of(model_of(x.path), caller.identity)
+            service = await self._service_of_model(x, caller)
         if x.method == "POST" and b"idempotency-key" in x.seen and not route.keeps_keys:
             await self._keyed.answer(x, service, caller.identity.user_id, token)
         elif route.cached:
             await self._cached.answer(x, service, caller.identity.user_id, token)
         else:
             await self._proxy.forward(x, service, token)
+
+    async def _service_of_model(self, x: Exchange, caller: Caller) -> str:
+        """Return who has the model in the path; what is to be removed may be a download that no list names."""
+        model_id = model_of(x.path)
+        if x.method != "DELETE":
+            return await self._catalogue.service_of(model_id, caller.identity)
+        asked = parse_qs(x.scope["query_string"].decode("latin-1"), keep_blank_values=True).get("service")
+        if asked is None:
+            try:
+                return await self._catalogue.service_of(model_id, caller.identity)
+            except ModelNotFound as error:
+                remedy = f"To free what a stopped install fetched, add ?service= and one of {_SERVICES}."
+                raise ModelNotFound(f"{error.message} {remedy}", param="model") from error
+        if asked[-1] not in SERVICES:
+            raise BadRequest(f"'{asked[-1][:100]}' is no service. Use one of {_SERVICES}.", param="service")
+        return asked[-1]
 
     def _account(self, x: Exchange, route: Route, seconds: float) -> None:
         self._metrics.observe(x.method, route.name, x.status, seconds)
