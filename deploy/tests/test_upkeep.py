@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from deploy import supervisor, swept, upkeep
+from deploy import files, supervisor, swept, upkeep
 from deploy.layout import Layout
 from deploy.upkeep import DAY_S, Removed
 
@@ -142,12 +144,11 @@ def test_a_full_disk_is_outlived_and_frees_what_may_go(
     log(layout, "svc-chat.log", 1, now)
     (layout.run_dir / upkeep.STATE).write_text('{"day": "2000-01-01"}')
     rounds: list[list[str]] = []
-    write = upkeep.files.write
 
     def full(file: Path, text: str) -> Path:
         if len(rounds) < 2:
             raise OSError(28, "No space left on device", str(file))
-        return write(file, text)
+        return files.write(file, text)
 
     def sleep(_: float) -> None:
         rounds.append(sorted(file.name for file in layout.log_dir.iterdir()))
@@ -155,12 +156,18 @@ def test_a_full_disk_is_outlived_and_frees_what_may_go(
         if len(rounds) == 4:
             raise SystemExit(0)
 
-    monkeypatch.setattr(upkeep.files, "write", full)
-    monkeypatch.setattr(upkeep.time, "sleep", sleep)
+    # names of upkeep's own: other threads sleep as before, and this process keeps its handlers
+    monkeypatch.setattr(upkeep, "files", SimpleNamespace(write=full))
+    monkeypatch.setattr(upkeep, "time", SimpleNamespace(time=time.time, sleep=sleep))
+    handled: list[int] = []
+    own = SimpleNamespace(
+        SIGTERM=signal.SIGTERM, SIGUSR2=signal.SIGUSR2, signal=lambda n, _: handled.append(n)
+    )
+    monkeypatch.setattr(upkeep, "signal", own)
     monkeypatch.setattr(sys, "argv", ["upkeep", "--logs", str(layout.log_dir), "--run", str(layout.run_dir)])
     with pytest.raises(SystemExit):
         upkeep.main()
-    assert len(rounds) == 4 and not old.exists()
+    assert len(rounds) == 4 and not old.exists() and handled == [signal.SIGTERM]
     aside = [name for name in rounds[-1] if name != "svc-chat.log"]
     assert aside == ["svc-chat.log.2000-01-01"], "put aside once, when it could be written down"
     said = capsys.readouterr().out
