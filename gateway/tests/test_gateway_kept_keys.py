@@ -28,7 +28,9 @@ class Breaking:
 
 
 @pytest.fixture
-def ledger(gateway):
+async def ledger(gateway):
+    """The ledger, whose keeper writes nothing but when it is asked."""
+    await gateway.parts.keeper.stop_tending()
     return gateway.parts.keeper._ledger
 
 
@@ -57,7 +59,6 @@ async def test_what_is_owed_is_written_without_being_asked_for(gateway, ledger, 
     finish = Breaking(monkeypatch, ledger, "finish")
     counting(gateway)
     await ask(gateway)
-    await gateway.parts.keeper.stop_tending()
     monkeypatch.setattr(keeper, "LEASE_S", 0.03)
     gateway.parts.keeper.start()
     await until(lambda: finish.calls > 2)
