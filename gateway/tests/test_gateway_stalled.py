@@ -30,7 +30,6 @@ async def begun(gateway, path: str, head: str):
     ids=["declared", "chunked"],
 )
 async def test_an_upload_that_stalls_is_given_up_and_its_place_is_free(gateway, monkeypatch, head, body):
-    monkeypatch.setattr(exchange, "BODY_SILENCE_S", 0.3)
     seen = asyncio.Event()
 
     async def take(request: web.Request) -> web.Response:
@@ -44,6 +43,8 @@ async def test_an_upload_that_stalls_is_given_up_and_its_place_is_free(gateway, 
     writer.write(body)
     async with asyncio.timeout(60):
         await seen.wait()
+        monkeypatch.setattr(exchange, "BODY_SILENCE_S", 0.3)  # not before: the service is to have it begun
+        writer.write(body)
         answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ") and b"body_timeout" in answer
