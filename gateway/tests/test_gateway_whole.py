@@ -109,26 +109,6 @@ async def test_models_are_merged_found_and_loaded_where_they_are(fake, tmp_path)
                 assert answer.status == 404
 
 
-async def test_what_a_stopped_install_fetched_is_removed_at_the_service_that_is_named(fake, tmp_path):
-    path = "/v1/models/owner/name"
-    async with (
-        serve_fake() as vision,
-        serve_gateway(fake, tmp_path, upstream_vision=(vision.url,)) as gateway,
-    ):
-
-        async def remove(query: str) -> tuple[int, str]:
-            async with gateway.client.delete(gateway.url + path + query, headers=gateway.auth) as answer:
-                return answer.status, await answer.text()
-
-        status, said = await remove("")
-        assert status == 404 and "?service=" in said and "image-gen" in said
-        status, said = await remove("?service=x")
-        assert status == 400 and "'x'" in said and "image-gen" in said
-        assert (await remove("?service=vision"))[0] == 200
-        assert [seen.method for seen in vision.calls(path + "?service=vision")] == ["DELETE"]
-        assert not [seen for seen in fake.seen + vision.seen if seen.path == path]
-
-
 async def test_jobs_are_merged_newest_first(fake, tmp_path):
     async def jobs(_: web.Request) -> web.Response:
         return web.json_response(
