@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import web
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from gateway.engine import keeper
 from gateway.engine.ledger import Outcome
@@ -66,6 +66,27 @@ async def test_what_is_owed_is_written_without_being_asked_for(gateway, ledger, 
     await until(lambda: not gateway.parts.keeper.owed)
     with ledger._engine.connect() as db:
         assert db.exec_driver_sql("select status from idempotent_calls").scalars().all() == [200]
+
+
+async def test_an_outcome_that_no_database_takes_does_not_keep_others_from_theirs(
+    gateway, ledger, monkeypatch
+):
+    kept, finish = [], ledger.finish
+
+    def take(record_id, outcome):
+        if record_id == "never":
+            raise DataError("write", {}, Exception("a text cannot contain NUL"))
+        if record_id == "later":
+            raise OperationalError("write", {}, Exception("database is locked"))
+        kept.append(record_id)
+        finish(record_id, outcome)
+
+    monkeypatch.setattr(ledger, "finish", take)
+    owed = gateway.parts.keeper.owed
+    owed |= dict.fromkeys(("never", "later", "good"), Outcome(200, {}, b""))
+    gateway.parts.keeper.start()
+    await until(lambda: list(owed) == ["later"])
+    assert kept == ["good"]
 
 
 async def test_bodies_that_are_owed_take_only_so_much_memory(gateway, ledger, monkeypatch):

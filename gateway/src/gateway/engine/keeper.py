@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from gateway.engine.ledger import LEASE_S, Ledger, Outcome
 from gateway.errors import KeysNotKept
@@ -101,6 +101,19 @@ class Keeper:
                 await self._write(record_id, self.owed[record_id])
                 del self.owed[record_id]
 
+    async def _settle_all(self) -> None:
+        """Try each record alone. Raises the last SQLAlchemyError; what the database will never take is owed no more."""
+        failed: SQLAlchemyError | None = None
+        for record_id in list(self.owed):
+            try:
+                await self._settle(record_id)
+            except SQLAlchemyError as error:
+                failed = error
+                if not isinstance(error, OperationalError | InterfaceError):
+                    self.owed.pop(record_id, None)
+        if failed is not None:
+            raise failed
+
     async def _write(self, record_id: str, outcome: Outcome | None) -> None:
         if outcome is None:
             await self._in_thread(self._ledger.release, record_id)
@@ -122,8 +135,7 @@ class Keeper:
                     await self._in_thread(self._ledger.purge)
                 if self._held or self.owed:
                     await self._in_thread(self._ledger.renew)
-                for record_id in list(self.owed):
-                    await self._settle(record_id)
+                await self._settle_all()
             except SQLAlchemyError as error:
                 log_event(
                     log,
