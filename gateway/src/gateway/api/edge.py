@@ -145,6 +145,8 @@ class Edge:
                 x.scope["oficina.identity"] = caller.identity
                 x.scope["oficina.credential"] = caller.credential_id
             await self.own(x.scope, checked(x.receive, x.header(b"content-type")), x.own_send)
+            if x.refused is not None and not x.started:
+                raise x.refused
         else:
             await self._forward(x, route, caller)
 

@@ -47,7 +47,7 @@ class Exchange:
     __slots__ = (
         "scope", "_receive", "_send", "method", "path", "seen", "request_id", "started", "status", "gone",
         "_task", "_watcher", "_watching", "_over", "_max_body", "_read_bytes", "extra", "refused", "failed", "trace",
-        "deadline", "_sent", "declared_length", "target", "shared", "public",
+        "deadline", "_sent", "declared_length", "target", "shared", "public", "_whole",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int):
@@ -86,6 +86,7 @@ class Exchange:
         self._watcher: asyncio.Task[None] | None = None
         self._watching: asyncio.TimerHandle | None = None
         self._max_body, self._read_bytes = max_body_bytes, 0
+        self._whole = not self.has_body
 
     def header(self, name: bytes) -> str:
         """Return one of the headers that the gateway reads, or an empty string."""
@@ -123,8 +124,16 @@ class Exchange:
             raise self._too_large()
 
     async def receive(self) -> Message:
-        """Receive for apps behind this exchange; counts the body against the limit."""
-        message = await self._receive()
+        """Receive for apps behind this exchange; counts the body against the limit, and waits for it only so long.
+
+        Raises:
+            PayloadTooLarge: the body grew over the limit. BodyStalled: it stopped.
+        """
+        if self.refused is not None:
+            raise self.refused
+        # after the body it is the client's leaving that is waited for, and that has no limit
+        message = await (self._receive() if self._whole else self._more())
+        self._whole = not message.get("more_body")
         if message["type"] == "http.request":
             self._read_bytes += len(message.get("body", b""))
             if self._read_bytes > self._max_body:
@@ -133,6 +142,14 @@ class Exchange:
                 raise self.refused
         return message
 
+    async def _more(self) -> Message:
+        try:
+            async with asyncio.timeout(BODY_SILENCE_S):
+                return await self._receive()
+        except TimeoutError as error:
+            self.refused = BodyStalled(BODY_SILENCE_S)
+            raise self.refused from error
+
     async def chunks(self, first: Message | None = None) -> AsyncIterator[bytes]:
         """Yield the body as it comes, after what came `first`; then watch for the client leaving.
 
@@ -140,7 +157,7 @@ class Exchange:
             ClientGone: it left in the middle. PayloadTooLarge: the body grew over the limit. BodyStalled: it stopped.
         """
         while True:
-            message, first = first or await self._more(), None
+            message, first = first or await self.receive(), None
             if message["type"] == "http.disconnect":
                 self._leave()
                 raise ClientGone
@@ -149,15 +166,6 @@ class Exchange:
             if not message.get("more_body"):
                 break
         self.watch()
-
-    async def _more(self) -> Message:
-        """Receive more of a body that comes in parts, within a time: it holds a place at a service."""
-        try:
-            async with asyncio.timeout(BODY_SILENCE_S):
-                return await self.receive()
-        except TimeoutError as error:
-            self.refused = BodyStalled(BODY_SILENCE_S)
-            raise self.refused from error
 
     async def read(self) -> bytes:
         """Return the whole body."""
@@ -229,7 +237,12 @@ class Exchange:
         ]
 
     async def own_send(self, message: Message) -> None:
-        """Send for apps behind this exchange; adds the request id and the security headers that they left out."""
+        """Send for apps behind this exchange; adds the request id and the security headers that they left out.
+
+        What an app makes of half a body is dropped: `refused` says what is answered.
+        """
+        if self.refused is not None and not self.started:
+            return
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
             given = list(message.get("headers", ()))
@@ -251,7 +264,8 @@ class Exchange:
             *((n.lower().encode(), v.encode()) for n, v in error.headers().items()),
             *self.own_headers(),
         ]
-        if self.has_body and self._watching is None and not 0 < (self.declared_length or 0) <= SMALL_BODY:
+        unread = self.has_body and self._watching is None
+        if self.refused or (unread and not 0 < (self.declared_length or 0) <= SMALL_BODY):
             # A small body that was not read is skipped: a refusal must not cost the client its connection as well.
             headers.append((b"connection", b"close"))
         self.extra = [pair for pair in self.extra if pair[0] == b"x-cache"]
