@@ -35,6 +35,14 @@ async def test_a_refusal_of_a_step_says_when_to_come_again(gateway, status, told
         assert (await answer.json())["error"]["message"] == "It is loading."
 
 
+async def test_a_proxy_that_speaks_while_a_service_restarts_is_asked_again(gateway):
+    abilities(gateway.fake)
+    gateway.fake.routes["/v1/vision/captions"] = refusing(503)
+    async with gateway.post(DESCRIBE, json={"image": "aGk=", "stream": False}) as answer:
+        assert answer.status == 503 and "x-should-retry" not in answer.headers
+        assert int(answer.headers["Retry-After"]) > 0
+
+
 @pytest.mark.parametrize(("status", "says"), [(503, "It is loading."), (404, "There is no such picture")])
 async def test_a_kept_picture_that_cannot_be_had_says_why(gateway, status, says):
     abilities(gateway.fake)

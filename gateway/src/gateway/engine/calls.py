@@ -19,18 +19,24 @@ from servicekit.tracing import passed_on
 T = TypeVar("T")
 MOST_BYTES = 64 * 1024 * 1024
 """Longest answer that is read whole."""
+_RESTART_S = 2.0
+"""When to come again, where a proxy says in a service's place that it is away and not for how long."""
 
 
 class RelayedError(ServiceError):
     """An error of a service, passed on with its own status, code and text."""
 
-    def __init__(self, status: int, body: dict[str, Any], service: str, retry_after: str = ""):
+    def __init__(
+        self, status: int, body: dict[str, Any], service: str, retry_after: str = "", own: bool = True
+    ):
         error = body.get("error") if isinstance(body.get("error"), dict) else {}
         assert isinstance(error, dict)
         plain = from_status(status, f"svc-{service} answered {status}.")
         after_s = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
-        if after_s is None and status != 503:  # a 503 without it says that waiting does not help
+        if after_s is None and status != 503:
             after_s = plain.retry_after_s
+        elif after_s is None and not own:  # a service's own 503 without it says that waiting does not help
+            after_s = _RESTART_S
         super().__init__(
             str(error.get("message") or plain.message), param=error.get("param"), retry_after_s=after_s
         )
@@ -40,12 +46,16 @@ class RelayedError(ServiceError):
 
 
 class Got(NamedTuple):
-    """A whole answer; `retry_after` is that header, or empty."""
+    """A whole answer; `retry_after` is that header, or empty.
+
+    `own`: the service itself speaks, and not a proxy in between while it restarts; see `sender`.
+    """
 
     status: int
     content_type: str
     content: bytes
     retry_after: str
+    own: bool
 
     def error(self, service: str) -> RelayedError:
         """Return the error that the answer is."""
@@ -53,7 +63,8 @@ class Got(NamedTuple):
             body = orjson.loads(self.content)
         except orjson.JSONDecodeError:
             body = None
-        return RelayedError(self.status, body if isinstance(body, dict) else {}, service, self.retry_after)
+        told = body if isinstance(body, dict) else {}
+        return RelayedError(self.status, told, service, self.retry_after, self.own)
 
 
 class Calls:
@@ -100,11 +111,9 @@ class Calls:
             async with asyncio.timeout(timeout_s):
                 endpoint, answer = await self._sender.ask(call)
                 try:
-                    content, after = (
-                        await read_whole(answer, most_bytes),
-                        answer.headers.get("retry-after", ""),
-                    )
-                    return Got(answer.status, answer.content_type, content, after)
+                    content = await read_whole(answer, most_bytes)
+                    after, own = answer.headers.get("retry-after", ""), "x-request-id" in answer.headers
+                    return Got(answer.status, answer.content_type, content, after, own)
                 finally:
                     endpoint.end()
                     answer.release()
@@ -172,8 +181,11 @@ async def gather(
         await asyncio.wait(tasks.values(), timeout=budget_s)
     finally:  # also when whoever asked has left
         late = {task for task in tasks.values() if not task.done()}
-        for task in late:
-            task.cancel()
+        for task in tasks.values():
+            if task in late:
+                task.cancel()
+            elif not task.cancelled():
+                task.exception()  # looked at, so that nobody is told of it as forgotten
     return {
         service: TimeoutError() if task in late else task.exception() or task.result()
         for service, task in tasks.items()
