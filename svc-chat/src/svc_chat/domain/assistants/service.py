@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from servicekit.errors import NotReady, ServiceError
 from servicekit.logs import log_event
@@ -221,6 +222,8 @@ class ThreadService:
 
     def __init__(self, store: Threads, resources: Resources):
         self._store, self._resources = store, resources
+        self._adding: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """One for each thread to which messages are just being added."""
 
     async def create(
         self, owner: str, fields: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], bearer: Bearer
@@ -297,19 +300,23 @@ class ThreadService:
     ) -> AsyncIterator[tuple[Body, list[dict[str, Any]], Made]]:
         """Give a thread where the files of new messages can be found, and the messages, which are not added yet.
 
-        Unless they are, and that is kept, the thread is again as it was.
+        Unless they are, and that is kept, the thread is again as it was. Whoever adds to the same thread waits.
         """
-        thread = await self.get(owner, thread_id)
-        made = [new_message(thread_id, message) for message in messages]
-        await self._check_pictures(owner, made)
-        attachments = [a for message in made for a in message["attachments"]]
-        async with self._resources.making() as stores:
-            changed = await self._resources.attach(owner, thread, attachments, bearer, stores)
-            new = [id_ for id_ in changed.get("_own_stores", ()) if id_ not in thread.get("_own_stores", ())]
-            if new:
-                stores.takes_back(lambda: self._change_stores(owner, thread_id, (), new))
-                await uninterrupted(self._change_stores(owner, thread_id, new, ()))
-            yield changed, made, stores
+        lock = self._adding.setdefault((owner, thread_id), asyncio.Lock())
+        async with lock:  # who comes meanwhile must not build upon a store that may go again
+            thread = await self.get(owner, thread_id)
+            made = [new_message(thread_id, message) for message in messages]
+            await self._check_pictures(owner, made)
+            attachments = [a for message in made for a in message["attachments"]]
+            async with self._resources.making() as stores:
+                changed = await self._resources.attach(owner, thread, attachments, bearer, stores)
+                new = [
+                    id_ for id_ in changed.get("_own_stores", ()) if id_ not in thread.get("_own_stores", ())
+                ]
+                if new:
+                    stores.takes_back(lambda: self._change_stores(owner, thread_id, (), new))
+                    await uninterrupted(self._change_stores(owner, thread_id, new, ()))
+                yield changed, made, stores
 
     async def _change_stores(
         self, owner: str, thread_id: str, new: Sequence[str], gone: Sequence[str]
