@@ -12,11 +12,13 @@ from fastapi.testclient import TestClient
 from openai import OpenAI
 
 from servicekit.contract import TestKeys
+from servicekit.errors import ModelNotFound
 from svc_chat.app import create_app
 from svc_chat.domain.other_tasks import wrong_task
+from svc_chat.domain.service import ChatService
 from svc_chat.engine.base import OtherModel
 from svc_chat.engine.fake import FakeEngine
-from svc_chat.engine.gateway_models import GatewayModels
+from svc_chat.engine.gateway_models import MISSED_S, MISSES, GatewayModels
 from svc_chat.settings import Settings
 
 HERE = {
@@ -24,11 +26,16 @@ HERE = {
     "dall-e-3": ["image"],
     "me/florence": ["caption", "ocr"],
     "other-chat": ["chat"],
+    "chats-here": ["chat"],
 }
 CATALOGUE = [
     {"id": "sd-turbo", "repo": "stabilityai/sd-turbo", "tasks": ["image"]},
     {"id": "taesd", "repo": "madebyollin/taesd", "tasks": ["image-decoder"]},
     {"id": "big-chat", "repo": "me/big-chat", "tasks": ["chat"]},
+    {"id": "chats-here", "repo": "me/chats-here", "tasks": ["image"]},
+    {"id": "small-in-browsers", "repo": "me/small", "tasks": ["browser-text"]},
+    {"id": "both-in-browsers", "repo": "me/both", "tasks": ["browser-text"]},
+    {"id": "both", "repo": "me/both", "tasks": ["image"]},
 ]
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 
@@ -85,6 +92,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, everybodys: Gateway) -> Ite
         ("me/florence", "does caption, ocr, not chat: send it to POST /v1/vision/captions or POST /v1/vision/texts"),
         ("sd-turbo", r"POST /v1/images/generations. It is not installed \(POST /v1/models/install\)"),
         ("stabilityai/sd-turbo", "does image, not chat"),
+        ("me/both", "does image, not chat"),
         ("taesd", r"does image-decoder, not chat. It is not installed"),
     ],
 )  # fmt: skip
@@ -102,7 +110,19 @@ def test_it_is_said_what_the_model_does_and_which_call_takes_it(client: OpenAI, 
 
 
 @pytest.mark.parametrize(
-    "name", ["nope", "other-chat", "big-chat", "x" * 190, "a\\b", "../../auth/keys", "a//b", "é"]
+    "name",
+    [
+        "nope",
+        "other-chat",
+        "big-chat",
+        "chats-here",
+        "me/small",
+        "x" * 190,
+        "a\\b",
+        "../../auth/keys",
+        "a//b",
+        "é",
+    ],  # fmt: skip
 )
 def test_what_nobody_has_or_what_chats_is_not_found_as_ever(
     client: OpenAI, gateway: Gateway, name: str
@@ -141,7 +161,41 @@ def test_while_nobody_can_tell_it_is_not_found(
 
     gateway.answer = told
     with pytest.raises(openai.NotFoundError, match="is not installed"):
-        client.chat.completions.create(model="nope", messages=HELLO)
+        client.chat.completions.create(model=f"nope-{id(answer)}", messages=HELLO)
+    assert gateway.asked
+
+
+async def test_a_name_that_nobody_has_is_asked_for_again_a_while_later_or_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway, now = Gateway(), 1000.0
+    monkeypatch.setattr("svc_chat.engine.gateway_models.time.monotonic", lambda: now)
+    models = GatewayModels("http://gateway", httpx.MockTransport(gateway))
+    ana, rui = {"authorization": "Bearer a"}, {"authorization": "Bearer r"}
+
+    async def asked(name: str, bearer: dict[str, str]) -> int:
+        gateway.asked.clear()
+        assert await models.find(name, bearer) is None
+        return len(gateway.asked)
+
+    assert [await asked("nope", bearer) for bearer in (ana, ana, rui, rui)] == [2, 0, 2, 0]
+    now += MISSED_S
+    assert await asked("nope", ana) == 2
+    for number in range(MISSES):
+        await asked(f"nope-{number}", ana)
+    assert await asked("nope", ana) == 2 and len(models._missed) == MISSES
+    await models.close()
+
+
+async def test_nobody_is_asked_about_a_default_that_is_gone() -> None:
+    gateway = Gateway()
+    models = GatewayModels("http://gateway", httpx.MockTransport(gateway))
+    records: Any = None
+    service = ChatService(FakeEngine(), records, aliases={}, default="gone", max_tokens=9, neighbours=models)
+    with pytest.raises(ModelNotFound):
+        await service.resolve(None, "ana", {"authorization": "Bearer a"})
+    assert gateway.asked == []
+    await models.close()
 
 
 def test_a_long_name_is_cut_in_the_message() -> None:

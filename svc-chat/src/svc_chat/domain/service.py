@@ -130,8 +130,8 @@ class ChatService:
         try:
             return resolve(name, models, self._aliases, self._default or models[0].id)
         except ModelNotFound as error:
-            if bearer is not None and self._neighbours is not None:
-                other = await self._neighbours.find(str(name), bearer)
+            if name and bearer is not None and self._neighbours is not None:
+                other = await self._neighbours.find(name, bearer)
                 if other is not None:
                     raise wrong_task(other, [model.id for model in models]) from error
             if not away:
