@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -147,10 +147,11 @@ async def test_an_answer_that_cannot_be_put_off_ends(monkeypatch: pytest.MonkeyP
 class Lacking(FakeBackend):
     """Has no file of one adapter."""
 
-    def use_adapter(self, adapter: str | None) -> None:
+    def use_adapter(self, adapter: str | None, in_use: Collection[str | None] = ()) -> None:
+        assert adapter in in_use
         if adapter == "gone":
             raise ModelBroken("The adapter is gone.")
-        super().use_adapter(adapter)
+        super().use_adapter(adapter, in_use)
 
 
 async def test_an_adapter_that_is_gone_ends_the_answers_that_need_it_alone() -> None:
@@ -223,6 +224,43 @@ async def test_others_get_threads_while_adapters_are_tried(tmp_path: Path) -> No
             assert await asyncio.to_thread(lambda: "done") == "done"
         go.set()
         assert await trial == str(tmp_path / "a")
+
+
+async def test_an_adapter_is_tried_once_for_all_who_want_it_and_again_a_while_after_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, tries = threading.Event(), list[Path | None]()
+
+    class Failing:
+        def check(self, path: Path, adapter: Path | None = None) -> None:
+            tries.append(adapter)
+            assert go.wait(60)
+            if len(tries) < 3:
+                raise ModelBroken("It does not fit.")
+
+    nothing, prober, file = None, Failing(), ModelFile("m", tmp_path / "m", tmp_path / "a")
+    engine = LlamaEngine(nothing, nothing, prober)  # type: ignore[arg-type]
+    monkeypatch.setattr("svc_chat.engine.llama_engine.FAILED_RETRY_S", 3600.0)
+    asking = [asyncio.create_task(engine._adapter(file)) for _ in range(4)]
+    async with asyncio.timeout(60):
+        while not tries:  # noqa: ASYNC110 (polled with a deadline)
+            await asyncio.sleep(0.005)
+        asking[0].cancel()  # who leaves does not end it for the others
+        go.set()
+        found = await asyncio.gather(*asking, return_exceptions=True)
+        assert [type(one) for one in found] == [asyncio.CancelledError, *[ModelBroken] * 3]
+        with pytest.raises(ModelBroken):
+            await engine._adapter(file)
+        assert len(tries) == 1, "it is known for a while that it failed"
+        monkeypatch.setattr("svc_chat.engine.llama_engine.FAILED_RETRY_S", 0.0)
+        engine._trials.clear()
+        with pytest.raises(ModelBroken):
+            await engine._adapter(file)
+        while engine._trials:  # noqa: ASYNC110 (polled with a deadline)
+            await asyncio.sleep(0.005)
+        for _ in range(2):
+            assert await engine._adapter(file) == str(tmp_path / "a")
+    assert len(tries) == 3
 
 
 async def test_a_load_for_which_there_is_no_thread_is_refused_and_tried_again(

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
 
+from svc_chat.build import start_loop
 from svc_chat.engine import llama_backend
 from svc_chat.engine.backend import Batch, Decoded
 from svc_chat.engine.base import GenerationRequest, Message, Sampling
@@ -18,6 +19,7 @@ from svc_chat.engine.pool import ModelPool
 from svc_chat.engine.prober import Prober
 from svc_chat.engine.scheduler import Limits
 from svc_chat.errors import ContextTooLong, ModelBroken, QueueFull
+from svc_chat.settings import Settings
 
 pytestmark = pytest.mark.model
 WriteModel = Callable[..., Path]
@@ -139,13 +141,14 @@ def test_a_model_of_which_a_part_cannot_be_loaded_leaves_nothing_in_memory(
 
 
 def test_of_many_adapters_a_few_stay_in_memory_and_all_can_be_used(
-    tmp_path: Path, model_path: Path, write_adapter: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model_path: Path, write_adapter: Callable[..., Path]
 ) -> None:
-    monkeypatch.setattr(llama_backend, "ADAPTERS_KEPT", 2)
     names = [None, *(str(write_adapter(tmp_path / f"{n}.gguf", seed=n)) for n in range(1, 5))]
 
-    def last_row(backend: LlamaBackend, adapter: str | None) -> list[float]:
-        backend.use_adapter(adapter)
+    def last_row(
+        backend: LlamaBackend, adapter: str | None, in_use: Collection[str | None] = ()
+    ) -> list[float]:
+        backend.use_adapter(adapter, in_use)
         backend.truncate(0, 0)
         batch = Batch()
         batch.add(0, 0, [5, 40, 77, 30, 20], last_row=True)
@@ -153,7 +156,9 @@ def test_of_many_adapters_a_few_stay_in_memory_and_all_can_be_used(
         return [float(number) for number in backend.logits()[0]]
 
     def fresh() -> LlamaBackend:
-        return LlamaBackend(model_path, context_tokens=64, cache_bytes=1 << 20, threads=1, sequences=1)
+        return LlamaBackend(
+            model_path, context_tokens=64, cache_bytes=1 << 20, threads=1, sequences=1, adapters_kept=2
+        )
 
     alone = {}
     for name in names:
@@ -165,4 +170,21 @@ def test_of_many_adapters_a_few_stay_in_memory_and_all_can_be_used(
     for name in (*names, *names, *names[::-1], names[1], names[2], names[1]):
         assert last_row(backend, name) == alone[name]
         assert len(backend._adapters) <= 2
+    for name in names[1:]:
+        last_row(backend, name, names[1:4])
+    Path(str(names[1])).unlink()  # who writes with it does not need its file
+    for name in names[1:4]:
+        assert last_row(backend, name, names[1:4]) == alone[name]
+    last_row(backend, names[4])
+    assert len(backend._adapters) == 2, "those that nobody uses any more leave"
     backend.close()
+
+
+@pytest.mark.parametrize(("parallel", "kept"), [(2, 8), (12, 12)])
+def test_as_many_adapters_stay_as_answers_are_written_at_once(
+    tmp_path: Path, model_path: Path, parallel: int, kept: int
+) -> None:
+    settings = Settings(data_dir=tmp_path, parallel=parallel, context_tokens=512, cache_mb=1, device="cpu")
+    loop = start_loop(model_path, settings)
+    assert isinstance(loop.backend, LlamaBackend) and loop.backend._adapters_kept == kept
+    loop.close()

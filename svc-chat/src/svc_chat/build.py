@@ -20,7 +20,7 @@ from svc_chat.engine.gateway_models import GatewayModels
 from svc_chat.engine.gguf_header import GgufHeader
 from svc_chat.engine.group import EngineGroup
 from svc_chat.engine.library import Adapter, ModelLibrary
-from svc_chat.engine.llama_backend import LlamaBackend
+from svc_chat.engine.llama_backend import ADAPTERS_KEPT, LlamaBackend
 from svc_chat.engine.llama_engine import RESCAN_S, LlamaEngine
 from svc_chat.engine.loop import EngineLoop
 from svc_chat.engine.memory_need import cells_for, memory_need
@@ -214,6 +214,7 @@ def start_loop(path: Path, settings: Settings, progress: Callable[[float], bool]
         threads=settings.threads,
         sequences=SEQUENCES,
         batch_tokens=BATCH_TOKENS,
+        adapters_kept=max(ADAPTERS_KEPT, settings.parallel),
         offload=settings.device != "cpu",
         progress=progress,
     )

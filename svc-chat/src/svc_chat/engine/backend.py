@@ -7,7 +7,7 @@ token that a sequence has read lies in a cell of the key-value memory, which sev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -120,8 +120,8 @@ class Backend(Protocol):
         """Fill an empty sequence with what `save` gave. False: there was no room."""
         ...
 
-    def use_adapter(self, adapter: str | None) -> None:
-        """Decode from now on with this adapter (a path), or with none.
+    def use_adapter(self, adapter: str | None, in_use: Collection[str | None] = ()) -> None:
+        """Decode from now on with this adapter (a path), or with none; those `in_use` stay in memory.
 
         Raises:
             ModelBroken: the adapter does not fit the model.

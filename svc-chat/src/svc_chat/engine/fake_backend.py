@@ -7,7 +7,7 @@ stale or misplaced cell changes the answer. Anything that llama.cpp would refuse
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ class FakeBackend:
         self.held[sequence] = [(object(), int.from_bytes(part, "big")) for part in parts]
         return True
 
-    def use_adapter(self, adapter: str | None) -> None:
+    def use_adapter(self, adapter: str | None, in_use: Collection[str | None] = ()) -> None:
         self.adapter = adapter
 
     def arm(self) -> None:

@@ -11,7 +11,7 @@ import ctypes
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ SMALL_MODEL_BYTES = 64 * 1024 * 1024
 model: about 0.5 s a token with two threads, 0.3 ms with one."""
 MAX_GRAMMAR_CHARS = 200_000
 ADAPTERS_KEPT = 8
-"""Adapters that stay beside a model. Trained ones come and go: each would stay until the model itself is freed."""
+"""Adapters that stay beside a model, at least. Trained ones come and go: each would stay until the model is freed."""
 log = logging.getLogger(__name__)
 _starting = threading.Lock()
 _log_sink = api.llama_log_callback(lambda level, text, data: None)
@@ -48,6 +48,8 @@ class LlamaBackend:
         cache_bytes: memory for what it has read (see `cells_for`).
         threads: processor threads; a small model takes one.
         sequences: conversations that the memory may hold, those that rest included.
+        adapters_kept: adapters that stay beside it, and more while answers use them. As many as answers are written at
+            once: these take turns, and each turn would read one from the disk.
         offload: use a GPU where llama.cpp was built for one.
         progress: told from 0 to 1 while the file is read; returning False ends it.
 
@@ -64,6 +66,7 @@ class LlamaBackend:
         threads: int,
         sequences: int = 48,
         batch_tokens: int = 512,
+        adapters_kept: int = ADAPTERS_KEPT,
         offload: bool = True,
         progress: Callable[[float], bool] | None = None,
     ):
@@ -72,7 +75,7 @@ class LlamaBackend:
             raise ModelBroken(f"The file '{path.stem}' holds no model that writes text.")
         _start_library()
         self.sequences, self.batch_tokens = sequences, batch_tokens
-        self._name = path.stem
+        self._name, self._adapters_kept = path.stem, adapters_kept
         params = api.llama_context_default_params()
         params.n_ctx = cells_for(header, context_tokens, cache_bytes)
         params.n_batch = params.n_ubatch = batch_tokens
@@ -147,7 +150,7 @@ class LlamaBackend:
         buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
         return bool(api.llama_state_seq_set_data(self._context, buffer, len(state), sequence))
 
-    def use_adapter(self, adapter: str | None) -> None:
+    def use_adapter(self, adapter: str | None, in_use: Collection[str | None] = ()) -> None:
         if adapter == self._adapter:
             return
         if adapter is None:
@@ -162,8 +165,9 @@ class LlamaBackend:
             self._adapters[adapter] = loaded
             adapters = (api.llama_adapter_lora_p_ctypes * 1)(loaded)
             api.llama_set_adapters_lora(self._context, adapters, 1, (ctypes.c_float * 1)(1.0))
-            while len(self._adapters) > ADAPTERS_KEPT:
-                api.llama_adapter_lora_free(self._adapters.pop(next(iter(self._adapters))))
+            spare = [kept for kept in self._adapters if kept != adapter and kept not in in_use]
+            for unused in spare[: max(0, len(self._adapters) - self._adapters_kept)]:
+                api.llama_adapter_lora_free(self._adapters.pop(unused))
         self._adapter = adapter
 
     def arm(self) -> None:

@@ -18,7 +18,7 @@ from servicekit.models import InstalledModel, Loadable, Memory
 from svc_chat.engine.base import Delta, GenerationRequest
 from svc_chat.engine.library import ModelLibrary
 from svc_chat.engine.loop import EngineLoop
-from svc_chat.engine.pool import ModelPool
+from svc_chat.engine.pool import FAILED_RETRY_S, ModelPool
 from svc_chat.engine.pool_entry import ModelFile
 from svc_chat.engine.prober import Prober
 
@@ -39,7 +39,8 @@ class LlamaEngine:
         self._library, self._pool, self._prober = library, pool, prober
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
-        self._tried: set[tuple[Path, object]] = set()
+        self._trials: dict[tuple[Path, object], asyncio.Task[None]] = {}
+        """Of each adapter's version, the trial: one for all who wait for it. One that failed is kept for a while."""
         self._loading = 0
 
     def share(self, memory: Memory) -> None:
@@ -102,6 +103,8 @@ class LlamaEngine:
         return {**total, "waiting": total["waiting"] + self._loading}
 
     async def close(self) -> None:
+        for trial in [*self._trials.values()]:
+            trial.cancel()
         await asyncio.to_thread(self._pool.close)
 
     async def _adapter(self, file: ModelFile) -> str | None:
@@ -109,10 +112,17 @@ class LlamaEngine:
         if file.adapter_path is None:
             return None
         known = (file.adapter_path, file.version)
-        if known not in self._tried:
+        trial = self._trials.get(known)
+        if trial is None:
             check = functools.partial(self._prober.check, file.path, file.adapter_path)
-            await aside(
-                check, "adapter-trial"
-            )  # it takes minutes, and all others wait for the pool's threads
-            self._tried.add(known)
+            # it takes minutes, and all others wait for the pool's threads
+            trial = self._trials[known] = asyncio.create_task(aside(check, "adapter-trial"))
+            trial.add_done_callback(functools.partial(self._tried, known))
+        await asyncio.shield(trial)
         return str(file.adapter_path)
+
+    def _tried(self, known: tuple[Path, object], trial: asyncio.Task[None]) -> None:
+        if trial.cancelled():
+            self._trials.pop(known, None)
+        elif trial.exception() is not None:
+            asyncio.get_running_loop().call_later(FAILED_RETRY_S, self._trials.pop, known, None)

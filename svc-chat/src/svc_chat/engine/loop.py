@@ -213,7 +213,7 @@ class EngineLoop:
             tokens = sequence.tokens[sequence.read : sequence.read + piece.count]
             batch.add(sequence.slot, sequence.read, tokens, last_row=piece.completes)
         try:
-            self.backend.use_adapter(pieces[0].sequence.adapter)
+            self.backend.use_adapter(pieces[0].sequence.adapter, self._adapters_in_use())
         except ServiceError as error:  # such as a file that is gone: the others do not need it
             for piece in pieces:
                 self._running.remove(piece.sequence)
@@ -224,6 +224,11 @@ class EngineLoop:
             self._put_off_newest()
         elif outcome is Decoded.DONE:
             self._write(pieces)
+
+    def _adapters_in_use(self) -> set[str | None]:
+        """Return what answers need to go on, those that were put off included: its file may be gone by then."""
+        begun = [*self._running, *(sequence for sequence in self._waiting if sequence.wrote)]
+        return {sequence.adapter for sequence in begun}
 
     def _decode(self, pieces: list[Piece], batch: Batch) -> Decoded:
         """Read the batch; who leaves from here on breaks it off, who left a moment ago is noticed first."""
