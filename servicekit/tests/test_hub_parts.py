@@ -60,6 +60,19 @@ def test_what_nobody_went_on_with_for_a_month_goes_at_a_start(service: Service) 
     assert fetched(service.folder) == 0
 
 
+def test_a_link_to_nothing_and_a_file_that_goes_meanwhile_keep_no_service_from_starting(
+    service: Service,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped(service)
+    shelf = service.installs().shelf
+    (shelf.parts("mini") / "gone").symlink_to(service.folder / "nowhere")
+    rglob = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda self, pattern: [*rglob(self, pattern), self / "moved"])
+    shelf.tidy()
+    assert shelf.part_bytes("mini") > 0
+
+
 def test_what_is_done_after_the_last_byte_is_told(service: Service) -> None:  # noqa: F811
     context = Told().context()
     said: list[str] = []

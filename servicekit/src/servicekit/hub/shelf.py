@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,7 @@ class Shelf:
         """Remove what half-left at a crash, and downloads that were given up. Only at the start, while nobody installs."""
         shutil.rmtree(self._leaving, ignore_errors=True)
         for folder in list(self._parts.iterdir()) if self._parts.is_dir() else []:
-            touched = max(file.stat().st_mtime for file in (folder, *folder.rglob("*")))
-            if time.time() - touched > PARTS_KEPT_S:
+            if time.time() - _touched(folder) > PARTS_KEPT_S:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def models(self) -> list[ShelfModel]:
@@ -83,7 +83,11 @@ class Shelf:
     def part_bytes(self, model_id: str) -> int:
         """Return how much of a download is there already."""
         folder = self._parts / folder_name(model_id)
-        return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else 0
+        size = 0
+        for file in folder.rglob("*") if folder.is_dir() else ():
+            with suppress(OSError):  # a download renames its files
+                size += file.stat().st_size if file.is_file() else 0
+        return size
 
     def publish(self, model: ShelfModel) -> None:
         """Put a whole, verified download into its place. Until the rename nobody sees it."""
@@ -148,6 +152,15 @@ def matches(path: Path, file: RepoFile) -> bool:
         while chunk := content.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest() == (file.sha256 or file.blob_id)
+
+
+def _touched(folder: Path) -> float:
+    """Return when something in a folder was written last; a link counts itself, what is gone meanwhile does not."""
+    last = 0.0
+    for path in (folder, *folder.rglob("*")):
+        with suppress(OSError):
+            last = max(last, path.lstat().st_mtime)
+    return last or time.time()
 
 
 def _sync(path: Path) -> None:
