@@ -150,8 +150,11 @@ class Installs:
             with _written(model.id):
                 self.shelf.publish(model)
         except NotReady:
-            if older is not None and self.shelf.get(model.id) is not None:
-                self._arrive(older)
+            there = self.shelf.get(model.id)
+            if there is not None:
+                self._arrive(there)  # the older one, or the newer where only the folder's sync failed
+            else:
+                self._commits.pop(model.id, None)
             raise
         placed = self.shelf.get(model.id)
         assert placed is not None
