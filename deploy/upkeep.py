@@ -64,15 +64,18 @@ def command(layout: Layout) -> list[str]:
 def put_aside(folder: Path, since: str) -> list[Path]:
     """Rename every log that is not empty, under the day `since` which it goes on; return the new names.
 
-    Whoever writes them must open them anew.
+    Whoever writes them must open them anew. One that cannot be renamed is told, and keeps no other from it.
     """
     renamed = []
     for file in sorted(folder.glob("*.log")):
-        if file.stat().st_size:
-            target, number = file.with_name(f"{file.name}.{since}"), 1
-            while target.exists():
-                target, number = file.with_name(f"{file.name}.{since}-{number}"), number + 1
-            renamed.append(file.rename(target))
+        try:
+            if file.stat().st_size:
+                target, number = file.with_name(f"{file.name}.{since}"), 1
+                while target.exists():
+                    target, number = file.with_name(f"{file.name}.{since}-{number}"), number + 1
+                renamed.append(file.rename(target))
+        except OSError as error:
+            _tell("WARNING", "not put aside", file=file.name, reason=type(error).__name__, errno=error.errno)
     return renamed
 
 

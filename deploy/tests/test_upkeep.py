@@ -77,6 +77,28 @@ def test_an_empty_log_is_not_put_aside_and_no_earlier_one_is_overwritten(layout:
     assert (layout.log_dir / "a.log.2026-11-27").read_text() == "first\n"
 
 
+def test_a_log_that_cannot_be_put_aside_keeps_no_other_from_it(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.log", "b.log", "c.log"):
+        log(layout, name, 0)
+    rename, opened = Path.rename, []
+
+    def some(file: Path, target: Path) -> Path:
+        if file.name == "b.log":
+            raise OSError(5, "Input/output error", str(file))
+        return rename(file, target)
+
+    monkeypatch.setattr(Path, "rename", some)
+    monkeypatch.setattr(upkeep, "_open_anew", opened.append)
+    (layout.run_dir / upkeep.STATE).write_text('{"day": "2000-01-01"}')
+    assert upkeep.look(layout.log_dir, layout.run_dir, 30, NOW).put_aside == 2
+    assert opened == [layout.run_dir / "supervisord.pid"]
+    assert sorted(file.name for file in layout.log_dir.glob("*.log")) == ["b.log"]
+    said = capsys.readouterr().out
+    assert '"file": "b.log"' in said and str(layout.root) not in said
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "a week", "nan"])
 def test_a_wrong_number_of_days_is_named(layout: Layout, value: str) -> None:
     with pytest.raises(ValueError, match="LOG_RETENTION_DAYS"):
