@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,12 @@ class JobQueue:
             self._store.close()
             self._store = self._runtime = None
             raise
-        self._reconcile()
+        try:
+            self._reconcile()
+        except BaseException:
+            self.stop()
+            self._store = None
+            raise
         garbage.grew()
 
     def stop(self, drain_s: float = 5.0) -> None:
@@ -150,17 +156,9 @@ class JobQueue:
             job_id = f"job_{self.name}_{_hash(owner, idempotency_key)[:32]}"
         now = time.time()
         new = Job(
-            job_id,
-            kind,
-            owner,
-            "queued",
-            payload,
-            now,
-            now,
-            fingerprint=fingerprint,
-            message="Waiting",
-            seq=1,
-        )
+            job_id, kind, owner, "queued", payload, now, now,
+            fingerprint=fingerprint, message="Waiting", seq=1,
+        )  # fmt: skip
         with self._lock:
             known = self._opened().get(job_id) if idempotency_key is not None else None
             if known is None:
@@ -306,7 +304,7 @@ class JobQueue:
             with self._lock:
                 self._running.pop(job_id, None)
 
-    def _fail(self, job_id: str, exc: Exception) -> None:
+    def _fail(self, job_id: str, exc: Exception, write: Callable[..., Job | None] | None = None) -> None:
         if self._stopping.is_set():
             # With the database closing, an error says nothing about the job: leave it to the next start.
             raise JobInterrupted(job_id) from exc
@@ -317,7 +315,7 @@ class JobQueue:
             error = InternalError("The job failed by an internal error. The service's log says why.").body()[
                 "error"
             ]
-        self._surely(job_id, status="failed", message=error["message"], error=error)
+        (write or self._surely)(job_id, status="failed", message=error["message"], error=error)
         log_event(log, "job failed", level=logging.WARNING, job_id=job_id, code=error.get("code"))
 
     def _surely(self, job_id: str, **changes: Any) -> Job | None:
@@ -349,7 +347,7 @@ class JobQueue:
         return job
 
     def _reconcile(self) -> None:
-        """Bring both records together after a crash between two writes."""
+        """Bring both records together after a crash between two writes. Raises what the database raises."""
         runtime = self._running_runtime()
         for job in self._opened().unfinished():
             status = runtime.status(job.id)
@@ -359,7 +357,9 @@ class JobQueue:
             elif status is None:
                 runtime.enqueue(job.id, self._lanes.get(job.kind))
             elif status not in ("PENDING", "ENQUEUED", "DELAYED"):
-                self._fail(job.id, RuntimeError(f"the job was given up in state {status}"))
+                given_up = RuntimeError(f"the job was given up in state {status}")
+                once = partial(self._record, preview_url=None)  # a start fails rather than waits without end
+                self._fail(job.id, given_up, once)
 
     def _check_room(self) -> None:
         waiting = self._opened().count()["waiting"]
