@@ -15,7 +15,9 @@ VOICES = {"data": [{"id": "pt-br", "name": "Portuguese", "language": "pt-br", "m
 
 
 def test_voices_are_waited_for_asked_for_again_and_then_there(new_chat: NewPage, small: SmallStack) -> None:
-    page, held, answer = new_chat(), [], {"status": 500, "json": BROKEN}
+    page, held = new_chat(), []
+    # told to be of no use: the page must not ask again by itself before the click
+    answer = {"status": 500, "headers": {"x-should-retry": "false"}, "json": BROKEN}
 
     def told(route: Route) -> None:
         held.append(route) if not held else route.fulfill(**answer)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { api } from "@/shared/api/client";
 import { cancelJob, isFinal, useJobs } from "@/shared/api/jobs";
+import { errorOf } from "@/shared/api/lists";
 import type { Job } from "@/shared/api/types";
 import { EmptyState } from "@/shared/components/EmptyState";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
@@ -89,6 +90,7 @@ function JobList({ active }: { active: boolean }) {
     <section>
       <Title order={2} fz={16} mt="xl" mb="sm">{t("status.jobs")}</Title>
       {(jobs.error ?? cancel.error) && <ErrorNotice error={jobs.error ?? cancel.error} onRetry={() => void jobs.refetch()} />}
+      {list.length === 0 && jobs.isSuccess && jobs.missing.map((service) => <ErrorNotice key={service} error={errorOf(jobs, service)} />)}
       {list.length === 0 && jobs.missing.length === 0 && jobs.isSuccess && <EmptyState icon="status" title={t("status.noJobs")} />}
       <div className="rows">{list.map((job) => <JobRow key={job.id} job={job} onCancel={() => cancel.mutate(job.id)} />)}</div>
     </section>

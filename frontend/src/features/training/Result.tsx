@@ -2,8 +2,10 @@
 import { Button, Group, Loader, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { errorOf, presenceOf } from "@/shared/api/lists";
 import { useModels } from "@/shared/api/models";
 import { ConfirmDialog } from "@/shared/components/ConfirmDialog";
+import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { formatNumber, formatSpan } from "@/shared/format";
 import { certaintyOf } from "./curve";
@@ -20,11 +22,12 @@ export function Result({ job }: { job: Job }) {
   if (made === null) return null;
   // While svc-chat tells nothing, nobody knows.
   const here = models.missing.includes("chat") ? undefined : models.data?.some(({ id }) => id === made);
+  const lost = presenceOf(models, 0, "chat") === "failed";
   return (
     <Stack gap="md" data-trained={made}>
       <div>
         <Text size="sm" fw={600} className="wrap">{made}</Text>
-        {here === undefined && <Loader size="xs" />}
+        {here === undefined && (lost ? <ErrorNotice error={errorOf(models, "chat")} onRetry={() => void models.refetch()} /> : <Loader size="xs" />)}
         {here === false && <Text size="sm" c="dimmed">{t("training.gone")}</Text>}
       </div>
       {here && (

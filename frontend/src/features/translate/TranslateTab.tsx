@@ -27,7 +27,7 @@ export default function TranslateTab() {
   const [text, setText] = useState("");
   const [source, setSource] = useState(AUTO);
   const [target, setTarget] = useState(i18n.language === "en" ? "pt" : "en");
-  const pairs = useQuery({ queryKey: ["translation-languages"], queryFn: () => api<Directions>("/v1/translations/languages"), refetchInterval: ({ state: { status, dataUpdateCount } }) => askedAgain({ status, dataUpdateCount, data: undefined }, {}) });
+  const pairs = useQuery({ queryKey: ["translation-languages"], queryFn: () => api<Directions>("/v1/translations/languages"), refetchInterval: ({ state }) => askedAgain({ ...state, data: undefined }, {}) });
   const known = pairs.data ?? {};
   const translate = useMutation({
     mutationFn: async (body: { text: string; source: string; target: string }) =>

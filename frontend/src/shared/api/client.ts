@@ -52,7 +52,7 @@ export function upload<T>(path: string, form: FormData, onProgress: (part: numbe
     call.onload = () => {
       if (call.status >= 200 && call.status < 300) return resolve(JSON.parse(call.responseText || "null") as T);
       announceSignedOut(call.status, path);
-      reject(errorOfBody(call.status, call.responseText, path, Number(call.getResponseHeader("retry-after")) || null));
+      reject(errorOfBody(call.status, call.responseText, path, (name) => call.getResponseHeader(name)));
     };
     call.onerror = () => reject(new ApiError("The gateway cannot be reached.", "offline", 0, serviceOfPath(path)));
     call.onabort = () => reject(new DOMException("aborted", "AbortError"));

@@ -2,7 +2,7 @@ import i18next, { type i18n } from "i18next";
 import { beforeAll, describe, expect, it } from "vitest";
 import { en } from "../i18n/en";
 import { ptBR } from "../i18n/pt-BR";
-import { ApiError, describeError, errorOfBody, serviceOfPath } from "./errors";
+import { ApiError, describeError, errorOfBody, errorOfResponse, serviceOfPath } from "./errors";
 
 let portuguese: i18n;
 
@@ -12,6 +12,7 @@ beforeAll(async () => {
   await portuguese.init({ lng: "pt-BR", resources, interpolation: { escapeValue: false } });
 });
 
+const headers = (told: Record<string, string>) => (name: string) => told[name] ?? null;
 const told = (error: unknown) => describeError(error, portuguese.t, (key) => portuguese.exists(key));
 
 describe("errors in the reader's language", () => {
@@ -21,7 +22,7 @@ describe("errors in the reader's language", () => {
   });
 
   it("name the service that is down", () => {
-    const error = errorOfBody(503, '{"error":{"message":"svc-tts does not answer.","code":"service_down"}}', "/v1/audio/speech", 3);
+    const error = errorOfBody(503, '{"error":{"message":"svc-tts does not answer.","code":"service_down"}}', "/v1/audio/speech", headers({ "retry-after": "3" }));
     expect(told(error).title).toContain("O serviço de fala");
     expect([error.transient, error.retryAfterS]).toEqual([true, 3]);
   });
@@ -29,6 +30,14 @@ describe("errors in the reader's language", () => {
   it("are not tried again by themselves when somebody has to install a model", () => {
     const error = errorOfBody(503, '{"error":{"message":"No model for ocr is installed.","code":"no_model"}}', "/v1/vision/texts");
     expect([error.transient, error.retryAfterS]).toEqual([false, null]);
+  });
+
+  it("are not tried again by themselves where the server says that it is of no use, however they were asked for", async () => {
+    const told = { "x-should-retry": "false" };
+    const body = '{"error":{"message":"The file is broken.","code":"model_broken"}}';
+    expect(errorOfBody(503, body, "/v1/chat/completions", headers(told))).toMatchObject({ transient: false, lasting: true });
+    expect(await errorOfResponse(new Response(body, { status: 503, headers: told }), "/v1/files")).toMatchObject({ transient: false, lasting: true });
+    expect(errorOfBody(503, body, "/v1/chat/completions").transient).toBe(true);
   });
 
   it("keep what the server says where the value and the limit matter", () => {

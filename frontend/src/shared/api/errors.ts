@@ -30,7 +30,7 @@ export function serviceOfPath(path: string): string {
   return SERVICE_OF_PATH.find(([prefix]) => path.startsWith(prefix))?.[1] ?? "gateway";
 }
 
-/** Codes that wait for somebody to do something, whatever their status. */
+/** Codes that wait for somebody to do something, also where no header says so: in a stream, in a job. */
 const LASTING = new Set(["no_model"]);
 
 export class ApiError extends Error {
@@ -41,6 +41,8 @@ export class ApiError extends Error {
     readonly service: string = "gateway",
     readonly param: string | null = null,
     readonly retryAfterS: number | null = null,
+    /** The server says that waiting does not help. */
+    readonly lasting: boolean = LASTING.has(code),
   ) {
     super(message);
     this.name = "ApiError";
@@ -48,18 +50,17 @@ export class ApiError extends Error {
 
   /** True when the same call may succeed a little later without any change. */
   get transient(): boolean {
-    return !LASTING.has(this.code) && (this.status === 0 || this.status === 429 || this.status >= 502);
+    return !this.lasting && (this.status === 0 || this.status === 429 || this.status >= 502);
   }
 }
 
 /** Read an error answer; a body that is not in the API's shape still gives a usable error. */
 export async function errorOfResponse(response: Response, path: string): Promise<ApiError> {
   const text = await response.text().catch(() => "");
-  const retryAfter = Number(response.headers.get("retry-after") ?? "");
-  return errorOfBody(response.status, text, path, retryAfter > 0 ? retryAfter : null);
+  return errorOfBody(response.status, text, path, (name) => response.headers.get(name));
 }
 
-export function errorOfBody(status: number, text: string, path: string, retryAfterS: number | null = null): ApiError {
+export function errorOfBody(status: number, text: string, path: string, header: (name: string) => string | null = () => null): ApiError {
   let body: ErrorBody = {};
   try {
     body = (JSON.parse(text) as ErrorBody | null) ?? {};
@@ -67,8 +68,10 @@ export function errorOfBody(status: number, text: string, path: string, retryAft
     // An HTML page of a proxy in between: the status says all there is to say.
   }
   const { message, code, param } = body.error ?? {};
+  const retryAfterS = Number(header("retry-after"));
   return new ApiError(
-    message ?? `HTTP ${status}`, code ?? codeOfStatus(status), status, serviceOfPath(path), param ?? null, retryAfterS,
+    message ?? `HTTP ${status}`, code ?? codeOfStatus(status), status, serviceOfPath(path), param ?? null,
+    retryAfterS > 0 ? retryAfterS : null, header("x-should-retry") === "false" || undefined,
   );
 }
 

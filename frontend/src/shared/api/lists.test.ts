@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { asApiError } from "./errors";
+import { ApiError, asApiError } from "./errors";
 import { askedAgain, errorOf, presenceOf } from "./lists";
 
 const here = { isPending: false, isError: false, missing: [] as string[] };
-const seen = (data: { data?: string[]; missing?: string[] } | undefined, dataUpdateCount = 1) => ({ status: "success" as const, data, dataUpdateCount });
+const seen = (data: { data?: string[]; missing?: string[] } | undefined, dataUpdateCount = 1) => ({ status: "success" as const, data, dataUpdateCount, error: null, errorUpdateCount: 0 });
+const failed = (error: unknown, errorUpdateCount = 1) => ({ status: "error" as const, data: undefined, dataUpdateCount: 0, error, errorUpdateCount });
+const until = (all: string[]) => all.length > 0;
 
 describe("a list", () => {
   it("that did not come yet, or failed, is not one without entries", () => {
@@ -24,10 +26,18 @@ describe("a list", () => {
   });
 
   it("is asked for again by itself until it is whole, ever more seldom", () => {
-    expect(askedAgain({ status: "error", data: undefined, dataUpdateCount: 0 }, {})).toBe(5000);
+    expect([1, 2, 100].map((count) => askedAgain(failed(new ApiError("", "offline", 0), count), {}))).toEqual([5000, 10_000, 15_000]);
     expect([1, 2, 100].map((count) => askedAgain(seen({ data: ["a"], missing: ["tts"] }, count), {}))).toEqual([1500, 3000, 15_000]);
     expect(askedAgain(seen({ data: ["a"], missing: [] }), {})).toBe(false);
-    expect(askedAgain(seen({}), { until: (all) => all.length > 0 })).toBe(1500);
+    expect([1, 2, 100].map((count) => askedAgain(seen({ missing: ["tts"] }, count), { until }))).toEqual([1500, 3000, 15_000]);
+    expect([1, 100].map((count) => askedAgain(seen({}, count), { until }))).toEqual([1500, 15_000]);
     expect(askedAgain(seen({ data: [] }), { intervalMs: 2000 })).toBe(2000);
+  });
+
+  it("that was refused is not asked for again by itself; one that broke is", () => {
+    const after = (status: number, lasting?: boolean) => askedAgain(failed(new ApiError("", "x", status, "chat", null, null, lasting)), { intervalMs: 2000 });
+    expect([403, 404].map((status) => after(status))).toEqual([false, false]);
+    expect([500, 503].map((status) => after(status, true))).toEqual([false, false]);
+    expect([429, 500, 503].map((status) => after(status))).toEqual([2000, 2000, 2000]);
   });
 });

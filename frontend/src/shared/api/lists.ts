@@ -4,7 +4,7 @@
  */
 import { useQuery } from "@tanstack/react-query";
 import { api } from "./client";
-import { ApiError } from "./errors";
+import { ApiError, asApiError } from "./errors";
 
 /** A list as the gateway tells it; `missing` names the services of which nothing could be learnt. */
 export interface Told<T> {
@@ -36,16 +36,27 @@ const LATEST_MS = 15_000;
 interface Seen<T> {
   status: "pending" | "error" | "success";
   data: Told<T> | undefined;
+  error: unknown;
   /** How often an answer came. */
   dataUpdateCount: number;
+  /** How often none came. */
+  errorUpdateCount: number;
 }
 
-/** After how many milliseconds a list is asked for again by itself; false: not. A service that stays away is asked ever more seldom. */
-export function askedAgain<T>({ status, data, dataUpdateCount }: Seen<T>, { intervalMs, until }: Options<T>): number | false {
-  if (status === "error") return Math.min(AFTER_ERROR_MS, intervalMs ?? AFTER_ERROR_MS);
-  if (data && until && !until(data.data ?? [])) return SOON_MS;
-  if (data?.missing?.length) return intervalMs ?? Math.min(SOON_MS * dataUpdateCount, LATEST_MS);
-  return intervalMs ?? false;
+/**
+ * After how many milliseconds a list is asked for again by itself; false: not, as a refusal stays one.
+ * A service that stays away is asked ever more seldom.
+ */
+export function askedAgain<T>({ status, data, error, dataUpdateCount, errorUpdateCount }: Seen<T>, { intervalMs, until }: Options<T>): number | false {
+  const seldom = (firstMs: number, count: number) => Math.min(firstMs * count, LATEST_MS, intervalMs ?? LATEST_MS);
+  if (status === "error") return mayPass(error) && seldom(AFTER_ERROR_MS, errorUpdateCount);
+  const whole = !data?.missing?.length && (!data || !until || until(data.data ?? []));
+  return whole ? (intervalMs ?? false) : seldom(SOON_MS, dataUpdateCount);
+}
+
+function mayPass(error: unknown): boolean {
+  const { transient, lasting, status } = asApiError(error);
+  return transient || (status === 500 && !lasting);
 }
 
 export function useList<T>(key: string, path: string, options: Options<T> = {}): Listing<T> {
