@@ -1,8 +1,9 @@
 /** Owns the advanced panel of the chat. */
-import { Button, Drawer, Group, NumberInput, Slider, Stack, Switch, Text, Textarea } from "@mantine/core";
+import { Button, Drawer, Group, Slider, Stack, Switch, Text, Textarea } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
+import { NumberField } from "@/shared/components/NumberField";
 import { formatNumber } from "@/shared/format";
 import type { Legacy } from "./legacy";
 import { DEFAULT_SETTINGS, type ChatSettings } from "./settings";
@@ -29,8 +30,8 @@ export function SettingsDrawer({ opened, onClose, settings, onChange, onPersonas
           value={settings.topP} onChange={(topP) => onChange({ topP })} />
         <OwnValue label="Top-k" choose={t("chat.ownTopK")} hint={t("chat.topKHint")} min={1} max={100} step={1} start={40}
           value={settings.topK} onChange={(topK) => onChange({ topK })} />
-        <NumberInput label={t("chat.maxTokens")} description={t("chat.maxTokensHint")} min={1} max={32768} allowDecimal={false}
-          value={settings.maxTokens ?? ""} onChange={(value) => onChange({ maxTokens: typeof value === "number" ? value : null })} />
+        <NumberField label={t("chat.maxTokens")} description={t("chat.maxTokensHint")} min={1} max={32768} allowDecimal={false}
+          value={settings.maxTokens} onChange={(maxTokens) => onChange({ maxTokens })} />
         <Group>
           <Button variant="default" leftSection={<Icon name="user" size={16} />} onClick={onPersonas}>{t("chat.managePersonas")}</Button>
           <Button variant="subtle" onClick={() => onChange({ ...DEFAULT_SETTINGS, model: settings.model, persona: settings.persona })}>{t("common.reset")}</Button>

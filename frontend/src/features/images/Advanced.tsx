@@ -1,5 +1,5 @@
 /** Owns the foot of a form that asks for pictures: the model's own choices, folded away, beside what sends it. */
-import { Collapse, Group, NumberInput, Select, SimpleGrid, Stack, Textarea, UnstyledButton } from "@mantine/core";
+import { Collapse, Group, Select, SimpleGrid, Stack, Textarea, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { KeyboardEvent, ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -9,7 +9,8 @@ import type { Model } from "@/shared/api/types";
 import { BuiltinBadge } from "@/shared/components/BuiltinBadge";
 import { Icon } from "@/shared/components/Icon";
 import { ListSelect } from "@/shared/components/ListSelect";
-import { decimalMark, formatNumber } from "@/shared/format";
+import { NumberField } from "@/shared/components/NumberField";
+import { formatNumber } from "@/shared/format";
 import { offered, withModel } from "./options";
 import type { Drawing, Way } from "./orders";
 
@@ -62,7 +63,6 @@ interface FieldsProps extends Omit<Props, "children"> {
 
 function Fields({ drawing, way, onChange, list, models, model }: FieldsProps) {
   const { t, i18n } = useTranslation();
-  const number = (value: string | number) => (typeof value === "number" ? value : null);
   const { steps, guidance, size, negative, decoders } = offered(model, drawing.guidance, way);
   const shown = (value: string | number) => (typeof value === "number" ? formatNumber(value, i18n.language, 2) : value);
   const automatic = (value: string | number | null) => (value === null ? t("common.automatic") : `${t("common.automatic")} (${shown(value)})`);
@@ -76,13 +76,13 @@ function Fields({ drawing, way, onChange, list, models, model }: FieldsProps) {
       <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} spacing="sm">
         <ListSelect from={list} count={models.length} service="image-gen" label={t("images.model")} allowDeselect={false} data={models} value={model?.id ?? null} onChange={(value) => onChange(withModel(drawing, value))} />
         <Select label={t("images.size")} allowDeselect={false} data={[{ value: "auto", label: own }, ...SIZES]} value={drawing.size} onChange={(value) => onChange({ ...drawing, size: value ?? drawing.size })} />
-        <NumberInput label={t("images.steps")} placeholder={automatic(steps.usual)} min={steps.minimum} max={steps.maximum} allowDecimal={false} value={drawing.steps ?? ""}
+        <NumberField label={t("images.steps")} placeholder={automatic(steps.usual)} min={steps.minimum} max={steps.maximum} allowDecimal={false} value={drawing.steps}
           description={steps.good ? t("images.goodSteps", { from: steps.good[0], to: steps.good[1] }) : undefined} inputWrapperOrder={BELOW}
-          onChange={(value) => onChange({ ...drawing, steps: number(value) })} />
-        <NumberInput label={t("images.guidance")} placeholder={automatic(guidance.usual)} min={guidance.minimum} max={guidance.maximum} step={0.5} decimalSeparator={decimalMark(i18n.language)} value={drawing.guidance ?? ""}
-          onChange={(value) => onChange({ ...drawing, guidance: number(value) })} />
-        <NumberInput label={t("images.seed")} placeholder={t("images.random")} min={0} max={4294967295} allowDecimal={false} value={drawing.seed ?? ""}
-          onChange={(value) => onChange({ ...drawing, seed: number(value) })} />
+          onChange={(value) => onChange({ ...drawing, steps: value })} />
+        <NumberField label={t("images.guidance")} placeholder={automatic(guidance.usual)} min={guidance.minimum} max={guidance.maximum} step={0.5} value={drawing.guidance}
+          onChange={(value) => onChange({ ...drawing, guidance: value })} />
+        <NumberField label={t("images.seed")} placeholder={t("images.random")} min={0} max={4294967295} allowDecimal={false} value={drawing.seed}
+          onChange={(value) => onChange({ ...drawing, seed: value })} />
         {decoders.length > 1 && (
           <Select label={t("images.parameter.decoder")} clearable placeholder={automatic(t(`images.decoder.${decoders[0]}`))} value={drawing.decoder}
             data={decoders.map((value) => ({ value, label: t(`images.decoder.${value}`) }))} onChange={(value) => onChange({ ...drawing, decoder: value })} />

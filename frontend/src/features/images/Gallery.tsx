@@ -33,8 +33,14 @@ export function Gallery({ pictures, onOpen, onMissing }: GalleryProps) {
   );
 }
 
-interface LightboxProps {
+interface LightboxProps extends Omit<OpenedProps, "picture"> {
   picture: Picture | null;
+}
+
+interface OpenedProps {
+  picture: Picture;
+  /** A request is on its way: no other begins. */
+  busy: boolean;
   onClose: () => void;
   onDeleted: (id: string) => void;
   onReuse: (picture: Picture) => void;
@@ -42,7 +48,17 @@ interface LightboxProps {
   onEdit: (picture: Picture) => Promise<void>;
 }
 
-export function Lightbox({ picture, onClose, onDeleted, onReuse, onEdit }: LightboxProps) {
+export function Lightbox({ picture, ...actions }: LightboxProps) {
+  const { t } = useTranslation();
+  return (
+    <Modal opened={picture !== null} onClose={actions.onClose} size="lg" title={t("images.picture")} closeButtonProps={{ "aria-label": t("common.close") }}>
+      {picture && <Opened key={picture.id} picture={picture} {...actions} />}
+    </Modal>
+  );
+}
+
+/** Lives as long as one picture is looked at, and so does what failed with it. */
+function Opened({ picture, busy, onClose, onDeleted, onReuse, onEdit }: OpenedProps) {
   const { t, i18n } = useTranslation();
   const remove = useMutation({
     mutationFn: async (id: string) => {
@@ -56,31 +72,26 @@ export function Lightbox({ picture, onClose, onDeleted, onReuse, onEdit }: Light
   });
   const edit = useMutation({ mutationFn: onEdit });
   const failed = remove.error ?? edit.error;
-  const close = () => { remove.reset(); edit.reset(); onClose(); };
   return (
-    <Modal opened={picture !== null} onClose={close} size="lg" title={t("images.picture")} closeButtonProps={{ "aria-label": t("common.close") }}>
-      {picture && (
-        <>
-          {picture.sourceUrl ? <Compared sourceUrl={picture.sourceUrl} pictures={[picture]} />
-            : <img className="lightbox" src={picture.url} alt={picture.prompt || t("images.picture")} />}
-          <Text mt="md" fw={500} className="wrap">{picture.prompt}</Text>
-          <Text size="xs" c="dimmed">{formatDate(picture.createdAt, i18n.language)}</Text>
-          <Parameters parameters={picture.parameters} />
-          {failed && <ErrorNotice error={failed} />}
-          <Group mt="md" gap="xs">
-            <Button leftSection={<Icon name="download" size={16} />} onClick={() => downloadUrl(picture.url, `${picture.id}.png`)}>{t("common.download")}</Button>
-            <Button variant="default" leftSection={<Icon name="edit" size={16} />} loading={edit.isPending} onClick={() => edit.mutate(picture)}>{t("images.editThis")}</Button>
-            {picture.prompt && <Button variant="default" leftSection={<Icon name="refresh" size={16} />} onClick={() => onReuse(picture)}>{t("images.reuse")}</Button>}
-            {picture.prompt && (
-              <Copier value={picture.prompt}>
-                {({ copied, copy }) => <Button variant="default" leftSection={<Icon name="copy" size={16} />} onClick={copy}>{copied ? t("common.copied") : t("images.copyPrompt")}</Button>}
-              </Copier>
-            )}
-            <Button ml="auto" variant="subtle" color="red" leftSection={<Icon name="trash" size={16} />} loading={remove.isPending} onClick={() => remove.mutate(picture.id)}>{t("common.delete")}</Button>
-          </Group>
-        </>
-      )}
-    </Modal>
+    <>
+      {picture.sourceUrl ? <Compared sourceUrl={picture.sourceUrl} pictures={[picture]} />
+        : <img className="lightbox" src={picture.url} alt={picture.prompt || t("images.picture")} />}
+      <Text mt="md" fw={500} className="wrap">{picture.prompt}</Text>
+      <Text size="xs" c="dimmed">{formatDate(picture.createdAt, i18n.language)}</Text>
+      <Parameters parameters={picture.parameters} />
+      {failed && <ErrorNotice error={failed} />}
+      <Group mt="md" gap="xs">
+        <Button leftSection={<Icon name="download" size={16} />} onClick={() => downloadUrl(picture.url, `${picture.id}.png`)}>{t("common.download")}</Button>
+        <Button variant="default" leftSection={<Icon name="edit" size={16} />} loading={edit.isPending} disabled={busy} onClick={() => edit.mutate(picture)}>{t("images.editThis")}</Button>
+        {picture.prompt && <Button variant="default" leftSection={<Icon name="refresh" size={16} />} onClick={() => onReuse(picture)}>{t("images.reuse")}</Button>}
+        {picture.prompt && (
+          <Copier value={picture.prompt}>
+            {({ copied, copy }) => <Button variant="default" leftSection={<Icon name="copy" size={16} />} onClick={copy}>{copied ? t("common.copied") : t("images.copyPrompt")}</Button>}
+          </Copier>
+        )}
+        <Button ml="auto" variant="subtle" color="red" leftSection={<Icon name="trash" size={16} />} loading={remove.isPending} onClick={() => remove.mutate(picture.id)}>{t("common.delete")}</Button>
+      </Group>
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 /** Owns the images tab: ask, watch, look, go on from what came. */
 import { SegmentedControl, Stack, Text } from "@mantine/core";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { errorOf, presenceOf } from "@/shared/api/lists";
 import { EmptyState } from "@/shared/components/EmptyState";
@@ -11,7 +11,7 @@ import { DrawForm } from "./DrawForm";
 import { Gallery, Lightbox } from "./Gallery";
 import { fileOf, useHidden, useImageJobs, useOrder, type Picture } from "./imageJobs";
 import { NO_MASK } from "./mask";
-import { drawOrder, redrawOrder, type Drawing, type Redrawing, type Way } from "./orders";
+import type { Asked, Drawing, Redrawing, Way } from "./orders";
 import { RedrawForm } from "./RedrawForm";
 import { RunningJob } from "./RunningJob";
 
@@ -22,7 +22,9 @@ const WAYS: Way[] = ["draw", "edit", "vary"];
 export default function ImagesTab({ active }: { active: boolean }) {
   const { t } = useTranslation();
   const [way, setWay] = useState<Way>("draw");
-  const [drawing, setDrawing] = useState(EMPTY);
+  const [prompt, setPrompt] = useState("");
+  // Options lie folded away: what was chosen for one way must not go along with another unseen.
+  const [drawings, setDrawings] = useState<Record<Way, Drawing>>({ draw: EMPTY, edit: EMPTY, vary: EMPTY });
   const [redrawing, setRedrawing] = useState(NO_SOURCE);
   const [opened, setOpened] = useState<Picture | null>(null);
   const [failed, setFailed] = useState<unknown>(null);
@@ -30,47 +32,60 @@ export default function ImagesTab({ active }: { active: boolean }) {
   const { query, running, pictures } = useImageJobs();
   const order = useOrder();
   const shown = pictures.filter((picture) => !hidden.includes(picture.id));
-  const start = () => {
-    if (order.isPending) return;
+  const busy = order.isPending;
+  const drawing = { ...drawings[way], prompt };
+  const setDrawing = (next: Drawing) => { setPrompt(next.prompt); setDrawings((now) => ({ ...now, [way]: next })); };
+  const send = (asked: Asked) => {
+    if (busy) return;
     setFailed(null);
-    order.mutate(way === "draw" ? drawOrder(drawing) : redrawOrder(way, drawing, redrawing));
+    order.mutate(asked);
   };
-  const choose = (next: Way) => { order.reset(); setWay(next); };
+  const start = () => send({ way, drawing, redrawing });
+  // A request on its way is not forgotten: its refusal must show, and no second one go out beside it.
+  const forget = () => { if (!busy) order.reset(); };
+  const choose = (next: Way) => { forget(); setWay(next); };
+  const from = (source: File | null) => setRedrawing((now) => ({ ...now, source, size: null, mask: NO_MASK }));
+  useClosed(redrawing.mask.file?.picture);
   const reuse = (picture: Picture) => {
     setDrawing({ ...drawing, prompt: picture.prompt });
     setOpened(null);
   };
   const edit = async (picture: Picture) => {
-    const source = await fileOf(picture);
-    setRedrawing({ ...redrawing, source, size: null, mask: NO_MASK });
-    choose(way === "draw" ? "edit" : way);
+    forget();
+    from(await fileOf(picture));
+    setWay((now) => (now === "draw" ? "edit" : now));
     setOpened(null);
   };
   const examples = t("images.examples", { returnObjects: true }) as unknown as string[];
   const empty = way === "draw" && running.length === 0 && presenceOf(query, shown.length, "image-gen") === "none";
   const lost = query.isError || presenceOf(query, shown.length, "image-gen") === "failed";
-  const busy = order.isPending;
   return (
     <Page title={t("tabs.images")} text={t("images.text")}>
       <Stack gap="md">
-        <SegmentedControl className="ways" value={way} onChange={(value) => choose(value as Way)} aria-label={t("images.ways")}
+        <SegmentedControl className="ways" value={way} disabled={busy} onChange={(value) => choose(value as Way)} aria-label={t("images.ways")}
           data={WAYS.map((value) => ({ value, label: t(`images.way.${value}`) }))} />
         {way === "draw" ? <DrawForm drawing={drawing} busy={busy} onChange={setDrawing} onDraw={() => drawing.prompt.trim() && start()} />
-          : <RedrawForm way={way} drawing={drawing} redrawing={redrawing} busy={busy} active={active} onDrawing={setDrawing} onRedrawing={setRedrawing} onSend={start} />}
-        {order.error && <ErrorNotice error={order.error} onRetry={start} />}
+          : <RedrawForm way={way} drawing={drawing} redrawing={redrawing} busy={busy} active={active} onDrawing={setDrawing}
+              onSource={(source) => { forget(); from(source); }} onRedrawing={setRedrawing} onSend={start} />}
+        {order.error && <ErrorNotice error={order.error} onRetry={() => order.variables && send(order.variables)} />}
         {failed !== null && <ErrorNotice error={failed} onClose={() => setFailed(null)} />}
         {lost && <ErrorNotice error={errorOf(query, "image-gen")} onRetry={() => void query.refetch()} />}
         {running.map((job) => <RunningJob key={job.id} job={job} onFailed={setFailed} />)}
-        {way !== "draw" && <Result pictures={shown.filter(({ jobId }) => jobId === order.data?.id)} onOpen={setOpened} />}
+        {way !== "draw" && <Result pictures={shown.filter(({ jobId }) => jobId === order.lastJobId)} onOpen={setOpened} />}
         {empty && (
           <EmptyState icon="images" title={t("images.emptyTitle")} text={t("images.emptyText")} examples={examples}
             onExample={(prompt) => setDrawing({ ...drawing, prompt })} />
         )}
         <Gallery pictures={shown} onOpen={setOpened} onMissing={hide} />
       </Stack>
-      <Lightbox picture={opened} onClose={() => setOpened(null)} onDeleted={hide} onReuse={reuse} onEdit={edit} />
+      <Lightbox picture={opened} busy={busy} onClose={() => setOpened(null)} onDeleted={hide} onReuse={reuse} onEdit={edit} />
     </Page>
   );
+}
+
+/** Frees a mask's pixels once another, or none, stands in its place. */
+function useClosed(picture: ImageBitmap | undefined): void {
+  useEffect(() => () => picture?.close(), [picture]);
 }
 
 /** What came of the last change or variation, beside what it began from. */

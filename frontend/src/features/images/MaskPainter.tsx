@@ -39,7 +39,8 @@ export function MaskPainter({ url, size, mask, radius, paintable, onMask, onSize
     const point = at(event);
     setMaking((now) => now && { ...now, points: [...now.points, point] });
   };
-  const end = () => {
+  const end = (event: PointerEvent) => {
+    if (!event.isPrimary) return;
     if (making) onMask(withStroke(mask, making));
     setMaking(null);
   };
@@ -49,7 +50,7 @@ export function MaskPainter({ url, size, mask, radius, paintable, onMask, onSize
         onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => onSize({ width: naturalWidth, height: naturalHeight })} />
       {size && paintable && (
         <canvas ref={canvas} {...shownSize(size)} role="img" aria-label={t("images.mask.canvas", { count: mask.strokes.length })}
-          onPointerDown={begin} onPointerMove={move} onPointerUp={end} onPointerCancel={() => setMaking(null)} />
+          onPointerDown={begin} onPointerMove={move} onPointerUp={end} onPointerCancel={(event) => event.isPrimary && setMaking(null)} />
       )}
     </div>
   );

@@ -5,7 +5,7 @@ import { api, request } from "@/shared/api/client";
 import { isFinal, noteJob, useJobs } from "@/shared/api/jobs";
 import type { Job } from "@/shared/api/types";
 import { load, save } from "@/shared/storage";
-import type { Order } from "./orders";
+import { orderOf, type Asked } from "./orders";
 
 export interface Picture {
   id: string;
@@ -23,17 +23,20 @@ const REMEMBERED = "image-prompts";
 
 export function useOrder() {
   const queries = useQueryClient();
-  return useMutation({
-    mutationFn: async (ordered: Order | Promise<Order>) => {
-      const { path, prompt, json, form } = await ordered;
+  const [lastJobId, setLastJobId] = useState<string | null>(null);
+  const order = useMutation({
+    mutationFn: async (asked: Asked) => {
+      const { path, prompt, json, form } = await orderOf(asked);
       const job = await api<Job>(path, { method: "POST", json, form, headers: { Prefer: "respond-async" } });
       remember(job.id, prompt);
       return job;
     },
     onSuccess: (job) => {
+      setLastJobId(job.id);
       noteJob(queries, { ...job, kind: job.kind ?? "image" });
     },
   });
+  return { ...order, lastJobId };
 }
 
 /** The job list need not repeat the prompt, so that it can be shown while the picture is drawn. */

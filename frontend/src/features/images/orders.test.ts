@@ -28,6 +28,10 @@ describe("what is asked for", () => {
     expect(sent((await redrawOrder("edit", DRAWING, { ...REDRAWING, mask })).form)).toMatchObject({ mask: "mask.png" });
   });
 
+  it("is one picture where no number is written", async () => {
+    expect(sent((await redrawOrder("vary", DRAWING, { ...REDRAWING, count: null })).form)).toMatchObject({ n: "1" });
+  });
+
   it("changes as much as the service would by itself", () => {
     expect([usualStrength("edit", false), usualStrength("edit", true), usualStrength("vary", true)]).toEqual([0.8, 1, 0.5]);
   });

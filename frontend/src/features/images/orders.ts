@@ -24,13 +24,25 @@ export interface Redrawing {
   mask: Mask;
   /** The share of the steps that are drawn anew, 0.05 to 1; null: what is usual for the way. */
   strength: number | null;
-  count: number;
+  /** How many pictures; null: one. */
+  count: number | null;
 }
 
 export interface Order extends Pick<RequestOptions, "json" | "form"> {
   path: string;
   /** What the picture is called while it is drawn. */
   prompt: string;
+}
+
+/** What the forms say at the moment of sending: what failed is tried again as it was. */
+export interface Asked {
+  way: Way;
+  drawing: Drawing;
+  redrawing: Redrawing;
+}
+
+export async function orderOf({ way, drawing, redrawing }: Asked): Promise<Order> {
+  return way === "draw" ? drawOrder(drawing) : redrawOrder(way, drawing, redrawing);
 }
 
 /** What a strength is where none is chosen, as the service has it. */
@@ -50,7 +62,7 @@ export async function redrawOrder(way: Exclude<Way, "draw">, drawing: Drawing, {
   form.append("image", source!, source!.name || "picture.png");
   const painted = way === "edit" && size ? await maskBlob(mask, size) : null;
   if (painted) form.append("mask", painted, "mask.png");
-  const asked = { ...(prompt ? { prompt } : {}), n: count, ...(strength !== null ? { strength } : {}), ...fields({ ...drawing, decoder: null }) };
+  const asked = { ...(prompt ? { prompt } : {}), n: count ?? 1, ...(strength !== null ? { strength } : {}), ...fields({ ...drawing, decoder: null }) };
   for (const [name, value] of Object.entries(asked)) form.append(name, String(value));
   return { path: way === "edit" ? "/v1/images/edits" : "/v1/images/variations", form, prompt };
 }

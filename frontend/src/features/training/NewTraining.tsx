@@ -1,5 +1,5 @@
 /** Owns the form of a new training: examples, base, how it learns. */
-import { Button, Collapse, Group, NumberInput, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
+import { Button, Collapse, Group, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { FormEvent } from "react";
 import { useTranslation } from "react-i18next";
@@ -8,6 +8,7 @@ import { useModels } from "@/shared/api/models";
 import { ErrorNotice } from "@/shared/components/ErrorNotice";
 import { Icon } from "@/shared/components/Icon";
 import { ListSelect } from "@/shared/components/ListSelect";
+import { NumberField } from "@/shared/components/NumberField";
 import { basesOf, suffixIsFine, type Draft } from "./draft";
 import { ExamplesField } from "./ExamplesField";
 import { fileOf, lineOfRefusal, readExamples } from "./examples";
@@ -61,18 +62,17 @@ export function NewTraining({ draft, begin, onChange, onBegun }: Props) {
 function HowItLearns({ draft, onChange }: Pick<Props, "draft" | "onChange">) {
   const { t } = useTranslation();
   const [opened, more] = useDisclosure(false);
-  const number = (value: string | number) => (typeof value === "number" ? value : null);
   return (
     <>
-      <NumberInput label={t("training.epochs")} description={t("training.epochsHint")} placeholder={t("common.automatic")} min={1} max={1000} allowDecimal={false} maw={420}
-        clampBehavior="strict" value={draft.epochs ?? ""} onChange={(value) => onChange({ epochs: number(value) })} />
+      <NumberField label={t("training.epochs")} description={t("training.epochsHint")} placeholder={t("common.automatic")} min={1} max={1000} allowDecimal={false} maw={420}
+        clampBehavior="strict" value={draft.epochs} onChange={(epochs) => onChange({ epochs })} />
       <UnstyledButton className="text-button" onClick={more.toggle} aria-expanded={opened}><Icon name="settings" size={16} />{t("training.more")}</UnstyledButton>
       <Collapse expanded={opened}>
         <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="md">
-          <NumberInput label={t("training.batch")} description={t("training.batchHint")} placeholder={t("common.automatic")} min={1} max={64} allowDecimal={false}
-            clampBehavior="strict" value={draft.batch ?? ""} onChange={(value) => onChange({ batch: number(value) })} />
-          <NumberInput label={t("training.rate")} description={t("training.rateHint")} placeholder="1" min={0.01} max={100} step={0.5}
-            value={draft.rate ?? ""} onChange={(value) => onChange({ rate: number(value) })} />
+          <NumberField label={t("training.batch")} description={t("training.batchHint")} placeholder={t("common.automatic")} min={1} max={64} allowDecimal={false}
+            clampBehavior="strict" value={draft.batch} onChange={(batch) => onChange({ batch })} />
+          <NumberField label={t("training.rate")} description={t("training.rateHint")} placeholder="1" min={0.01} max={100} step={0.5}
+            value={draft.rate} onChange={(rate) => onChange({ rate })} />
         </SimpleGrid>
       </Collapse>
     </>
