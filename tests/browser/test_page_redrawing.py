@@ -98,6 +98,9 @@ def test_a_drawn_picture_is_gone_on_from_and_varied(page: Page, site: Site) -> N
     page.get_by_label("Força da mudança").fill("1")
     page.get_by_role("button", name="Opções").click()
     page.get_by_label("Passos").fill("100")
+    # so much to draw that no computer is done with it before the click
+    page.get_by_role("combobox", name="Tamanho").click()
+    page.get_by_role("option", name="1024x1024").click()
     begun_from = bytes(page.get_by_alt_text("Imagem de partida").first.evaluate(PIXELS))
     assert begun_from == drawn.convert("RGBA").tobytes()
     page.get_by_role("button", name="Fazer variações").click()
