@@ -82,7 +82,8 @@ def test_a_log_that_cannot_be_put_aside_keeps_no_other_from_it(
 ) -> None:
     for name in ("a.log", "b.log", "c.log"):
         log(layout, name, 0)
-    rename, opened = Path.rename, []
+    opened: list[Path] = []
+    rename = Path.rename
 
     def some(file: Path, target: Path) -> Path:
         if file.name == "b.log":
