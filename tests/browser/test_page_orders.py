@@ -87,6 +87,7 @@ def test_a_number_is_written_one_sign_at_a_time(new_chat: NewPage, small: SmallS
     count.press_sequentially("2")
     page.get_by_role("button", name="Opções").click()
     guidance = page.get_by_label("Fidelidade ao texto")
+    guidance.click()  # waits until the options have unfolded
     guidance.press_sequentially("7,5")
     expect(guidance).to_have_value("7,5")
     send(page, service)

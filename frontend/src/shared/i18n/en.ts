@@ -258,7 +258,7 @@ export const en: Dictionary = {
     origin_not_allowed: "This address may not use the server.", host_not_allowed: "This address may not use the server.",
     not_allowed: "Your account may not do this.", forbidden: "Your account may not do this.", not_found: "This is no longer there.", method_not_allowed: "The server does not accept this action.",
     invalid_value: "The server refused one of the values.", invalid_request: "The server refused the request.", invalid_path: "The server refused the request.", conflict: "This conflicts with what is already there.",
-    payload_too_large: "The file or the text is too large.", unsupported_media_type: "This type of file is not accepted.", not_implemented: "This is not available in this version yet.",
+    payload_too_large: "The file or the text is too large.", body_timeout: "The upload stopped halfway. Send it again.", unsupported_media_type: "This type of file is not accepted.", not_implemented: "This is not available in this version yet.",
     repository_not_found: "The hub has no such repository, or it is private.", repository_gated: "The hub gives this repository only to those who accepted its terms.", unsafe_model: "The weights come only in formats that can run code.",
     model_does_not_fit: "This model does not fit this machine.", hub_unreachable: "The hub does not answer.", hash_mismatch: "What the hub sent is not what it promised.",
     model_not_found: "This model is not installed.", model_not_loadable: "This model could not be loaded.", context_length_exceeded: "The conversation has become too long for the model. Start a new one.",

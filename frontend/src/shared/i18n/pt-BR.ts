@@ -256,7 +256,7 @@ export const ptBR = {
     origin_not_allowed: "Este endereço não pode usar o servidor.", host_not_allowed: "Este endereço não pode usar o servidor.",
     not_allowed: "A sua conta não pode fazer isso.", forbidden: "A sua conta não pode fazer isso.", not_found: "Isto não existe mais.", method_not_allowed: "O servidor não aceita esta ação.",
     invalid_value: "O servidor recusou um dos valores.", invalid_request: "O servidor recusou o pedido.", invalid_path: "O servidor recusou o pedido.", conflict: "Isto entra em conflito com o que já existe.",
-    payload_too_large: "O arquivo ou o texto é grande demais.", unsupported_media_type: "Este tipo de arquivo não é aceito.", not_implemented: "Isto ainda não está disponível nesta versão.",
+    payload_too_large: "O arquivo ou o texto é grande demais.", body_timeout: "O envio parou no meio do caminho. Envie de novo.", unsupported_media_type: "Este tipo de arquivo não é aceito.", not_implemented: "Isto ainda não está disponível nesta versão.",
     repository_not_found: "O hub não tem este repositório, ou ele é privado.", repository_gated: "O hub só entrega este repositório a quem aceitou os seus termos.", unsafe_model: "Os pesos só existem em formatos que podem executar código.",
     model_does_not_fit: "Este modelo não cabe nesta máquina.", hub_unreachable: "O hub não responde.", hash_mismatch: "O que veio do hub não é o que ele prometeu.",
     model_not_found: "Este modelo não está instalado.", model_not_loadable: "Este modelo não pôde ser carregado.", context_length_exceeded: "A conversa ficou longa demais para o modelo. Comece uma nova.",
