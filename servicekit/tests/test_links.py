@@ -17,19 +17,25 @@ PATHS = ["/media/img_" + "0" * 32, "/media/img_" + "1" * 32]
 ANA = Identity("ana", "ana", "member", frozenset({"*"}), "ofi_x")
 
 
+def answering(status: int, body: object) -> httpx.MockTransport:
+    """Return a gateway that always answers so; with status 0 it is away."""
+
+    def gateway(_: httpx.Request) -> httpx.Response:
+        if status == 0:
+            raise httpx.ConnectError("away")
+        return httpx.Response(status, json=body)
+
+    return httpx.MockTransport(gateway)
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(200, {"urls": ["/one"]}), (200, {}), (200, []), (503, {}), (401, {}), (0, {})]
 )
 async def test_work_that_is_done_is_not_lost_when_the_gateway_signs_nothing(
     status: int, body: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def gateway(_: httpx.Request) -> httpx.Response:
-        if status == 0:
-            raise httpx.ConnectError("away")
-        return httpx.Response(status, json=body)
-
     public.enter("http", {"host": "127.0.0.1:8003"}, ANA)
-    links = Links("http://gateway", httpx.MockTransport(gateway))
+    links = Links("http://gateway", answering(status, body))
     with caplog.at_level(logging.WARNING):
         urls = await links.absolute(ANA, PATHS)
     await links.close()
@@ -41,12 +47,7 @@ async def test_work_that_is_done_is_not_lost_when_the_gateway_signs_nothing(
 async def test_while_nothing_is_delegated_the_token_that_came_signs(
     status: int, body: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def gateway(_: httpx.Request) -> httpx.Response:
-        if status == 0:
-            raise httpx.ConnectError("away")
-        return httpx.Response(status, json=body)
-
-    links = Links("http://gateway", httpx.MockTransport(gateway))
+    links = Links("http://gateway", answering(status, body))
     with caplog.at_level(logging.WARNING):
         assert await links.lasting(ANA, 900.0) == ANA
     await links.close()
