@@ -1,5 +1,5 @@
 /** Owns the documents tab: bring in, ask, search, see where it stands. */
-import { ActionIcon, Badge, Group, Tabs, Text, Title } from "@mantine/core";
+import { ActionIcon, Badge, Group, Loader, Tabs, Text, Title } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -39,6 +39,7 @@ export default function DocumentsTab({ active }: { active: boolean }) {
         <div>
           <Uploads active={active} />
           {list.length > 0 && <Title order={2} fz={15} mt="lg" mb="xs">{t("documents.list", { count: list.length })}</Title>}
+          {documents.isPending && <Loader size="sm" mt="lg" aria-label={t("common.loading")} />}
           {documents.error && <ErrorNotice error={documents.error} onRetry={() => void documents.refetch()} />}
           {remove.error && <ErrorNotice error={remove.error} onClose={remove.reset} />}
           {list.length === 0 && documents.isSuccess && <EmptyState icon="documents" title={t("documents.emptyTitle")} text={t("documents.emptyText")} />}
